@@ -1,0 +1,56 @@
+"""Record a test's HTTP traffic once and replay it ever after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_reqord.cassette import Cassette
+    from pytest_reqord.errors import (
+        CassetteMissError,
+        ReqordError,
+        SequenceMismatchError,
+    )
+    from pytest_reqord.models import Headers, Interaction, Request, Response
+    from pytest_reqord.session import use_cassette
+    from pytest_reqord.writer import CassetteWriter
+
+__all__ = [
+    "Cassette",
+    "CassetteMissError",
+    "CassetteWriter",
+    "Headers",
+    "Interaction",
+    "ReqordError",
+    "Request",
+    "Response",
+    "SequenceMismatchError",
+    "use_cassette",
+]
+
+_HOMES = {
+    "Cassette": "cassette",
+    "CassetteMissError": "errors",
+    "CassetteWriter": "writer",
+    "Headers": "models",
+    "Interaction": "models",
+    "ReqordError": "errors",
+    "Request": "models",
+    "Response": "models",
+    "SequenceMismatchError": "errors",
+    "use_cassette": "session",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562): pytest loads this package in every run."""
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,56 @@
+"""When a request was started: UTC, microseconds, never backwards and never twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+
+__all__ = ["Clock", "format_time", "parse_time"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class Clock:
+    """A wall clock that is anchored once and then runs on the monotonic clock.
+
+    A wall clock that is set back (NTP, a laptop's sleep) would put later requests before
+    earlier ones, and one that is coarse would give two requests the same time; neither can be
+    sorted. Two clocks of one machine agree to what the system's own clocks agree to.
+    """
+
+    def __init__(self) -> None:
+        self._anchor = time.time_ns() - time.monotonic_ns()
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        """The time now in UTC, later than every time this clock has given."""
+        with self._lock:
+            now = (self._anchor + time.monotonic_ns()) // 1000
+            if now <= self._last:
+                now = self._last + 1
+            self._last = now
+        return _EPOCH + timedelta(microseconds=now)
+
+    def after_fork(self) -> None:
+        """Make the clock usable in a forked child, whose copy of the lock may be held."""
+        self._lock = threading.Lock()
+
+
+def format_time(time: datetime) -> str:
+    """The time as it stands in a cassette: ``2026-11-23T07:13:32.123456Z``."""
+    return time.astimezone(timezone.utc).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def parse_time(text: str) -> datetime:
+    """The inverse of `format_time`, for any ISO 8601 time; one without an offset is UTC.
+
+    :raises ValueError: if the text is not a time.
+    """
+    if text.endswith(("Z", "z")):  # Python 3.10 doesn't read the Z
+        text = text[:-1] + "+00:00"
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=timezone.utc)
+    return time.astimezone(timezone.utc)

@@ -1,0 +1,1 @@
+"""Interactions to bytes and back; no path, no file, no clock."""

@@ -1,0 +1,1 @@
+"""The surface of pytest-recording and VCR.py."""

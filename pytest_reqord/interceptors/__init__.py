@@ -1,0 +1,1 @@
+"""One module a client, each at one seam, and what is active now."""

@@ -1,0 +1,1 @@
+"""What a run tells the user in the terminal."""

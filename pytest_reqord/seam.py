@@ -1,0 +1,68 @@
+"""The contract between a client's interceptor and whatever decides about its requests.
+
+An interceptor converts: it calls `Recorder.begin` when a request starts, asks the `Exchange` to
+play or hands it what came back, and knows nothing of cassettes. Whoever implements `Recorder`
+decides, and knows nothing of clients.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_reqord.models import Failure, Request, Response
+
+__all__ = ["Exchange", "Recorder", "Route"]
+
+
+class Route(Enum):
+    """What may happen to a request, known as soon as its method and URI are."""
+
+    PLAY = "play"
+    """Answered from the cassette or refused: never open a connection."""
+    RECORD = "record"
+    """Goes live and is recorded: connect at once, let every byte through as it comes."""
+    EITHER = "either"
+    """Played if the cassette has it, else live: hold the request until `Exchange.play` says."""
+
+
+class Exchange(Protocol):
+    """One request on its way. Exactly one of `record`, `fail` and `discard` ends a live one."""
+
+    route: Route
+
+    def play(self, request: Request) -> Response | Failure | None:
+        """Claim the recorded answer. Not to be called where the route is ``RECORD``.
+
+        :returns: what was recorded; None where the request has to go live (``EITHER`` only).
+        :raises CassetteMissError: if there is none and the request may not go live.
+        """
+
+    def record(self, request: Request, response: Response) -> None:
+        """The request went live and this came back, complete or as far as it was read."""
+
+    def fail(self, request: Request, failure: Failure) -> None:
+        """The request went live and ended in an error."""
+
+    def discard(self) -> None:
+        """The request went live and nothing of it is to be kept."""
+
+    def finish_with(self, finish: Callable[[], None]) -> None:
+        """Have ``finish`` called if the cassette closes first; it then calls `record`.
+
+        A response that the test never read to its end has no other end.
+        """
+
+
+class Recorder(Protocol):
+    """What decides about requests: an open cassette."""
+
+    def begin(self, method: str, uri: str) -> Exchange | None:
+        """A request starts now; this moment is its ``recorded_at``.
+
+        :returns: its exchange; None to let it through untouched and unrecorded.
+        :raises PlaybackError: if it can't even start, as after the end of its test.
+        """

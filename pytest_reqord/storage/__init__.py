@@ -1,0 +1,1 @@
+"""Files and locks: paths and bytes in, nothing of interactions."""

@@ -1,0 +1,1 @@
+"""The writer service: every recording goes through it."""

@@ -1,0 +1,350 @@
+"""What happens to a request: play, record or refuse. The only place that decides."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_reqord.difference import nearest
+from pytest_reqord.errors import CassetteClosed, CassetteMiss, CassetteMissError, ReqordError
+from pytest_reqord.hosts import host_of, is_local, is_metadata
+from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
+from pytest_reqord.replay import Replay
+from pytest_reqord.seam import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from pytest_reqord.clock import Clock
+    from pytest_reqord.redaction import Redactor
+    from pytest_reqord.replay import Index, Stored
+    from pytest_reqord.seam import Exchange
+    from pytest_reqord.settings import Settings
+
+__all__ = ["Access", "Cassette", "Drift", "Sources"]
+
+_NO_HEADERS = Headers()
+
+
+class Access(NamedTuple):
+    """What one opening of a cassette may do, as its record mode and what exists decide.
+
+    :param play: whether requests may be answered from the recording.
+    :param record: whether requests may go live and be recorded.
+    """
+
+    play: bool
+    record: bool
+
+
+class Drift(NamedTuple):
+    """An interaction that was played to a request with another body.
+
+    :param request: the request that was sent, redacted.
+    :param interaction: what it was answered with.
+    """
+
+    request: Request
+    interaction: Interaction
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a cassette gets its recording from and puts its own.
+
+    :param index: the recording, read when it is first needed.
+    :param sink: takes what is recorded; returns at once.
+    :param flush: returns when what was recorded is on the disk.
+    :param recorded: reads back what was recorded since the cassette was opened.
+    :param redactor: takes the secrets out of what is recorded and compared.
+    :param clock: gives ``recorded_at``.
+    :param commands: the shell commands that would add a missing request or start over.
+    """
+
+    index: Callable[[], Index]
+    sink: Callable[[Interaction], None]
+    flush: Callable[[], None]
+    recorded: Callable[[], Sequence[Interaction]]
+    redactor: Redactor
+    clock: Clock
+    commands: tuple[str, ...] = ()
+
+
+class Cassette:
+    """An open cassette: the interactions of one test and the file that holds them.
+
+    Made by the ``cassette`` fixture or by `use_cassette`; what a test may read of it are its
+    properties, each of which is safe from any thread.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        owner: str,
+        *,
+        access: Access,
+        settings: Settings,
+        sources: Sources,
+    ) -> None:
+        self.path = path
+        self.owner = owner
+        self.access = access
+        self.settings = settings
+        self.opened_at = sources.clock.now()
+        self._sources = sources
+        self._redactor = sources.redactor
+        self._clock = sources.clock
+        self._lock = threading.Lock()
+        self._unfinished: dict[_Exchange, Callable[[], None]] = {}
+        self._is_closed = False
+        self._recorded_count = 0
+        self._misses: list[Request] = []
+        self._drifts: list[Drift] = []
+        self._refusals: list[BaseException] = []
+
+    # what a test reads
+
+    @property
+    def record_mode(self) -> str:
+        """The record mode in force: ``none``, ``once``, ``new_episodes``, ``all`` ..."""
+        return self.settings.record_mode
+
+    @property
+    def interactions(self) -> tuple[Interaction, ...]:
+        """What the cassette holds and what was recorded since it was opened, in order of time."""
+        stored = [entry.interaction() for entry in self._stored()]
+        return tuple(sorted([*stored, *self.recorded], key=_recorded_at))
+
+    @property
+    def played(self) -> tuple[Interaction, ...]:
+        """What requests were answered with, in the order in which they were."""
+        return tuple(self._replay.played()) if self._has_replay else ()
+
+    @property
+    def recorded(self) -> tuple[Interaction, ...]:
+        """What was recorded since the cassette was opened, in order of time."""
+        if not self._recorded_count:
+            return ()
+        return tuple(sorted(self._sources.recorded(), key=_recorded_at))
+
+    @property
+    def recorded_count(self) -> int:
+        """How many interactions were recorded since the cassette was opened."""
+        return self._recorded_count
+
+    @property
+    def unplayed(self) -> tuple[Interaction, ...]:
+        """What this test's recording holds and the test has not asked for yet."""
+        return tuple(entry.interaction() for entry in self._unplayed())
+
+    @property
+    def misses(self) -> tuple[Request, ...]:
+        """Requests that the recording has no answer for, redacted."""
+        return tuple(self._misses)
+
+    @property
+    def drifts(self) -> tuple[Drift, ...]:
+        """Interactions that were played to a request with another body."""
+        return tuple(self._drifts)
+
+    @property
+    def refusals(self) -> tuple[BaseException, ...]:
+        """The errors that requests were refused with, whether or not the test saw them."""
+        return tuple(self._refusals)
+
+    @property
+    def play_count(self) -> int:
+        """How many requests were answered from the recording."""
+        return self._replay.play_count if self._has_replay else 0
+
+    @property
+    def all_played(self) -> bool:
+        """Whether everything in this test's recording was asked for."""
+        return next(iter(self._unplayed()), None) is None
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When the first interaction was recorded; when it was opened, where there is none yet.
+
+        Freeze time at it where the answers depend on the date.
+        """
+        first = next(iter(self._stored()), None)
+        return first.interaction().recorded_at if first else self.opened_at
+
+    def flush(self) -> None:
+        """Return when everything recorded so far is on the disk.
+
+        :raises WriteFailed: if it couldn't be written.
+        """
+        self._sources.flush()
+
+    # what interceptors call
+
+    def begin(self, method: str, uri: str) -> Exchange | None:
+        """See `pytest_reqord.seam.Recorder.begin`."""
+        if self._is_closed:
+            request = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
+            raise self._refuse(CassetteClosed(request, str(self.path), self.owner))
+        host = host_of(uri)
+        if self._is_ignored(host):
+            return None
+        if is_metadata(host):
+            return None if self.access.record else _Unreachable(host)
+        return _Exchange(self, self._route(method, uri), self._clock.now())
+
+    def close(self) -> None:
+        """Take no more requests; what is still being read is recorded as far as it came."""
+        for finish in list(self._unfinished.values()):
+            finish()
+        self._is_closed = True
+
+    # what decides
+
+    def _is_ignored(self, host: str) -> bool:
+        settings = self.settings
+        return (settings.ignore_localhost and is_local(host)) or (
+            bool(settings.ignore_hosts) and host in settings.ignore_hosts
+        )
+
+    def _route(self, method: str, uri: str) -> Route:
+        if self.settings.is_rerecorded(method, uri):
+            return Route.RECORD
+        if not self.access.record:
+            return Route.PLAY
+        return Route.EITHER if self.access.play else Route.RECORD
+
+    def _claim(self, request: Request) -> Response | Failure | None:
+        live = self._redactor.request(request)
+        try:
+            claimed = self._replay.claim(live)
+        except ReqordError as error:
+            self._refuse(error)
+            raise
+        if claimed is None:
+            if self.access.record:
+                return None
+            raise self._miss(live)
+        if claimed.has_drifted and self.settings.on_drift != "ignore":
+            self._drifts.append(Drift(live, claimed.interaction))
+        return claimed.interaction.response or claimed.interaction.failure
+
+    def _miss(self, live: Request) -> BaseException:
+        self._misses.append(live)
+        kind = CassetteMissError if self.settings.on_miss == "fail" else CassetteMiss
+        others = (entry.interaction().request for entry in self._stored())
+        lines = nearest(live, tuple(others)) or self._absence()
+        return self._refuse(kind(live, str(self.path), lines, self._sources.commands))
+
+    def _absence(self) -> list[str]:
+        return ["it has no interactions"] if self.path.exists() else ["there is no such cassette"]
+
+    def _refuse(self, error: BaseException) -> BaseException:
+        self._refusals.append(error)
+        return error
+
+    def _keep(self, interaction: Interaction) -> None:
+        self._recorded_count += 1
+        self._sources.sink(self._redactor.interaction(interaction))
+
+    # the recording that is played
+
+    @cached_property
+    def _replay(self) -> Replay:
+        return Replay(
+            self._sources.index(),
+            self.owner,
+            str(self.path),
+            repeats=self.settings.allow_playback_repeats,
+            strict_order=self.settings.strict_order,
+        )
+
+    @property
+    def _has_replay(self) -> bool:
+        return "_replay" in self.__dict__
+
+    def _stored(self) -> Sequence[Stored]:
+        return self._sources.index().entries
+
+    def _unplayed(self) -> Iterable[Stored]:
+        return self._replay.unplayed() if self.access.play else ()
+
+
+def _recorded_at(interaction: Interaction) -> datetime:
+    return interaction.recorded_at
+
+
+class _Exchange:
+    """One request of a cassette; see `pytest_reqord.seam.Exchange`."""
+
+    __slots__ = ("_cassette", "_is_done", "_started", "route", "started_at")
+
+    def __init__(self, cassette: Cassette, route: Route, started_at: datetime) -> None:
+        self.route = route
+        self.started_at = started_at
+        self._cassette = cassette
+        self._is_done = False
+        self._started = perf_counter()
+
+    def play(self, request: Request) -> Response | Failure | None:
+        return self._cassette._claim(request)  # noqa: SLF001 -- two halves of one decision
+
+    def record(self, request: Request, response: Response) -> None:
+        self._end(request, response, None)
+
+    def fail(self, request: Request, failure: Failure) -> None:
+        if self._cassette.settings.record_errors:
+            self._end(request, None, failure)
+        else:
+            self.discard()
+
+    def discard(self) -> None:
+        self._is_ended()
+
+    def finish_with(self, finish: Callable[[], None]) -> None:
+        self._cassette._unfinished[self] = finish  # noqa: SLF001 -- as above
+
+    def _end(self, request: Request, response: Response | None, failure: Failure | None) -> None:
+        if self._is_ended():
+            return
+        cassette = self._cassette
+        elapsed = round(perf_counter() - self._started, 6)
+        cassette._keep(  # noqa: SLF001 -- as above
+            Interaction(request, response, self.started_at, cassette.owner, elapsed, failure)
+        )
+
+    def _is_ended(self) -> bool:
+        """End it, unless it was ended before: a reader's close and the cassette's may meet."""
+        cassette = self._cassette
+        with cassette._lock:  # noqa: SLF001 -- as above
+            before, self._is_done = self._is_done, True
+            cassette._unfinished.pop(self, None)  # noqa: SLF001 -- as above
+        return before
+
+
+class _Unreachable:
+    """A cloud metadata service on replay: as on a machine that isn't in that cloud."""
+
+    route = Route.PLAY
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+
+    def play(self, request: Request) -> Failure:  # noqa: ARG002 -- the seam has it
+        return Failure("unreachable", f"{self._host} is not reachable while replaying")
+
+    def record(self, request: Request, response: Response) -> None:
+        """Never live."""
+
+    def fail(self, request: Request, failure: Failure) -> None:
+        """Never live."""
+
+    def discard(self) -> None:
+        """Never live."""
+
+    def finish_with(self, finish: Callable[[], None]) -> None:
+        """Never live."""

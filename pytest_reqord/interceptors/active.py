@@ -1,0 +1,108 @@
+"""Which cassette a request belongs to.
+
+The cassette of a test is in force process-wide: threads that a client's pool started long before
+the test belong to it too, and a context variable would not reach them. Cassettes that are opened
+inside (``use_cassette``) live in a context variable, so that two asyncio tasks keep theirs apart.
+Of two that are in force the one opened later answers. A thread or a work item that was started
+under a cassette keeps it (`stamps`), so that one which outlives its test is refused instead of
+being counted to the next.
+"""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_reqord.interceptors import stamps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_reqord.seam import Exchange, Recorder
+
+__all__ = ["begin", "current", "enter", "leave", "observe_outside", "open_test", "suspended"]
+
+
+class Opened(NamedTuple):
+    """A recorder in force.
+
+    :param serial: grows with every opening.
+    :param recorder: what decides about the requests made while it is in force.
+    """
+
+    serial: int
+    recorder: Recorder
+
+
+_serials = itertools.count(1)
+_inner: ContextVar[Opened | None] = ContextVar("pytest_reqord_inner", default=None)
+_test: Opened | None = None
+_outside: Callable[[str], None] | None = None
+
+
+def current() -> Opened | None:
+    """The recorder that a request made here and now belongs to; about 0.2 us."""
+    inner = _inner.get()
+    stamp: Opened | None = stamps.of_this_thread()
+    outer = stamp or _test
+    if inner is None or (outer is not None and outer.serial > inner.serial):
+        return outer
+    return inner
+
+
+def begin(method: str, uri: str) -> Exchange | None:
+    """A client starts a request: ask whatever is in force.
+
+    :returns: its exchange; None to let it through untouched.
+    :raises PlaybackError: if it can't even start.
+    """
+    opened = current()
+    if opened is not None:
+        return opened.recorder.begin(method, uri)
+    if _outside is not None:
+        _outside(uri)
+    return None
+
+
+def open_test(recorder: Recorder | None) -> None:
+    """Put a test's cassette in force process-wide, or take it out with None."""
+    global _test  # noqa: PLW0603 -- one slot a process is the point
+    _test = None if recorder is None else Opened(next(_serials), recorder)
+
+
+def enter(recorder: Recorder) -> Opened | None:
+    """Put a recorder in force in this context and what it starts.
+
+    :returns: what was in force in it before, for `leave`.
+    """
+    before = _inner.get()
+    _inner.set(Opened(next(_serials), recorder))
+    return before
+
+
+def leave(before: Opened | None) -> None:
+    """Take out what `enter` put in force, also from another context than its own.
+
+    An async fixture's teardown runs in a context other than its setup's, where a token of the
+    context variable would be refused.
+    """
+    _inner.set(before)
+
+
+@contextmanager
+def suspended() -> Iterator[None]:
+    """Hold the test's cassette out of force, as while a wider fixture is set up."""
+    global _test  # noqa: PLW0603 -- one slot a process is the point
+    held, _test = _test, None
+    try:
+        yield
+    finally:
+        _test = held
+
+
+def observe_outside(observer: Callable[[str], None] | None) -> None:
+    """Have ``observer`` called with the URI of each request that no cassette is in force for."""
+    global _outside  # noqa: PLW0603 -- one observer a process
+    _outside = observer

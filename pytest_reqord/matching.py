@@ -1,0 +1,197 @@
+"""When a request is the one that was recorded: matchers and the keys of the index."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+if TYPE_CHECKING:
+    from pytest_reqord.models import Request
+
+__all__ = [
+    "DEFAULT_MATCH_ON",
+    "MATCHERS",
+    "Matcher",
+    "Matching",
+    "body_key",
+    "normalise_uri",
+    "operation",
+]
+
+Matcher = Callable[["Request", "Request"], Any]
+"""Says whether a live request (first) may be played a recorded one (second).
+
+False, or an ``AssertionError`` raised, says no; None and anything true say yes, so that a matcher
+may be written as a question or as a list of assertions.
+"""
+
+DEFAULT_MATCH_ON = ("method", "uri", "operation")
+
+_PLAIN_URI = re.compile(r"https?://[a-z0-9._-]+(?::(?!80/|443/)\d+)?/[^?#]*")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_OPERATION_HEADERS = ("x-amz-target", "soapaction")
+
+
+@lru_cache(maxsize=65536)
+def normalise_uri(uri: str) -> str:
+    """The same text for URIs that a server can't tell apart.
+
+    Scheme and host in lower case, no default port, no fragment, the query's parameters in order
+    (those of one name stay in theirs, which a server may mind).
+    """
+    if _PLAIN_URI.fullmatch(uri):
+        return uri
+    parts = urlsplit(uri)
+    query = "&".join(sorted(parts.query.split("&"), key=_parameter_name))
+    return f"{parts.scheme}://{_authority(uri)}{parts.path or '/'}" + (f"?{query}" if query else "")
+
+
+def _parameter_name(parameter: str) -> str:
+    return parameter.partition("=")[0]
+
+
+def _authority(uri: str) -> str:
+    parts = urlsplit(uri)
+    port = _port(uri)
+    name = (parts.hostname or "").lower()
+    name = f"[{name}]" if ":" in name else name
+    return name if port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f"{name}:{port}"
+
+
+def _port(uri: str) -> int | None:
+    parts = urlsplit(uri)
+    try:
+        port = parts.port
+    except ValueError:  # a port that is no number matches only itself, by the rest of the URI
+        return None
+    return _DEFAULT_PORTS.get(parts.scheme) if port is None else port
+
+
+def body_key(request: Request) -> Any:
+    """The same value for bodies that say the same: JSON as JSON, forms and multipart as fields."""
+    if not request.body:
+        return b""
+    kind = request.headers.get("content-type", "").lower()
+    body = request.content
+    if kind.startswith("multipart/"):
+        return _without_boundary(body, request.headers.get("content-type", ""))
+    if kind.startswith("application/x-www-form-urlencoded"):
+        return tuple(sorted(parse_qsl(body, keep_blank_values=True)))
+    return _canonical_json(body)
+
+
+def _canonical_json(body: bytes) -> Any:
+    if body[:1] not in (b"{", b"[", b" ", b"\n", b'"'):
+        return body
+    import json  # late: suites whose requests have no JSON don't pay for the parser
+
+    try:
+        return json.dumps(json.loads(body), sort_keys=True)
+    except (ValueError, RecursionError):
+        return body
+
+
+def _without_boundary(body: bytes, content_type: str) -> bytes:
+    """A multipart body with its boundary, a random text, replaced by a fixed one."""
+    match = re.search(r'boundary="?([^";,]+)', content_type, re.IGNORECASE)
+    return body.replace(match[1].encode("latin-1", "replace"), b"boundary") if match else body
+
+
+_URI_PARTS: dict[str, Callable[[str, str], Any]] = {
+    "method": lambda method, _: method.upper(),
+    "uri": lambda _, uri: normalise_uri(uri),
+    "scheme": lambda _, uri: urlsplit(uri).scheme.lower(),
+    "host": lambda _, uri: urlsplit(uri).hostname,
+    "port": lambda _, uri: _port(uri),
+    "path": lambda _, uri: urlsplit(uri).path,
+    "query": lambda _, uri: tuple(sorted(parse_qsl(urlsplit(uri).query, keep_blank_values=True))),
+}
+
+
+def operation(request: Request) -> Any:
+    """What AWS and SOAP call at one URI, as their operation headers name it."""
+    headers = request.headers
+    return tuple(headers.get(name) for name in _OPERATION_HEADERS)
+
+
+def _headers(request: Request) -> Any:
+    return frozenset((name.lower(), value) for name, value in request.headers.pairs)
+
+
+def _json_body(request: Request) -> Any:
+    return _canonical_json(request.content)
+
+
+def _form_body(request: Request) -> Any:
+    return tuple(sorted(parse_qsl(request.content, keep_blank_values=True)))
+
+
+_REQUEST_PARTS: dict[str, Callable[[Request], Any]] = {
+    "operation": operation,
+    "headers": _headers,
+    "body": body_key,
+    "raw_body": lambda request: request.body,
+    "json_body": _json_body,
+    "form_body": _form_body,
+}
+
+_ALIASES = {"url": "uri"}
+
+MATCHERS = frozenset({*_URI_PARTS, *_REQUEST_PARTS, *_ALIASES})
+"""The names that ``match_on`` may hold; the user's own are added to them."""
+
+
+class Matching:
+    """What ``match_on`` says, sorted by what it costs to compare.
+
+    :param match_on: names of `MATCHERS` or of ``custom``, or callables.
+    :param custom: the user's own matchers by name.
+    """
+
+    def __init__(
+        self, match_on: Sequence[str | Matcher], custom: dict[str, Matcher] | None = None
+    ) -> None:
+        self._uri_parts: list[Callable[[str, str], Any]] = []
+        self._request_parts: list[Callable[[Request], Any]] = []
+        self._pairwise: list[Matcher] = []
+        for matcher in match_on:
+            name = _ALIASES.get(matcher, matcher) if isinstance(matcher, str) else None
+            if callable(matcher):
+                self._pairwise.append(matcher)
+            elif custom and matcher in custom:
+                self._pairwise.append(custom[matcher])
+            elif name in _URI_PARTS:
+                self._uri_parts.append(_URI_PARTS[name])
+            else:
+                self._request_parts.append(_REQUEST_PARTS[str(name)])
+        self._is_plain = self._uri_parts == [_URI_PARTS["method"], _URI_PARTS["uri"]]
+
+    def key(self, method: str, uri: str) -> Any:
+        """What must be equal, as far as method and URI say it; recordings are indexed by it."""
+        if self._is_plain:
+            return method.upper(), normalise_uri(uri)
+        return tuple(part(method, uri) for part in self._uri_parts)
+
+    def detail(self, request: Request) -> Any:
+        """What must be equal besides, for which the whole request is needed."""
+        return tuple(part(request) for part in self._request_parts)
+
+    def agrees(self, live: Request, recorded: Request) -> bool:
+        """Ask the matchers that compare a pair."""
+        return all(_says_yes(matcher, live, recorded) for matcher in self._pairwise)
+
+    @property
+    def compares_pairs(self) -> bool:
+        """Whether there are matchers that no index can serve."""
+        return bool(self._pairwise)
+
+
+def _says_yes(matcher: Matcher, live: Request, recorded: Request) -> bool:
+    try:
+        answer = matcher(live, recorded)
+    except AssertionError:
+        return False
+    return answer is None or bool(answer)

@@ -1,0 +1,250 @@
+"""Find the recorded interaction for a request and claim it, in one locked step."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict, deque
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from pytest_reqord.errors import SequenceMismatchError
+from pytest_reqord.matching import body_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pytest_reqord.matching import Matching
+    from pytest_reqord.models import Interaction, Request
+
+__all__ = ["Claimed", "Index", "Replay", "Stored"]
+
+
+class Stored(Protocol):
+    """An interaction in a cassette, decoded when it is first needed."""
+
+    @property
+    def method(self) -> str:
+        """The request's method, found without decoding the entry."""
+
+    @property
+    def uri(self) -> str:
+        """The request's URI, found without decoding the entry."""
+
+    @property
+    def recorded_by(self) -> str:
+        """The test that recorded it, found without decoding the entry."""
+
+    def interaction(self) -> Interaction:
+        """The whole of it, decoded on the first call."""
+
+
+class Claimed(NamedTuple):
+    """What a request was answered with.
+
+    :param interaction: the recorded interaction.
+    :param has_drifted: whether it was recorded for another body.
+    """
+
+    interaction: Interaction
+    has_drifted: bool
+
+
+class Index:
+    """Where each recorded request is found. Made once a file, used by every test that plays it.
+
+    :param entries: the cassette's entries in chronological order.
+    :param matching: what has to be equal.
+    """
+
+    def __init__(self, entries: Sequence[Stored], matching: Matching) -> None:
+        self.entries = entries
+        self.matching = matching
+
+    @cached_property
+    def _positions(self) -> dict[Any, dict[str, list[int]]]:
+        """Positions by key and by the test that recorded them; about 1 us an entry."""
+        positions: dict[Any, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for position, entry in enumerate(self.entries):
+            key = self.matching.key(entry.method, entry.uri)
+            positions[key][entry.recorded_by].append(position)
+        return positions
+
+    def lookup(self, key: Any) -> dict[str, list[int]]:
+        """The positions under a key, by the test that recorded them; do not change it."""
+        return self._positions.get(key, {})
+
+    def owned_by(self, owner: str) -> list[int]:
+        """The positions of what one test recorded."""
+        by_owner = self._by_owner
+        return by_owner.get(owner, [])
+
+    @cached_property
+    def _by_owner(self) -> dict[str, list[int]]:
+        by_owner: dict[str, list[int]] = defaultdict(list)
+        for position, entry in enumerate(self.entries):
+            by_owner[entry.recorded_by].append(position)
+        return by_owner
+
+
+class _Group:
+    """Candidates for one key: found by what else must be equal, then by body, then by age.
+
+    Each queue may hold positions that were played through another one; they are skipped when
+    they come up, so that a claim takes the same time however many there are.
+    """
+
+    def __init__(self, index: Index, positions: Iterable[int]) -> None:
+        self._matching = index.matching
+        self._requests = {at: index.entries[at].interaction().request for at in positions}
+        self._by_detail: dict[Any, deque[int]] = defaultdict(deque)
+        self._by_bytes: dict[Any, deque[int]] = defaultdict(deque)
+        for at, request in self._requests.items():
+            detail = self._matching.detail(request)
+            self._by_detail[detail].append(at)
+            self._by_bytes[detail, request.body].append(at)
+
+    @cached_property
+    def _by_body(self) -> dict[Any, deque[int]]:
+        by_body: dict[Any, deque[int]] = defaultdict(deque)
+        for at, request in self._requests.items():
+            by_body[self._matching.detail(request), body_key(request)].append(at)
+        return by_body
+
+    def find(self, live: Request, detail: Any, is_taken: list[bool]) -> int | None:
+        """The best candidate that isn't taken: equal bytes, else an equal body, else the oldest."""
+        same = self._first(self._by_bytes.get((detail, live.body)), live, is_taken)
+        if same is None and len(self._requests) > 1 and live.body:
+            same = self._first(self._by_body.get((detail, body_key(live))), live, is_taken)
+        return self._first(self._by_detail.get(detail), live, is_taken) if same is None else same
+
+    def _first(self, queue: deque[int] | None, live: Request, is_taken: list[bool]) -> int | None:
+        if queue is None:
+            return None
+        if self._matching.compares_pairs:
+            return next(
+                (
+                    at
+                    for at in queue
+                    if not is_taken[at] and self._matching.agrees(live, self._requests[at])
+                ),
+                None,
+            )
+        while queue and is_taken[queue[0]]:
+            queue.popleft()
+        return queue[0] if queue else None
+
+
+class Replay:
+    """What one opening of a cassette has played of it.
+
+    :param index: the cassette's index.
+    :param owner: the test that plays; what it recorded itself is played to it first.
+    :param cassette: the cassette's path, for errors.
+    :param repeats: whether an interaction may be played more than once.
+    :param strict_order: whether interactions are played by position only.
+    """
+
+    def __init__(
+        self, index: Index, owner: str, cassette: str, *, repeats: bool, strict_order: bool
+    ) -> None:
+        self._index = index
+        self._owner = owner
+        self._cassette = cassette
+        self._repeats = repeats
+        self._strict_order = strict_order
+        self._is_taken = [False] * len(index.entries)
+        self._played: list[int] = []
+        self._groups: dict[Any, _Group] = {}
+        self._next = 0
+        self._lock = threading.Lock()
+
+    def claim(self, live: Request) -> Claimed | None:
+        """Find the interaction for a request and mark it played.
+
+        :param live: the request, redacted.
+        :returns: None if there is none left for it.
+        :raises SequenceMismatchError: with ``strict_order``, if it isn't the next one.
+        """
+        with self._lock:
+            at = self._in_order(live) if self._strict_order else self._best(live)
+            if at is None:
+                return None
+            self._is_taken[at] = True
+            self._played.append(at)
+        interaction = self._index.entries[at].interaction()
+        return Claimed(interaction, _has_drifted(live, interaction.request))
+
+    def _best(self, live: Request) -> int | None:
+        key = self._index.matching.key(live.method, live.uri)
+        by_owner = self._index.lookup(key)
+        if not by_owner:
+            return None
+        detail = self._index.matching.detail(live)
+        own = by_owner.get(self._owner)
+        at = self._group((key, True), own).find(live, detail, self._is_taken) if own else None
+        if at is None and len(by_owner) > (own is not None):
+            others = self._group((key, False), self._of_others(by_owner))
+            at = others.find(live, detail, self._is_taken)
+        return self._last_played(live, key, detail) if at is None and self._repeats else at
+
+    def _of_others(self, by_owner: dict[str, list[int]]) -> list[int]:
+        return sorted(
+            at for owner, found in by_owner.items() if owner != self._owner for at in found
+        )
+
+    def _group(self, key: Any, positions: Iterable[int]) -> _Group:
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Group(self._index, positions)
+        return group
+
+    def _last_played(self, live: Request, key: Any, detail: Any) -> int | None:
+        """The last answer again: a poll that goes on gets "done", not "pending" anew."""
+        matching = self._index.matching
+        for at in reversed(self._played):
+            recorded = self._index.entries[at].interaction().request
+            if (
+                matching.key(recorded.method, recorded.uri) == key
+                and matching.detail(recorded) == detail
+                and matching.agrees(live, recorded)
+            ):
+                return at
+        return None
+
+    def _in_order(self, live: Request) -> int | None:
+        own = self._index.owned_by(self._owner) or range(len(self._index.entries))
+        matching = self._index.matching
+        if self._next >= len(own):
+            raise SequenceMismatchError(live, self._cassette, "", self._next)
+        at = own[self._next]
+        recorded = self._index.entries[at].interaction().request
+        if (
+            matching.key(live.method, live.uri) != matching.key(recorded.method, recorded.uri)
+            or matching.detail(live) != matching.detail(recorded)
+            or not matching.agrees(live, recorded)
+        ):
+            expected = f"{recorded.method} {recorded.uri}"
+            raise SequenceMismatchError(live, self._cassette, expected, self._next)
+        self._next += 1
+        return at
+
+    @property
+    def play_count(self) -> int:
+        """How many requests were answered."""
+        return len(self._played)
+
+    def played(self) -> Iterator[Interaction]:
+        """What was played, in the order in which it was."""
+        return (self._index.entries[at].interaction() for at in tuple(self._played))
+
+    def unplayed(self) -> Iterator[Stored]:
+        """What wasn't played of what concerns this test.
+
+        That is what the test recorded itself, or, where it recorded nothing, what no test did.
+        """
+        own = self._index.owned_by(self._owner) or self._index.owned_by("")
+        return (self._index.entries[at] for at in own if not self._is_taken[at])
+
+
+def _has_drifted(live: Request, recorded: Request) -> bool:
+    return live.body != recorded.body and body_key(live) != body_key(recorded)

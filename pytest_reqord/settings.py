@@ -1,0 +1,211 @@
+"""Command line, environment, marker, fixture and ini to one frozen `Settings`."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_reqord.errors import UsageError
+from pytest_reqord.matching import MATCHERS, Matcher
+from pytest_reqord.options import OPTIONS, RECORDING_MODES, Option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["Layer", "Settings", "resolve"]
+
+
+class Layer(NamedTuple):
+    """The settings that were made in one place.
+
+    :param place: the place as a user knows it, for error messages.
+    :param values: what was set there, by option name.
+    :param is_explicit: whether a person set it for this very run (the command line, ``REQORD``),
+        which is what lets it record under ``CI``.
+    """
+
+    place: str
+    values: Mapping[str, Any]
+    is_explicit: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for one cassette; each field is the option of its name, see `OPTIONS`.
+
+    :param rerecord: patterns of requests to record anew, ``METHOD glob`` or ``glob`` each.
+    """
+
+    record_mode: str = "none"
+    match_on: tuple[str | Matcher, ...] = OPTIONS["match_on"].default
+    cassette_dir: str = ""
+    locked: bool = False
+    on_miss: str = "fail"
+    on_unplayed: str = "warn"
+    on_drift: str = "warn"
+    on_failure: str = "draft"
+    allow_playback_repeats: bool = False
+    strict_order: bool = False
+    ignore_hosts: tuple[str, ...] = ()
+    ignore_localhost: bool = False
+    record_errors: bool = False
+    redact: bool = True
+    redact_headers: tuple[str, ...] = ()
+    redact_query: tuple[str, ...] = ()
+    redact_fields: tuple[str, ...] = ()
+    redact_keep: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    volatile: tuple[str, ...] = OPTIONS["volatile"].default
+    inline_limit: int = OPTIONS["inline_limit"].default
+    batch_size: int = OPTIONS["batch_size"].default
+    batch_timeout: int = OPTIONS["batch_timeout"].default
+    queue_entries: int = OPTIONS["queue_entries"].default
+    queue_bytes: int = OPTIONS["queue_bytes"].default
+    lock_timeout: float = OPTIONS["lock_timeout"].default
+    rerecord: tuple[str, ...] = ()
+
+    def is_rerecorded(self, method: str, uri: str) -> bool:
+        """Whether ``--rerecord`` names this request."""
+        return any(_pattern(text).fullmatch(f"{method} {uri}") for text in self.rerecord)
+
+
+@lru_cache(maxsize=64)
+def _pattern(text: str) -> re.Pattern[str]:
+    method, _, glob = text.strip().rpartition(" ")
+    return re.compile(fnmatch.translate(f"{method.upper() or '*'} {glob}"))
+
+
+def resolve(
+    layers: Sequence[Layer], *, is_ci: bool = False, matchers: frozenset[str] = frozenset()
+) -> Settings:
+    """Settle what holds where several places say something: the first that speaks is heard.
+
+    :param layers: the places, the strongest first: command line, ``REQORD``, markers from the
+        nearest out, ``cassette_config``, ini.
+    :param is_ci: whether ``CI`` is set; then only an explicit layer may make a run record.
+    :param matchers: names of the user's own matchers.
+    :raises UsageError: if a key is unknown or a value is wrong; it names key, value and place.
+    """
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for name, raw in layer.values.items():
+            value = _checked(name, raw, layer.place, matchers)
+            if name == "record_mode" and is_ci and not layer.is_explicit:
+                value = "none" if value in RECORDING_MODES else value
+            values.setdefault(name, value)
+    return Settings(**values)
+
+
+_FIELDS = frozenset(field.name for field in fields(Settings))
+
+
+def _checked(name: str, raw: Any, place: str, matchers: frozenset[str]) -> Any:
+    if name == "rerecord":
+        return _words(raw)
+    option = OPTIONS.get(name)
+    if option is None:
+        raise UsageError(_unknown(name, place))
+    if option.kind == "match_on":
+        return _match_on(raw, place, matchers)
+    try:
+        value = _KINDS[option.kind](raw)
+    except (TypeError, ValueError):
+        value = None
+    if value is None or (option.choices and value not in option.choices):
+        raise UsageError(f"{name} = {raw!r} ({place}): it has to be {_allowed(option)}")
+    if option.kind in ("int", "float") and value < option.least:
+        raise UsageError(f"{name} = {raw!r} ({place}): it has to be {_allowed(option)}")
+    return value
+
+
+def _unknown(name: str, place: str) -> str:
+    import difflib  # late: only an error needs it
+
+    close = difflib.get_close_matches(name, OPTIONS, 1)
+    hint = f"did you mean {close[0]}" if close else f"there are {', '.join(sorted(OPTIONS))}"
+    return (
+        f"{name} ({place}) is not a setting: {hint}?"
+        if close
+        else (f"{name} ({place}) is not a setting: {hint}")
+    )
+
+
+def _allowed(option: Option) -> str:
+    if option.choices:
+        return "one of " + ", ".join(option.choices)
+    allowed = {
+        "bool": "true or false",
+        "int": f"a whole number, {option.least:g} or more",
+        "float": f"a number, {option.least:g} or more",
+        "text": "a text",
+        "words": "a list of words",
+    }
+    return allowed[option.kind]
+
+
+def _bool(raw: Any) -> bool | None:
+    if isinstance(raw, bool):
+        return raw
+    return _TRUTH.get(raw.strip().lower()) if isinstance(raw, str) else None
+
+
+_TRUTH = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+
+
+def _int(raw: Any) -> int | None:
+    return None if isinstance(raw, (bool, float)) else int(raw)
+
+
+def _float(raw: Any) -> float | None:
+    return None if isinstance(raw, bool) else float(raw)
+
+
+def _text(raw: Any) -> str | None:
+    if hasattr(raw, "__fspath__"):
+        raw = raw.__fspath__()
+    return raw if isinstance(raw, str) else None
+
+
+def _words(raw: Any) -> tuple[str, ...] | None:
+    if isinstance(raw, str):
+        return tuple(raw.split())
+    if isinstance(raw, (list, tuple, set, frozenset)) and all(isinstance(w, str) for w in raw):
+        return tuple(raw)
+    return None
+
+
+_KINDS: dict[str, Callable[[Any], Any]] = {
+    "choice": _text,
+    "bool": _bool,
+    "int": _int,
+    "float": _float,
+    "text": _text,
+    "words": _words,
+}
+
+
+def _match_on(raw: Any, place: str, matchers: frozenset[str]) -> tuple[str | Matcher, ...]:
+    names: Any = raw.split() if isinstance(raw, str) else raw
+    if not isinstance(names, (list, tuple, set, frozenset)) or not names:
+        raise UsageError(f"match_on = {raw!r} ({place}): it has to be a list of matchers")
+    allowed = MATCHERS | matchers
+    for name in names:
+        if not callable(name) and name not in allowed:
+            known = ", ".join(sorted(allowed))
+            raise UsageError(
+                f"match_on = {raw!r} ({place}): {name!r} is not a matcher; there are {known},"
+                " and callables"
+            )
+    return tuple(names)

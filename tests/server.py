@@ -563,7 +563,8 @@ class Server:
         self._gate(key).release()
 
     def pass_gate(self, key: str) -> None:
-        self._gate(key).acquire(timeout=PATIENCE)
+        if not self._gate(key).acquire(timeout=PATIENCE):
+            raise TimeoutError(f"nobody opened gate {key}")
 
     def _gate(self, key: str) -> threading.Semaphore:
         with self._lock:

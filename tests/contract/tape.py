@@ -1,0 +1,119 @@
+"""Record and play through the real cassette and the real file format, without a file."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from unittest import mock
+
+from pytest_reqord.cassette import Access, Cassette, Sources
+from pytest_reqord.clock import Clock
+from pytest_reqord.interceptors import active
+from pytest_reqord.matching import Matching
+from pytest_reqord.replay import Index
+from pytest_reqord.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_reqord.models import Interaction, Request
+
+__all__ = ["Tape", "offline"]
+
+PATH = "memory.yaml"
+
+
+class NoRedactor:
+    """Lets everything through: the contract is about what redaction leaves alone."""
+
+    def request(self, request: Request) -> Request:
+        return request
+
+    def interaction(self, interaction: Interaction) -> Interaction:
+        return interaction
+
+
+class Tape:
+    """What one recording captured, and what plays it.
+
+    :param settings: those of the cassette.
+    """
+
+    def __init__(self, **settings: object) -> None:
+        self.settings = Settings(**settings)  # type: ignore[arg-type]
+        self.interactions: list[Interaction] = []
+        self._clock = Clock()
+
+    @contextmanager
+    def recording(self, *, play: bool = False) -> Iterator[Cassette]:
+        """Be in force and record; with ``play`` as in ``new_episodes``."""
+        with self._open(Access(play=play, record=True)) as cassette:
+            yield cassette
+
+    @contextmanager
+    def playing(self) -> Iterator[Cassette]:
+        """Be in force and play, as in ``none``."""
+        with self._open(Access(play=True, record=False)) as cassette:
+            yield cassette
+
+    @contextmanager
+    def _open(self, access: Access) -> Iterator[Cassette]:
+        recorded: list[Interaction] = []
+        index = Index(stored(self.interactions), Matching(self.settings.match_on))
+        sources = Sources(
+            index=lambda: index,
+            sink=recorded.append,
+            flush=lambda: None,
+            recorded=lambda: recorded,
+            redactor=NoRedactor(),
+            clock=self._clock,
+        )
+        cassette = Cassette(
+            Path(PATH), "test.py::test", access=access, settings=self.settings, sources=sources
+        )
+        active.open_test(cassette)
+        try:
+            yield cassette
+        finally:
+            cassette.close()
+            active.open_test(None)
+            self.interactions = sorted(
+                [*self.interactions, *recorded], key=lambda interaction: interaction.recorded_at
+            )
+
+
+class Kept:
+    """An interaction as `Index` wants it, while there is no codec."""
+
+    def __init__(self, interaction: Interaction) -> None:
+        self._interaction = interaction
+        self.method = interaction.request.method
+        self.uri = interaction.request.uri
+        self.recorded_by = interaction.recorded_by
+
+    def interaction(self) -> Interaction:
+        return self._interaction
+
+
+def stored(interactions: list[Interaction]) -> list[Kept]:
+    """The interactions as a cassette file would give them back."""
+    return [Kept(interaction) for interaction in interactions]
+
+
+@contextmanager
+def offline() -> Iterator[list[object]]:
+    """Make every look-up and connection fail, and list them."""
+    tried: list[object] = []
+
+    def refuse(*args: object, **_: object) -> None:
+        tried.append(args)
+        raise OSError(f"the network was touched: {args}")
+
+    with (
+        mock.patch.object(socket, "getaddrinfo", refuse),
+        mock.patch.object(socket.socket, "connect", refuse),
+        mock.patch.object(socket.socket, "connect_ex", refuse),
+    ):
+        yield tried

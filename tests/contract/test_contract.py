@@ -1,0 +1,95 @@
+"""A client sees the same without us, while recording and on replay; so does the server."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from contract.face import Face, Place, faces, outcome
+from contract.scenarios import SCENARIOS
+from contract.tape import Tape, offline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FACES = tuple(faces())
+CASES = [
+    pytest.param(face, scenario, id=f"{face.name}-{scenario.name}")
+    for face in FACES
+    for scenario in SCENARIOS
+    if not scenario.needs & face.lacks
+]
+OWN = [
+    pytest.param(face, name, id=f"{face.name}-own-{name}") for face in FACES for name in face.own
+]
+
+
+@pytest.mark.parametrize(("face", "scenario"), CASES)
+def test_common(face, scenario, place_of):
+    """What is seen of a common scenario is the same three times."""
+    place = place_of(scenario.place, is_local=scenario.is_local)
+    compare(face, place, lambda: face.run(scenario, place), is_parallel=scenario.is_parallel)
+
+
+@pytest.mark.parametrize(("face", "name"), OWN)
+def test_own(face, name, place_of):
+    """What is seen of a scenario that only this client can do is the same three times."""
+    place = place_of(face.own_places.get(name, "plain"))
+    compare(face, place, lambda: face.own[name](place))
+
+
+def compare(
+    face: Face, place: Place, run: Callable[[], object], *, is_parallel: bool = False
+) -> None:
+    bare = watch(face, place, run)
+    bare_traffic = traffic(face, place, is_parallel=is_parallel)
+    tape = Tape()
+    with intercepted(face):
+        with tape.recording():
+            recorded = watch(face, place, run)
+        assert recorded == bare, "recording changed what is seen"
+        assert traffic(face, place, is_parallel=is_parallel) == bare_traffic
+        with tape.playing() as cassette, place.server.refusing(), offline() as tried:
+            replayed = watch(face, place, run)
+            assert replayed == bare, "a replay is not what was recorded"
+            assert (cassette.misses, cassette.unplayed) == ((), ())
+        assert (tried, place.server.refused) == ([], 0), "a replay went to the network"
+
+
+def watch(face: Face, place: Place, run: Callable[[], object]) -> object:
+    """What is seen, less what differs between any two runs of this client."""
+    place.server.reset()
+    return masked(face, outcome(run))
+
+
+def traffic(face: Face, place: Place, *, is_parallel: bool) -> list[object]:
+    """What the server saw since `watch`, byte for byte, and on which of the connections."""
+    seen = [(masked(face, request.raw), request.connection) for request in place.server.seen]
+    return sorted(raw for raw, _ in seen) if is_parallel else seen
+
+
+def masked(face: Face, value: object) -> object:
+    if isinstance(value, dict):
+        return {key: masked(face, item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [masked(face, item) for item in value]
+    for pattern, substitute in face.masks:
+        if isinstance(value, str):
+            value = re.sub(pattern, substitute, value)
+        elif isinstance(value, bytes):
+            value = re.sub(pattern.encode(), substitute.encode(), value)
+    return value
+
+
+@contextmanager
+def intercepted(face: Face) -> Iterator[None]:
+    """With the client's interceptor in place."""
+    interceptor = importlib.import_module(f"pytest_reqord.interceptors.{face.interceptor}")
+    interceptor.install()
+    try:
+        yield
+    finally:
+        interceptor.uninstall()

@@ -1,0 +1,126 @@
+"""The errors of httpx and httpx2 as they stand in a cassette, and back."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, cast
+
+from pytest_reqord.interceptors.httpx_streams import is_chunked, is_cut
+from pytest_reqord.models import Failure, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["break_off", "describe", "rebuild"]
+
+_DEPTH = 5
+_EXTRAS = ("reason", "library", "verify_code", "verify_message")
+"""Attributes of the ssl module's errors that their constructors don't take."""
+
+
+def describe(error: BaseException) -> Failure:
+    """The failure that an exception of the client's is, with the exceptions that it came from."""
+    details: dict[str, str] = {}
+    prefix, link, message = "", error, str(error)
+    for _ in range(_DEPTH):
+        name = "cause" if link.__cause__ else "context"
+        below = link.__cause__ or link.__context__
+        if below is None:
+            break
+        prefix = f"{prefix}.{name}" if prefix else name
+        details[prefix] = _kind(below)
+        if isinstance(below, OSError) and below.errno is not None:
+            details[f"{prefix}.errno"] = str(below.errno)
+            details[f"{prefix}.strerror"] = below.strerror or ""
+            for extra in _EXTRAS:
+                if isinstance(value := getattr(below, extra, None), (str, int)):
+                    details[f"{prefix}.{extra}"] = str(value)
+        elif str(below) != message:
+            details[f"{prefix}.message"] = str(below)
+        link = below
+    return Failure(_kind(error), message, details)
+
+
+def rebuild(failure: Failure, library: Any) -> Exception:
+    """The client's own exception for a failure, with the exceptions that it came from.
+
+    :param failure: what was recorded.
+    :param library: ``httpx`` or ``httpx2``, whichever is to raise it.
+    """
+    error = _kind_of_client(failure.kind, library)(failure.message)
+    _link(error, failure.details, "", failure.message)
+    return error
+
+
+def break_off(response: Response, library: Any) -> Exception:
+    """The client's own error for asking a body for more than there is of it."""
+    core = library.__name__.replace("httpx", "httpcore")
+    size = len(response.body)
+    if not is_cut(response):
+        message = f"the recording ends here: it has the {size} bytes of this body that were read"
+        return rebuild(Failure("RemoteProtocolError", message), library)
+    reason = "incomplete chunked read"
+    if not is_chunked(response):
+        length = response.headers.get("content-length", "")
+        reason = f"received {size} bytes, expected {length}"
+    message = f"peer closed connection without sending complete message body ({reason})"
+    link = "cause.context" if core == "httpcore" else "cause.cause"
+    causes = {"cause": f"{core}.RemoteProtocolError", link: "h11._util.RemoteProtocolError"}
+    return rebuild(Failure("RemoteProtocolError", message, causes), library)
+
+
+def _link(error: BaseException, details: Mapping[str, str], prefix: str, message: str) -> None:
+    for name in ("cause", "context"):
+        path = f"{prefix}.{name}" if prefix else name
+        if path not in details:
+            continue
+        below = _rebuild_one(details, path, details.get(f"{path}.message", message))
+        if below is None:
+            return
+        _link(below, details, path, str(below))
+        error.__context__ = below
+        if name == "cause":
+            error.__cause__ = below
+        is_core = type(error).__module__.startswith("httpcore")
+        error.__suppress_context__ |= is_core  # its pools raise ``from None``
+        if is_core and len(error.args) == 1:
+            error.args = (below,)  # what these errors are made from
+
+
+def _rebuild_one(details: Mapping[str, str], path: str, message: str) -> BaseException | None:
+    kind = _find(details[path])
+    if kind is None:
+        return None
+    errno = details.get(f"{path}.errno")
+    try:
+        if errno is None:
+            return kind(message)
+        error = kind(int(errno), details.get(f"{path}.strerror", ""))
+        for extra in _EXTRAS:
+            if (value := details.get(f"{path}.{extra}")) is not None:
+                setattr(error, extra, int(value) if value.lstrip("-").isdigit() else value)
+    except Exception:  # noqa: BLE001 -- an error whose constructor wants something else
+        return None
+    return error
+
+
+def _find(kind: str) -> type[BaseException] | None:
+    """The exception class of a qualified name, from what has been imported."""
+    module, _, name = kind.rpartition(".")
+    found = getattr(sys.modules.get(module or "builtins"), name, None)
+    return found if isinstance(found, type) and issubclass(found, Exception) else None
+
+
+def _kind(error: BaseException) -> str:
+    kind = type(error)
+    name = kind.__qualname__
+    return name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}"
+
+
+def _kind_of_client(kind: str, library: Any) -> Callable[[str], Exception]:
+    """The client's class; the nearest to it where the failure was another client's."""
+    name = kind.rpartition(".")[2]
+    found = getattr(library, name, None)
+    if not (isinstance(found, type) and issubclass(found, library.TransportError)):
+        found = library.ReadTimeout if "Timeout" in name else library.ConnectError
+    return cast("Callable[[str], Exception]", found)

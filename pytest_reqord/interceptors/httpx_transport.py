@@ -1,0 +1,308 @@
+"""httpx and httpx2, sync and async: taken where a transport is handed a request.
+
+Transports that answer by themselves (``MockTransport``, ASGI, WSGI) are other classes and never
+come here; those of other packages that are built on another client are taken at that client.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_reqord.errors import UnsupportedClient
+from pytest_reqord.interceptors import active
+from pytest_reqord.interceptors.httpx_errors import break_off, describe, rebuild
+from pytest_reqord.interceptors.httpx_streams import Held, Live, Played, Sent, Teed, decode_headers
+from pytest_reqord.models import Failure, Headers, Request, Response
+from pytest_reqord.seam import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from pytest_reqord.seam import Exchange
+
+__all__ = ["MODULES", "NAME", "check", "install", "uninstall"]
+
+NAME = "httpx"
+
+
+class Seam(NamedTuple):
+    """One method to take over.
+
+    :param module: where the transport is.
+    :param transport: its class.
+    :param method: the method that turns a request into a response.
+    :param library: the module whose requests and responses these are.
+    """
+
+    module: str
+    transport: str
+    method: str
+    library: str
+
+
+SEAMS = (
+    Seam("httpx", "HTTPTransport", "handle_request", "httpx"),
+    Seam("httpx", "AsyncHTTPTransport", "handle_async_request", "httpx"),
+    Seam("httpx2", "HTTPTransport", "handle_request", "httpx2"),
+    Seam("httpx2", "AsyncHTTPTransport", "handle_async_request", "httpx2"),
+    # reaches the network through libcurl, which no other interceptor sees
+    Seam("httpx_curl_cffi", "CurlTransport", "handle_request", "httpx"),
+    Seam("httpx_curl_cffi", "AsyncCurlTransport", "handle_async_request", "httpx"),
+)
+MODULES = tuple(dict.fromkeys(seam.module for seam in SEAMS))
+
+_SWITCHING = 101
+_SCHEMES = frozenset(("http", "https", "ws", "wss"))
+_installed: dict[type, tuple[Seam, Any, Any]] = {}
+
+
+def install() -> None:
+    """Take over every transport whose module has been imported; again is nothing.
+
+    A method that a mock has replaced is left to the mock.
+
+    :raises UnsupportedClient: if a module has no such transport.
+    """
+    for seam in SEAMS:
+        module = sys.modules.get(seam.module)
+        if module is None or getattr(module.__spec__, "_initializing", False):
+            continue
+        transport = getattr(module, seam.transport, None)
+        original = getattr(transport, seam.method, None)
+        if not isinstance(transport, type) or original is None:
+            version = getattr(module, "__version__", "")
+            reason = f"this version has no {seam.transport}.{seam.method}, where it is taken"
+            raise UnsupportedClient(seam.module, version, reason)
+        if _is_own(original, transport):
+            _replace(seam, transport, original)
+
+
+check = install
+"""Put back what another tool's teardown undid: what a mock has put there isn't the transport's."""
+
+
+def uninstall() -> None:
+    """Give every transport its own method back, where nothing else has replaced ours since."""
+    for transport, (seam, original, replacement) in list(_installed.items()):
+        if transport.__dict__.get(seam.method) is replacement:
+            setattr(transport, seam.method, original)
+        del _installed[transport]
+
+
+def _is_own(method: Any, transport: type) -> bool:
+    """Whether a method is still the one that the transport's package defines."""
+    if transport in _installed and method is _installed[transport][2]:
+        return False
+    package = transport.__module__.partition(".")[0]
+    return str(getattr(method, "__module__", "")).partition(".")[0] == package
+
+
+def _replace(seam: Seam, transport: type, original: Callable[..., Any]) -> None:
+    library = Library(sys.modules[seam.library])
+    intercept = _intercept_async if seam.method == "handle_async_request" else _intercept
+    replacement = functools.wraps(original)(intercept(original, library, seam.method))
+    setattr(transport, seam.method, replacement)
+    _installed[transport] = (seam, original, replacement)
+
+
+class Library:
+    """``httpx`` or ``httpx2``, and what stands in for its parts.
+
+    :param module: the one of the two that is to build what its users see.
+    """
+
+    def __init__(self, module: Any) -> None:
+        streams = (module.SyncByteStream, module.AsyncByteStream)
+        self.module = module
+        self._core = module.__name__.replace("httpx", "httpcore")
+        self._sent: Any = type("Sent", (Sent, *streams), {})
+        self._held: Any = type("Held", (Held, *streams), {})
+        self._teed: Any = type("Teed", (Teed, *streams), {})
+        self._played: Any = type("Played", (Played, *streams), {})
+        self._break_off = functools.partial(break_off, library=module)
+        # the same header lines come again and again, and take longer than all else to build
+        self._headers = functools.lru_cache(maxsize=256)(self._build_headers)
+
+    def send(self, client_request: Any, exchange: Exchange, request: Request) -> tuple[Any, Live]:
+        """Have a request's body kept while it is sent.
+
+        :returns: the request to send and the recording of it.
+        """
+        if isinstance(client_request.stream, self.module.ByteStream):  # can be read again
+            return client_request, Live(exchange, request, list(client_request.stream))
+        pieces: list[bytes] = []
+        sent = self._sent(client_request.stream, pieces)
+        return _with_stream(client_request, sent), Live(exchange, request, pieces)
+
+    def send_held(
+        self, client_request: Any, exchange: Exchange, request: Request, pieces: list[bytes]
+    ) -> tuple[Any, Live]:
+        """As `send`, for a request whose body has been read, in the same pieces."""
+        return _with_stream(client_request, self._held(pieces)), Live(exchange, request, pieces)
+
+    def tee(self, client_response: Any, live: Live) -> None:
+        """Have a response's body kept while it is read."""
+        live.begin(client_response)
+        broken = self.module.RemoteProtocolError
+        client_response.stream = self._teed(client_response.stream, live, broken)
+
+    def answer(self, answer: Response | Failure, *, is_async: bool) -> Any:
+        """The client's response for a recorded one, as its own transport would build it.
+
+        :raises Exception: the client's own, for a recorded failure.
+        """
+        module = self.module
+        if isinstance(answer, Failure):
+            raise rebuild(answer, module)
+        extensions: dict[str, Any] = {"http_version": f"HTTP/{answer.http_version}".encode()}
+        is_multiplexed = answer.http_version[:1] != "1"
+        if not is_multiplexed:
+            extensions["reason_phrase"] = answer.reason.encode("latin-1", "replace")
+        if core := sys.modules.get(self._core):
+            # the base classes know of no socket, and answer so
+            network_stream = core.AsyncNetworkStream if is_async else core.NetworkStream
+            extensions["network_stream"] = network_stream()
+        if is_multiplexed:
+            extensions["stream_id"] = 1
+        return module.Response(
+            answer.status,
+            headers=self._headers(answer.headers),
+            stream=self._played(answer, self._break_off),
+            extensions=extensions,
+        )
+
+    def _build_headers(self, headers: Headers) -> Any:
+        return self.module.Headers(
+            [(_encode(name), _encode(value)) for name, value in headers.pairs]
+        )
+
+
+def _intercept(original: Callable[..., Any], library: Library, method: str) -> Callable[..., Any]:
+    def handle_request(transport: Any, request: Any) -> Any:
+        begun = _begin(transport, request, method)
+        if begun is None:
+            return original(transport, request)
+        exchange, head = begun
+        if exchange.route is Route.RECORD:
+            sent, live = library.send(request, exchange, head)
+        else:
+            pieces = list(request.stream)
+            answer = exchange.play(replace(head, body=b"".join(pieces)))
+            if answer is not None:
+                return library.answer(answer, is_async=False)
+            sent, live = library.send_held(request, exchange, head, pieces)
+        with _recorded_errors(exchange, live, library):
+            response = original(transport, sent)
+        if response.status_code == _SWITCHING:
+            response.close()
+            raise _refuse_upgrade(exchange, library)
+        library.tee(response, live)
+        return response
+
+    return handle_request
+
+
+def _intercept_async(
+    original: Callable[..., Any], library: Library, method: str
+) -> Callable[..., Any]:
+    async def handle_async_request(transport: Any, request: Any) -> Any:
+        begun = _begin(transport, request, method)
+        if begun is None:
+            return await original(transport, request)
+        exchange, head = begun
+        if exchange.route is Route.RECORD:
+            sent, live = library.send(request, exchange, head)
+        else:
+            pieces = [piece async for piece in request.stream]
+            answer = exchange.play(replace(head, body=b"".join(pieces)))
+            if answer is not None:
+                await _pause()
+                return library.answer(answer, is_async=True)
+            sent, live = library.send_held(request, exchange, head, pieces)
+        with _recorded_errors(exchange, live, library):
+            response = await original(transport, sent)
+        if response.status_code == _SWITCHING:
+            await response.aclose()
+            raise _refuse_upgrade(exchange, library)
+        library.tee(response, live)
+        return response
+
+    return handle_async_request
+
+
+def _begin(transport: Any, request: Any, method: str) -> tuple[Exchange, Request] | None:
+    """Start the exchange of a request; None where it isn't ours to take."""
+    url = request.url
+    if url.scheme not in _SCHEMES or _is_mocked(transport, method):
+        return None
+    target = request.extensions.get("target") or url.raw_path
+    uri = f"{url.scheme}://{url.netloc.decode('ascii')}{target.decode('latin-1')}"
+    exchange = active.begin(request.method, uri)
+    if exchange is None:
+        return None
+    return exchange, Request(request.method, uri, decode_headers(request.headers.raw), b"")
+
+
+def _is_mocked(transport: Any, method: str) -> bool:
+    """Whether a mock such as respx stands below the transport, in its connection pool."""
+    pool = getattr(transport, "_pool", None)
+    below = getattr(pool, method, None)
+    return (
+        below is not None
+        and type(pool).__module__.startswith("httpcore")
+        and not getattr(below, "__module__", "").startswith("httpcore")
+    )
+
+
+@contextmanager
+def _recorded_errors(exchange: Exchange, live: Live, library: Library) -> Generator[None]:
+    """End the exchange where the request itself fails."""
+    try:
+        yield
+    except library.module.TransportError as error:
+        exchange.fail(live.request, describe(error))
+        raise
+    except BaseException:
+        exchange.discard()
+        raise
+
+
+def _refuse_upgrade(exchange: Exchange, library: Library) -> UnsupportedClient:
+    exchange.discard()
+    reason = "a connection that becomes a WebSocket can't be recorded; let its host through"
+    return UnsupportedClient(
+        library.module.__name__, library.module.__version__, f"{reason} with ignore_hosts"
+    )
+
+
+def _with_stream(client_request: Any, stream: Any) -> Any:
+    """The same request with another body; the test's own request must not change."""
+    changed = object.__new__(type(client_request))
+    changed.__dict__.update(client_request.__dict__, stream=stream)
+    return changed
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:  # only in a cassette of another tool, or one edited by hand
+        return text.encode()
+
+
+async def _pause() -> None:
+    """Let other tasks run, as every request on a network does."""
+    trio = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_task():
+        await trio.lowlevel.checkpoint()
+    else:
+        await _yield_once()
+
+
+@types.coroutine
+def _yield_once() -> Generator[None]:
+    yield

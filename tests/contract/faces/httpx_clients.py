@@ -1,0 +1,287 @@
+"""httpx and httpx2: sync, and async on asyncio and on trio."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib.util
+import inspect
+import re
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import trio
+from contract.face import Face, Place, visible
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from contract.scenarios import Call, Scenario
+
+SYNC, ASYNCIO, TRIO = "sync", "async", "trio"
+
+MASKS = (
+    (r"boundary=[0-9a-f]{32}", "boundary=B"),
+    (r"--[0-9a-f]{32}", "--B"),
+    (r'(cnonce|response)="[0-9a-f]+"', r'\1="H"'),
+)
+
+
+async def settle(value: Any) -> Any:
+    """What a sync client gives, or what an async one lets one await."""
+    return await value if inspect.isawaitable(value) else value
+
+
+async def pieces_of(stream: Any) -> AsyncIterator[Any]:
+    if hasattr(stream, "__aiter__"):
+        async for piece in stream:
+            yield piece
+    else:
+        for piece in stream:
+            yield piece
+
+
+async def attempt(action: Callable[[], Awaitable[Any]]) -> Any:
+    """As `contract.face.outcome`, for what has to be awaited."""
+    try:
+        return await action()
+    except Exception as error:
+        return visible(error)
+
+
+class Session:
+    """One client of one library, sync or async, and what its hooks were called with."""
+
+    def __init__(self, library: Any, kind: str, scenario: Scenario, place: Place) -> None:
+        self.library = library
+        self.place = place
+        self.is_sync = kind == SYNC
+        self.hooked: list[object] = []
+        context = ssl.create_default_context(cafile=place.ca) if scenario.verify else False
+        client = library.Client if self.is_sync else library.AsyncClient
+        options = {"proxy": place.proxy} if place.proxy else {}
+        self.client = client(
+            verify=context,
+            event_hooks={"request": [self._hook], "response": [self._hook]},
+            **options,
+        )
+
+    @property
+    def _hook(self) -> Callable[[Any], Any]:
+        def hook(message: Any) -> None:
+            self.hooked.append((type(message).__name__, str(message.url), message.headers.raw))
+
+        async def async_hook(message: Any) -> None:
+            hook(message)
+
+        return hook if self.is_sync else async_hook
+
+    async def call(self, call: Call) -> object:
+        return await attempt(functools.partial(self._call, call))
+
+    async def _call(self, call: Call) -> object:
+        request = self.client.build_request(
+            call.method, self.place.to(call), timeout=call.timeout, **self._body(call)
+        )
+        auth = self.library.DigestAuth if call.auth == "digest" else self.library.BasicAuth
+        response = await settle(
+            self.client.send(
+                request,
+                stream=call.read != "whole",
+                auth=auth("ada", "engine") if call.auth else None,
+                follow_redirects=call.redirects,
+            )
+        )
+        unread = seen_of(response)
+        try:
+            body = await attempt(functools.partial(self._read, call, response))
+        finally:
+            await settle(response.close() if self.is_sync else response.aclose())
+        return [unread, body, seen_of(response), [seen_of(one) for one in response.history]]
+
+    def _body(self, call: Call) -> dict[str, Any]:
+        headers = [(name, value.encode("latin-1")) for name, value in call.headers]
+        options: dict[str, Any] = {"headers": headers}
+        if call.body is not None:
+            options["content"] = call.body
+        if call.stream is not None:
+            options["content"] = iter(call.stream) if self.is_sync else pieces_of(call.stream)
+        if call.form is not None:
+            options["data"] = dict(call.form)
+        if call.files is not None:
+            options["files"] = [(field, (name, data)) for field, name, data in call.files]
+        return options
+
+    async def _read(self, call: Call, response: Any) -> object:
+        prefix = "" if self.is_sync else "a"
+        method = {
+            "lines": "iter_lines",
+            "raw": "iter_raw",
+            "partial": "iter_raw",
+            "sized": "iter_bytes",
+        }.get(call.read, "iter_bytes")
+        stream = functools.partial(
+            getattr(response, prefix + method), *([7] if call.read == "sized" else [])
+        )
+        if call.read in ("whole", "none"):
+            return None
+        if call.read == "partial":
+            async for piece in pieces_of(stream()):
+                return piece
+        if call.read == "twice":
+            read = getattr(response, f"{prefix}read")
+            return [
+                await settle(read()),
+                await settle(read()),
+                [piece async for piece in pieces_of(stream())],
+                await attempt(functools.partial(self._again, response, prefix)),
+            ]
+        read_pieces = []
+        async for piece in pieces_of(stream()):
+            read_pieces.append(piece)
+            if call.read == "gated":
+                self.place.server.open_gate(re.search(r"gate=(\w+)", call.path)[1])
+        return read_pieces
+
+    async def _again(self, response: Any, prefix: str) -> object:
+        return [piece async for piece in pieces_of(getattr(response, f"{prefix}iter_raw")())]
+
+
+def seen_of(response: Any) -> object:
+    """Everything that a response shows."""
+    request = response.request
+    plain = [
+        "status_code",
+        "reason_phrase",
+        "http_version",
+        "encoding",
+        "charset_encoding",
+        "default_encoding",
+        "url",
+        "is_closed",
+        "is_stream_consumed",
+        "num_bytes_downloaded",
+        "is_informational",
+        "is_success",
+        "is_redirect",
+        "is_client_error",
+        "is_server_error",
+        "is_error",
+        "has_redirect_location",
+        "next_request",
+        "links",
+        "content",
+        "text",
+    ]
+    seen = {name: show(response, name) for name in plain}
+    seen["headers"] = response.headers.raw
+    seen["items"] = response.headers.multi_items()
+    seen["cookies"] = sorted(response.cookies.items())
+    seen["repr"] = repr(response)
+    seen["stream"] = type(response.stream).__name__
+    seen["elapsed"] = show(response, "elapsed", type)
+    seen["json"] = show(response, "json", lambda method: method())
+    seen["raised"] = show(response, "raise_for_status", lambda method: method() and None)
+    seen["extensions"] = [
+        (key, value if key != "network_stream" else isinstance(value, network_streams(response)))
+        for key, value in response.extensions.items()
+    ]
+    seen["request"] = [
+        request.method,
+        str(request.url),
+        request.headers.raw,
+        show(request, "content"),
+        type(request.stream).__name__,
+        sorted(request.extensions),
+    ]
+    return visible(seen)
+
+
+def network_streams(response: Any) -> Any:
+    name = type(response).__module__.partition(".")[0].replace("httpx", "httpcore")
+    core = importlib.import_module(name)
+    return core.NetworkStream, core.AsyncNetworkStream
+
+
+def show(thing: Any, name: str, what: Callable[[Any], Any] = lambda value: value) -> object:
+    try:
+        return visible(what(getattr(thing, name)))
+    except Exception as error:
+        return visible(error)
+
+
+def jar(client: Any) -> list[object]:
+    return sorted(
+        (cookie.name, cookie.value, cookie.domain, cookie.path, cookie.expires is None)
+        for cookie in client.cookies.jar
+    )
+
+
+async def run(library: Any, kind: str, scenario: Scenario, place: Place) -> object:
+    session = Session(library, kind, scenario, place)
+    client = session.client
+    try:
+        if not scenario.is_parallel:
+            results = [await session.call(call) for call in scenario.calls]
+        elif kind == SYNC:
+            with ThreadPoolExecutor(len(scenario.calls)) as pool:
+                results = list(pool.map(lambda call: drive(session.call(call)), scenario.calls))
+        elif kind == ASYNCIO:
+            results = list(await asyncio.gather(*map(session.call, scenario.calls)))
+        else:
+            results = await in_nursery(session, scenario)
+        hooked = session.hooked if not scenario.is_parallel else sorted(map(repr, session.hooked))
+        return [results, hooked, jar(client)]
+    finally:
+        await settle(client.close() if session.is_sync else client.aclose())
+
+
+async def in_nursery(session: Session, scenario: Scenario) -> list[object]:
+    results: list[object] = [None] * len(scenario.calls)
+
+    async def one(number: int, call: Call) -> None:
+        results[number] = await session.call(call)
+
+    async with trio.open_nursery() as nursery:
+        for number, call in enumerate(scenario.calls):
+            nursery.start_soon(one, number, call)
+    return results
+
+
+def drive(coroutine: Any) -> Any:
+    """Run a coroutine that never waits: a sync client's."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    raise RuntimeError("a sync client has waited for a loop")
+
+
+def start(kind: str, action: Callable[[], Any]) -> object:
+    if kind == SYNC:
+        return drive(action())
+    return asyncio.run(action()) if kind == ASYNCIO else trio.run(action)
+
+
+def face(library: Any, kind: str) -> Face:
+    def run_scenario(scenario: Scenario, place: Place) -> object:
+        return start(kind, functools.partial(run, library, kind, scenario, place))
+
+    return Face(
+        f"{library.__name__}-{kind}",
+        "httpx_transport",
+        run_scenario,
+        lacks=frozenset({"retries"}),
+        masks=MASKS,
+    )
+
+
+def libraries() -> Iterator[Any]:
+    yield httpx
+    if importlib.util.find_spec("httpx2"):
+        yield importlib.import_module("httpx2")
+
+
+FACES = tuple(face(library, kind) for library in libraries() for kind in (SYNC, ASYNCIO, TRIO))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from itertools import accumulate
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -147,9 +148,10 @@ class Sent:
             yield piece
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._stream:
-            self._pieces.append(piece)
-            yield piece
+        async with _closing(self._stream) as pieces:
+            async for piece in pieces:
+                self._pieces.append(piece)
+                yield piece
 
 
 class Held:
@@ -191,9 +193,10 @@ class Teed:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            async for piece in self._stream:
-                self._live.add(piece)
-                yield piece
+            async with _closing(self._stream) as pieces:
+                async for piece in pieces:
+                    self._live.add(piece)
+                    yield piece
         except self._broken:
             self._live.cut()
             raise
@@ -239,6 +242,12 @@ class Played:
 
     async def aclose(self) -> None:
         """There is no connection to give back."""
+
+
+def _closing(stream: Any) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    """Iterate over a stream and close its generator, which trio warns of where it is forgotten."""
+    pieces = aiter(stream)
+    return aclosing(pieces) if hasattr(pieces, "aclose") else nullcontext(pieces)
 
 
 def decode_headers(raw: list[tuple[bytes, bytes]]) -> Headers:

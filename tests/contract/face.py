@@ -48,7 +48,8 @@ class Face:
 
     :param name: the client, and its shape where it has several: ``httpx-async``.
     :param interceptor: the module under ``pytest_reqord.interceptors`` that takes it.
-    :param run: makes the calls of a scenario, gives what was seen of each.
+    :param run: makes the calls of a scenario, gives what was seen of each; None where the client
+        speaks to one service only and has no scenarios but its own.
     :param lacks: what this client can't do, in the words of `Scenario.needs`.
     :param own: scenarios of this client alone: a name and what to run at a place.
     :param own_places: which kind of server an own scenario wants where it isn't ``plain``.
@@ -58,7 +59,7 @@ class Face:
 
     name: str
     interceptor: str
-    run: Callable[[Scenario, Place], object]
+    run: Callable[[Scenario, Place], object] | None
     lacks: frozenset[str] = frozenset()
     own: Mapping[str, Callable[[Place], object]] = field(default_factory=dict)
     own_places: Mapping[str, str] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,31 +15,41 @@ if TYPE_CHECKING:
 __all__ = ["break_off", "describe", "rebuild"]
 
 _DEPTH = 5
+_GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())  # new in Python 3.11
 _EXTRAS = ("reason", "library", "verify_code", "verify_message")
 """Attributes of the ssl module's errors that their constructors don't take."""
 
 
 def describe(error: BaseException) -> Failure:
-    """The failure that an exception of the client's is, with the exceptions that it came from."""
+    """The failure that an exception of the client's is, with the exceptions that it came from.
+
+    Each of these has the name of the link to it: ``cause`` for a ``raise ... from`` while it was
+    handled, ``source`` for one outside of that, ``context`` for no ``from``, or ``from None``.
+    """
     details: dict[str, str] = {}
-    prefix, link, message = "", error, str(error)
+    path, link, message = "", error, str(error)
     for _ in range(_DEPTH):
-        name = "cause" if link.__cause__ else "context"
-        below = link.__cause__ or link.__context__
-        if below is None:
-            break
-        prefix = f"{prefix}.{name}" if prefix else name
-        details[prefix] = _kind(below)
+        name, below = _below(link)
+        if not isinstance(below, Exception) or isinstance(below, _GROUP):
+            break  # a cancellation below a timeout, say: nobody but its loop can make one
+        path = f"{path}.{name}" if path else name
+        details[path] = _kind(below)
         if isinstance(below, OSError) and below.errno is not None:
-            details[f"{prefix}.errno"] = str(below.errno)
-            details[f"{prefix}.strerror"] = below.strerror or ""
+            details[f"{path}.errno"] = str(below.errno)
+            details[f"{path}.strerror"] = below.strerror or ""
             for extra in _EXTRAS:
                 if isinstance(value := getattr(below, extra, None), (str, int)):
-                    details[f"{prefix}.{extra}"] = str(value)
+                    details[f"{path}.{extra}"] = str(value)
         elif str(below) != message:
-            details[f"{prefix}.message"] = str(below)
-        link = below
-    return Failure(_kind(error), message, details)
+            details[f"{path}.message"] = str(below)
+        link, message = below, str(below)
+    return Failure(_kind(error), str(error), details)
+
+
+def _below(error: BaseException) -> tuple[str, BaseException | None]:
+    if error.__cause__ is None:
+        return "context", error.__context__
+    return "cause" if error.__context__ is error.__cause__ else "source", error.__cause__
 
 
 def rebuild(failure: Failure, library: Any) -> Exception:
@@ -70,7 +81,7 @@ def break_off(response: Response, library: Any) -> Exception:
 
 
 def _link(error: BaseException, details: Mapping[str, str], prefix: str, message: str) -> None:
-    for name in ("cause", "context"):
+    for name in ("cause", "source", "context"):
         path = f"{prefix}.{name}" if prefix else name
         if path not in details:
             continue
@@ -78,12 +89,11 @@ def _link(error: BaseException, details: Mapping[str, str], prefix: str, message
         if below is None:
             return
         _link(below, details, path, str(below))
-        error.__context__ = below
-        if name == "cause":
+        if name != "source":
+            error.__context__ = below
+        if name != "context":
             error.__cause__ = below
-        is_core = type(error).__module__.startswith("httpcore")
-        error.__suppress_context__ |= is_core  # its pools raise ``from None``
-        if is_core and len(error.args) == 1:
+        if _is_core(error):
             error.args = (below,)  # what these errors are made from
 
 
@@ -94,14 +104,20 @@ def _rebuild_one(details: Mapping[str, str], path: str, message: str) -> BaseExc
     errno = details.get(f"{path}.errno")
     try:
         if errno is None:
-            return kind(message)
-        error = kind(int(errno), details.get(f"{path}.strerror", ""))
+            error = kind(message) if message else kind()
+        else:
+            error = kind(int(errno), details.get(f"{path}.strerror", ""))
         for extra in _EXTRAS:
             if (value := details.get(f"{path}.{extra}")) is not None:
                 setattr(error, extra, int(value) if value.lstrip("-").isdigit() else value)
     except Exception:  # noqa: BLE001 -- an error whose constructor wants something else
         return None
+    error.__suppress_context__ = _is_core(error)  # httpcore's pools raise ``from None``
     return error
+
+
+def _is_core(error: BaseException) -> bool:
+    return type(error).__module__.startswith("httpcore")
 
 
 def _find(kind: str) -> type[BaseException] | None:

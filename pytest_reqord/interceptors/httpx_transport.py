@@ -58,7 +58,22 @@ MODULES = tuple(dict.fromkeys(seam.module for seam in SEAMS))
 
 _SWITCHING = 101
 _SCHEMES = frozenset(("http", "https", "ws", "wss"))
-_installed: dict[type, tuple[Seam, Any, Any]] = {}
+
+
+class Taken(NamedTuple):
+    """A method that has been taken over.
+
+    :param method: its name.
+    :param original: the transport's own.
+    :param replacement: ours.
+    """
+
+    method: str
+    original: Any
+    replacement: Any
+
+
+_taken: dict[type, Taken] = {}
 
 
 def install() -> None:
@@ -73,13 +88,12 @@ def install() -> None:
         if module is None or getattr(module.__spec__, "_initializing", False):
             continue
         transport = getattr(module, seam.transport, None)
-        original = getattr(transport, seam.method, None)
-        if not isinstance(transport, type) or original is None:
+        method = getattr(transport, seam.method, None)
+        if not isinstance(transport, type) or method is None:
             version = getattr(module, "__version__", "")
             reason = f"this version has no {seam.transport}.{seam.method}, where it is taken"
             raise UnsupportedClient(seam.module, version, reason)
-        if _is_own(original, transport):
-            _replace(seam, transport, original)
+        _take(seam, transport, method)
 
 
 check = install
@@ -88,26 +102,28 @@ check = install
 
 def uninstall() -> None:
     """Give every transport its own method back, where nothing else has replaced ours since."""
-    for transport, (seam, original, replacement) in list(_installed.items()):
-        if transport.__dict__.get(seam.method) is replacement:
-            setattr(transport, seam.method, original)
-        del _installed[transport]
+    for transport, taken in _taken.items():
+        if getattr(transport, taken.method) is taken.replacement:
+            setattr(transport, taken.method, taken.original)
+
+
+def _take(seam: Seam, transport: type, method: Any) -> None:
+    # a replacement is made once and kept: a mock that saved it may put it back at any time
+    taken = _taken.get(transport)
+    if taken is None or method not in (taken.original, taken.replacement):
+        if not _is_own(method, transport):
+            return
+        library = Library(sys.modules[seam.library])
+        intercept = _intercept_async if seam.method == "handle_async_request" else _intercept
+        replacement = functools.wraps(method)(intercept(method, library, seam.method))
+        taken = _taken[transport] = Taken(seam.method, method, replacement)
+    setattr(transport, seam.method, taken.replacement)
 
 
 def _is_own(method: Any, transport: type) -> bool:
-    """Whether a method is still the one that the transport's package defines."""
-    if transport in _installed and method is _installed[transport][2]:
-        return False
+    """Whether a method is the one that the transport's package defines, and no mock."""
     package = transport.__module__.partition(".")[0]
     return str(getattr(method, "__module__", "")).partition(".")[0] == package
-
-
-def _replace(seam: Seam, transport: type, original: Callable[..., Any]) -> None:
-    library = Library(sys.modules[seam.library])
-    intercept = _intercept_async if seam.method == "handle_async_request" else _intercept
-    replacement = functools.wraps(original)(intercept(original, library, seam.method))
-    setattr(transport, seam.method, replacement)
-    _installed[transport] = (seam, original, replacement)
 
 
 class Library:

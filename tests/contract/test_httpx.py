@@ -1,0 +1,615 @@
+"""What is peculiar to httpx and httpx2."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+
+import httpx
+import httpx2
+import pytest
+import respx
+import trio
+from contract.faces.httpx_clients import ASYNCIO, SYNC, TRIO, seen_of, start
+from contract.tape import Tape, offline
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from server import authority
+
+from pytest_reqord.errors import CassetteMissError, UnsupportedClient
+from pytest_reqord.interceptors import httpx_transport
+from pytest_reqord.interceptors.httpx_errors import rebuild
+from pytest_reqord.models import Arrival, Failure
+
+LIBRARIES = pytest.mark.parametrize(
+    "library", [httpx, httpx2], ids=lambda library: library.__name__
+)
+
+
+@pytest.fixture(autouse=True)
+def interceptor():
+    httpx_transport.install()
+    yield
+    httpx_transport.uninstall()
+
+
+@pytest.fixture
+def place(place_of):
+    return place_of("plain")
+
+
+# -- the seam ----------------------------------------------------------------------------------
+
+
+@LIBRARIES
+def test_put_back(library):
+    """Uninstalling gives each class its own method back."""
+    ours = library.HTTPTransport.handle_request
+
+    httpx_transport.uninstall()
+
+    assert library.HTTPTransport.handle_request is ours.__wrapped__
+    assert (
+        library.HTTPTransport.handle_request.__module__ == f"{library.__name__}._transports.default"
+    )
+
+
+def test_installed_twice():
+    """Installing again changes nothing."""
+    ours = httpx.HTTPTransport.handle_request
+
+    httpx_transport.install()
+
+    assert httpx.HTTPTransport.handle_request is ours
+
+
+def test_undone_by_another_tool():
+    """A seam that another tool's teardown undid is put back."""
+    ours = httpx.HTTPTransport.handle_request
+    httpx.HTTPTransport.handle_request = ours.__wrapped__
+
+    httpx_transport.check()
+
+    assert httpx.HTTPTransport.handle_request.__wrapped__ is ours.__wrapped__
+    assert httpx.HTTPTransport.handle_request is not ours.__wrapped__
+
+
+def test_mocked_seam(monkeypatch):
+    """What a mock has put in our place stays, also through check and uninstall."""
+
+    def mock(_, __):
+        return httpx.Response(200, text="mocked")
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", mock)
+    tape = Tape()
+
+    httpx_transport.check()
+    with tape.recording():
+        text = httpx.get("http://api.test/").text
+
+    assert (text, tape.interactions) == ("mocked", [])
+    httpx_transport.uninstall()
+    assert httpx.HTTPTransport.handle_request is mock
+
+
+def test_unknown_version(monkeypatch):
+    """A version without the seam is refused by name."""
+    httpx_transport.uninstall()
+    monkeypatch.delattr(httpx2, "HTTPTransport")
+
+    with pytest.raises(UnsupportedClient, match=r"^httpx2 .*HTTPTransport.handle_request"):
+        httpx_transport.install()
+
+
+# -- what isn't ours ---------------------------------------------------------------------------
+
+
+def test_respx():
+    """What respx answers below us is neither recorded nor refused."""
+    tape = Tape()
+
+    with respx.mock, tape.recording(), offline():
+        respx.get("http://api.test/").respond(text="mocked")
+        recorded = httpx.get("http://api.test/").text
+    with respx.mock, tape.playing() as cassette:
+        respx.get("http://api.test/").respond(text="mocked again")
+        played = httpx.get("http://api.test/").text
+
+    assert (recorded, played) == ("mocked", "mocked again")
+    assert (tape.interactions, cassette.misses) == ([], ())
+
+
+@LIBRARIES
+def test_transports_that_answer(library):
+    """Mock, ASGI and WSGI transports are left alone."""
+
+    def application(_, start):
+        start("200 OK", [])
+        return [b"wsgi"]
+
+    mock = library.MockTransport(lambda _: library.Response(200, text="mock"))
+
+    with Tape().playing():
+        texts = [
+            library.Client(transport=transport).get("http://api.test/").text
+            for transport in (mock, library.WSGITransport(application))
+        ]
+
+    assert texts == ["mock", "wsgi"]
+
+
+@LIBRARIES
+@pytest.mark.parametrize("url", ["ftp://api.test/", "/path"])
+def test_unsupported_protocol(library, url):
+    """A URL that the client can't ask for is its own error, not a miss."""
+    with Tape().playing() as cassette, pytest.raises(library.UnsupportedProtocol):
+        library.get(url)
+
+    assert cassette.misses == ()
+
+
+def test_websocket(place):
+    """A connection that becomes a WebSocket is refused by name while recording."""
+    with pytest.raises(UnsupportedClient, match="WebSocket"), Tape().recording():
+        httpx.get(f"{place.url}/interim/101", headers={"Connection": "upgrade", "Upgrade": "x"})
+
+
+# -- transports on top -------------------------------------------------------------------------
+
+
+class Outer(httpx.HTTPTransport):
+    def handle_request(self, request):
+        request.headers["X-Outer"] = "yes"
+        return super().handle_request(request)
+
+
+class Around(httpx.BaseTransport):
+    def __init__(self):
+        self.inner = Outer()
+
+    def handle_request(self, request):
+        return self.inner.handle_request(request)
+
+
+@pytest.mark.parametrize("transport", [Outer, Around])
+def test_transport_on_top(transport, place):
+    """A transport built on the real one is recorded once, with what it changes."""
+    tape = Tape()
+
+    with tape.recording():
+        live = httpx.Client(transport=transport()).get(f"{place.url}/echo").json()
+    with tape.playing(), offline():
+        played = httpx.Client(transport=transport()).get(f"{place.url}/echo").json()
+
+    assert played == live
+    assert [one.request.headers["x-outer"] for one in tape.interactions] == ["yes"]
+
+
+def test_mounted_transport(place):
+    """A mounted transport is taken as any other."""
+
+    def ask():
+        with httpx.Client(mounts={"all://": httpx.HTTPTransport()}) as client:
+            return seen_of(client.get(f"{place.url}/json"))
+
+    tape = Tape()
+    with tape.recording():
+        live = ask()
+    with tape.playing(), offline():
+        assert ask() == live
+
+
+def test_called_directly(place):
+    """A transport that is called without a client gives the same pieces."""
+
+    def ask():
+        with httpx.HTTPTransport() as transport:
+            response = transport.handle_request(httpx.Request("GET", f"{place.url}/chunked/3,4"))
+            return response.status_code, response.headers.raw, list(response.stream)
+
+    tape = Tape()
+    with tape.recording():
+        live = ask()
+    with tape.playing(), offline():
+        assert ask() == live == (200, live[1], [b"abc", b"bcde"])
+
+
+def test_own_request(place):
+    """The caller's own request is the same object after a body was teed, its stream included."""
+    with Tape().recording(), httpx.Client() as client:
+        request = client.build_request("POST", f"{place.url}/echo", content=iter([b"a", b"b"]))
+        stream = request.stream
+        response = client.send(request)
+
+    assert response.request is request
+    assert request.stream is stream
+
+
+# -- late decisions ----------------------------------------------------------------------------
+
+
+@LIBRARIES
+def test_new_episodes(library, place):
+    """What isn't recorded goes live with the same bytes, what is recorded is played."""
+
+    def ask(path):
+        return library.post(f"{place.url}/echo/{path}", content=iter([b"one", b"two"])).json()
+
+    tape = Tape()
+    bare = ask("first")
+    with tape.recording():
+        ask("first")
+    place.server.reset()
+    with tape.recording(play=True):
+        played, live = ask("first"), ask("second")
+
+    assert played == bare
+    assert live | {"target": ""} == bare | {"target": ""}
+    assert [(seen.target, seen.chunks) for seen in place.server.seen] == [("/echo/second", (3, 3))]
+    assert [one.request.body for one in tape.interactions] == [b"onetwo"] * 2
+
+
+@LIBRARIES
+def test_new_episodes_async(library, place):
+    """The same for an async client."""
+
+    async def pieces():
+        yield b"one"
+        yield b"two"
+
+    async def ask(path):
+        async with library.AsyncClient() as client:
+            return (await client.post(f"{place.url}/echo/{path}", content=pieces())).json()
+
+    tape = Tape()
+    with tape.recording(play=True):
+        live = asyncio.run(ask("first"))
+    with tape.recording(play=True), offline():
+        played = asyncio.run(ask("first"))
+
+    assert played == live
+    assert place.server.seen[-1].chunks == (3, 3)
+
+
+# -- streams -----------------------------------------------------------------------------------
+
+
+def test_event_before_the_next(place):
+    """While recording, an event is here before the server has sent the next one."""
+    seen = []
+
+    with (
+        Tape().recording(),
+        httpx.stream("GET", f"{place.url}/sse/3?gate=live", timeout=5) as response,
+    ):
+        for event in response.iter_bytes():
+            seen.append(event)
+            place.server.open_gate("live")
+
+    assert len(seen) == 3
+
+
+def test_read_further_than_recorded(place):
+    """A body that was left early plays what was read, then says where the recording ends."""
+    tape = Tape()
+    url = f"{place.url}/chunked/3,4,5?pause=0.05"
+
+    with tape.recording(), httpx.stream("GET", url) as response:
+        live = next(response.iter_raw())
+    with tape.playing(), httpx.stream("GET", url) as response:
+        played = response.iter_raw()
+        assert next(played) == live
+        with pytest.raises(httpx.RemoteProtocolError, match="recording ends here") as caught:
+            next(played)
+
+    assert caught.value.request.url == url
+
+
+def test_never_closed(place):
+    """A response that is still open when its cassette closes is kept as far as it was read."""
+    tape = Tape()
+
+    with httpx.Client() as client, tape.recording():
+        request = client.build_request("GET", f"{place.url}/endless")
+        response = client.send(request, stream=True)
+        first = next(response.iter_raw())
+
+    [interaction] = tape.interactions
+    assert (interaction.response.body, interaction.response.complete) == (first, False)
+
+
+def test_read_to_the_length(place):
+    """A body whose length is known is complete when all of it was read, its end unasked for."""
+    tape = Tape()
+
+    with tape.recording(), httpx.stream("GET", f"{place.url}/json") as response:
+        next(response.iter_raw())
+
+    assert [one.response.complete for one in tape.interactions] == [True]
+
+
+def test_arrivals(place):
+    """A recording says when parts of a body came that were long apart."""
+    tape = Tape()
+
+    with tape.recording():
+        httpx.get(f"{place.url}/slow/0.05?body=0.1")
+
+    [arrival] = tape.interactions[0].response.arrivals
+    assert arrival == Arrival(5, pytest.approx(0.15, abs=0.1))
+
+
+def test_large_pieces(place):
+    """A large body is played in the reads that a client makes at most, to the last byte."""
+    tape = Tape()
+    url = f"{place.url}/binary/200000"
+
+    with tape.recording():
+        live = httpx.get(url).content
+    with tape.playing(), httpx.stream("GET", url) as response:
+        pieces = list(response.iter_raw())
+
+    assert [len(piece) for piece in pieces] == [65536, 65536, 65536, 3392]
+    assert b"".join(pieces) == live
+
+
+def test_left_early_under_trio(place):
+    """A body that is left early leaves no generator of ours to the garbage collector."""
+
+    async def read():
+        async with (
+            httpx2.AsyncClient() as client,
+            client.stream("GET", f"{place.url}/chunked/3,4,5?pause=0.05") as response,
+            aclosing(response.aiter_raw()) as pieces,
+        ):
+            await anext(pieces)
+
+    def forgotten():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            trio.run(read)
+        return sorted(str(warning.message) for warning in caught)
+
+    tape = Tape()
+    bare = forgotten()
+    with tape.recording():
+        assert forgotten() == bare
+    with tape.playing():
+        assert forgotten() == []
+
+
+# -- at once -----------------------------------------------------------------------------------
+
+
+def test_other_tasks_run(place):
+    """A replayed request lets other tasks run, as one on a network does."""
+
+    async def ask(client, ran, number):
+        await client.get(f"{place.url}/json")
+        ran.append(number)
+
+    async def both():
+        ran = []
+        async with httpx.AsyncClient() as client:
+            asked = asyncio.create_task(ask(client, ran, 0))
+            asyncio.get_running_loop().call_soon(ran.append, "between")
+            await asked
+        return ran
+
+    tape = Tape()
+    with tape.recording():
+        asyncio.run(both())
+    with tape.playing():
+        assert asyncio.run(both()) == ["between", 0]
+
+
+def test_threads(place):
+    """Fifty threads with one client record fifty interactions and get their own answers back."""
+
+    def ask_all():
+        with httpx.Client() as client, ThreadPoolExecutor(50) as pool:
+            return list(
+                pool.map(
+                    lambda n: client.post(f"{place.url}/shuffle", content=b"%d" % n).content,
+                    range(50),
+                )
+            )
+
+    tape = Tape()
+    with tape.recording():
+        live = ask_all()
+    with tape.playing(), offline():
+        assert ask_all() == live == [b"%d" % n for n in range(50)]
+    assert len(tape.interactions) == 50
+
+
+# -- errors ------------------------------------------------------------------------------------
+
+BROKEN = {
+    "close": "/flaky/x/close",
+    "reset": "/flaky/x/reset",
+    "status": "/broken/status",
+    "headers": "/broken/headers",
+    "read-timeout": "/slow/2",
+}
+
+
+def chain(error):
+    """An error and those that it came from, down to a loop's own cancellations and groups."""
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    numbers = [getattr(error, name, None) for name in ("errno", "verify_code", "reason")]
+    shown = [kind, str(error), len(error.args), numbers]
+    below = error.__cause__ or error.__context__
+    if not isinstance(below, Exception) or hasattr(below, "exceptions"):
+        return [shown]
+    links = error.__cause__ is None, error.__context__ is below, error.__suppress_context__
+    return [shown, links, *chain(below)]
+
+
+@LIBRARIES
+@pytest.mark.parametrize("kind", [SYNC, ASYNCIO, TRIO])
+@pytest.mark.parametrize(
+    "path", [*BROKEN.values(), "refused", "tls"], ids=[*BROKEN, "refused", "tls"]
+)
+def test_errors(library, kind, path, place_of):
+    """A recorded error is the client's own again, with all that it came from."""
+    url = place_of("tls").url if path == "tls" else place_of("plain").url + path
+    if path == "refused":
+        url = "http://127.0.0.1:1/"
+    timeout = library.Timeout(5, read=0.2)
+
+    async def ask_async():
+        async with library.AsyncClient(timeout=timeout) as client:
+            await client.get(url)
+
+    def ask():
+        return start(kind, ask_async) if kind != SYNC else library.get(url, timeout=timeout)
+
+    def fail():
+        with pytest.raises(library.TransportError) as caught:
+            ask()
+        return chain(caught.value), caught.value.args, caught.value.request.url
+
+    tape = Tape(record_errors=True)
+    with tape.recording():
+        live = fail()
+    with tape.playing(), offline() as tried:
+        assert fail() == live
+    assert tried == []
+
+
+def test_errors_unrecorded(place):
+    """Without record_errors an error leaves nothing behind."""
+    tape = Tape()
+
+    with tape.recording(), pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"{place.url}/flaky/x/close")
+
+    assert tape.interactions == []
+
+
+def test_own_exception_in_upload(place):
+    """An exception of the test's own generator is no error of the network."""
+
+    def pieces():
+        yield b"one"
+        raise KeyError("two")
+
+    tape = Tape(record_errors=True)
+    with tape.recording(), pytest.raises(KeyError):
+        httpx.post(f"{place.url}/echo", content=pieces())
+
+    assert tape.interactions == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("httpx.ConnectTimeout", "ConnectTimeout"),
+        ("requests.exceptions.ReadTimeout", "ReadTimeout"),
+        ("aiohttp.client_exceptions.ClientOSError", "ConnectError"),
+        ("httpx.Client", "ConnectError"),
+    ],
+)
+@LIBRARIES
+def test_errors_of_others(library, kind, error):
+    """A failure that another client recorded is the nearest error that this one has."""
+    details = {"cause": "no.such.Module", "cause.context": "OSError"}
+    assert type(rebuild(Failure(kind, "text", details), library)) is getattr(library, error)
+
+
+def test_miss(place):
+    """A miss goes through the client as it is."""
+    with Tape().playing(), pytest.raises(CassetteMissError, match="GET http"):
+        httpx.get(f"{place.url}/json")
+
+
+# -- HTTP/2 ------------------------------------------------------------------------------------
+
+
+async def application(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    while (await receive()).get("more_body"):
+        pass
+    status = 204 if scope["path"] == "/empty" else 200
+    headers = [(b"x-first", b"1"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    for piece in (b"one", b"two" * 10000, b"three") if scope["path"] == "/pieces" else (b"",):
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await asyncio.sleep(0.01)
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.fixture(scope="module")
+def http2(tmp_path_factory):
+    """The URL of a server that speaks HTTP/2."""
+    folder = tmp_path_factory.mktemp("http2")
+    certificate = authority().issue_cert("localhost")
+    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
+    certificate.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.keyfile, config.certfile = str(folder / "key.pem"), str(folder / "cert.pem")
+    config.errorlog = None
+    stop = threading.Event()
+
+    async def main():
+        await serve(application, config, shutdown_trigger=lambda: asyncio.to_thread(stop.wait))
+
+    thread = threading.Thread(target=asyncio.run, args=[main()])
+    thread.start()
+    yield f"https://localhost:{listener.getsockname()[1]}"
+    stop.set()
+    thread.join()
+    listener.detach()
+
+
+@LIBRARIES
+@pytest.mark.parametrize("path", ["/empty", "/pieces"])
+def test_http2(library, path, http2, certificates):
+    """HTTP/2 replays as HTTP/2: no reason, lower-case names, the frames as they came."""
+    context = ssl.create_default_context(cafile=certificates)
+
+    def ask():
+        with (
+            library.Client(http2=True, verify=context) as client,
+            client.stream("POST", http2 + path, content=b"body") as response,
+        ):
+            return list(response.iter_raw()), seen_of(response)
+
+    bare = ask()
+    tape = Tape()
+    with tape.recording():
+        assert ask() == bare
+    with tape.playing(), offline():
+        assert ask() == bare
+    assert bare[1]["http_version"] == "HTTP/2"
+    assert [(one.response.http_version, one.response.reason) for one in tape.interactions] == [
+        ("2", "")
+    ]
+
+
+@LIBRARIES
+def test_http2_async(library, http2, certificates):
+    """The same for an async client, with many streams on one connection."""
+    context = ssl.create_default_context(cafile=certificates)
+
+    async def ask():
+        async with library.AsyncClient(http2=True, verify=context) as client:
+            answers = await asyncio.gather(
+                *(client.post(f"{http2}/pieces?{n}", content=b"%d" % n) for n in range(10))
+            )
+        return [(answer.content, answer.headers.raw, answer.http_version) for answer in answers]
+
+    tape = Tape()
+    with tape.recording():
+        live = asyncio.run(ask())
+    with tape.playing(), offline():
+        assert asyncio.run(ask()) == live

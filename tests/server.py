@@ -618,9 +618,10 @@ class Server:
         name = seen.path.split("/")[1] if seen.path.startswith("/") else ""
         answer = ROUTES.get(name)
         pieces = answer(self, seen) if answer else iter((reply(b"no such route", status=404),))
-        stays = self._send(sock, pieces, bodiless=seen.method == "HEAD")
-        asked_to_close = seen.header("connection").lower() == "close"
-        return stays and not asked_to_close and seen.version == "HTTP/1.1"
+        closes = seen.header("connection").lower() == "close" or seen.version != "HTTP/1.1"
+        if closes:
+            pieces = map(_say_close, pieces)
+        return self._send(sock, pieces, bodiless=seen.method == "HEAD") and not closes
 
     def _tunnel(self, sock: socket.socket, number: int) -> bool:
         """Be the far end of a tunnel: with TLS if the client starts it."""
@@ -715,6 +716,13 @@ class _Reader:
         data = self._sock.recv(1 << 18)
         self.raw += data
         return bool(data)
+
+
+def _say_close(piece: Piece) -> Piece:
+    """Add ``Connection: close`` to a head: a client that asked for the close may rely on it."""
+    if not isinstance(piece, bytes) or not piece.startswith(b"HTTP/1.") or b"onnection:" in piece:
+        return piece
+    return piece.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
 
 
 def _reset(sock: socket.socket) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from pytest_reqord.cassette import Access, Cassette, Sources
+from pytest_reqord.cassette import Cassette
 from pytest_reqord.clock import Clock
 from pytest_reqord.interceptors import active
 from pytest_reqord.matching import Matching
+from pytest_reqord.modes import PLAY_ONLY, Access
 from pytest_reqord.replay import Index
 from pytest_reqord.settings import Settings
 
@@ -55,23 +56,14 @@ class Tape:
     @contextmanager
     def playing(self) -> Iterator[Cassette]:
         """Be in force and play, as in ``none``."""
-        with self._open(Access(play=True, record=False)) as cassette:
+        with self._open(PLAY_ONLY) as cassette:
             yield cassette
 
     @contextmanager
     def _open(self, access: Access) -> Iterator[Cassette]:
-        recorded: list[Interaction] = []
-        index = Index(stored(self.interactions), Matching(self.settings.match_on))
-        sources = Sources(
-            index=lambda: index,
-            sink=recorded.append,
-            flush=lambda: None,
-            recorded=lambda: recorded,
-            redactor=NoRedactor(),
-            clock=self._clock,
-        )
+        source = Memory(self.interactions, self.settings, self._clock)
         cassette = Cassette(
-            Path(PATH), "test.py::test", access=access, settings=self.settings, sources=sources
+            Path(PATH), "test.py::test", access=access, settings=self.settings, source=source
         )
         active.open_test(cassette)
         try:
@@ -80,8 +72,34 @@ class Tape:
             cassette.close()
             active.open_test(None)
             self.interactions = sorted(
-                [*self.interactions, *recorded], key=lambda interaction: interaction.recorded_at
+                [*self.interactions, *source.recorded()], key=lambda each: each.recorded_at
             )
+
+
+class Memory:
+    """The source of a cassette that has no file."""
+
+    redactor = NoRedactor()
+
+    def __init__(self, interactions: list[Interaction], settings: Settings, clock: Clock) -> None:
+        self.clock = clock
+        self._index = Index(stored(interactions), Matching(settings.match_on))
+        self._recorded: list[Interaction] = []
+
+    def index(self) -> Index:
+        return self._index
+
+    def record(self, interaction: Interaction) -> None:
+        self._recorded.append(interaction)
+
+    def flush(self) -> None:
+        pass
+
+    def recorded(self) -> list[Interaction]:
+        return self._recorded
+
+    def commands(self) -> tuple[str, ...]:
+        return ()
 
 
 class Kept:

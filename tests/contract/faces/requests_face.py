@@ -128,7 +128,7 @@ FACES = (
         run,
         lacks=frozenset({"pieces until the close"}),
         masks=(
-            (r"[0-9a-f]{32}(?=[-\"\r']|$)", "BOUNDARY"),
+            (r"[0-9a-f]{32}", "BOUNDARY"),
             (r'cnonce="\w+"|response="\w+"', "DIGEST"),
             (r"expires=\d{6,}", "expires=LATER"),
         ),

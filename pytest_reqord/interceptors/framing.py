@@ -1,0 +1,299 @@
+"""HTTP/1.1 messages as bytes: a recorded response to what a server sends, and what came back to
+values. Pure: no sockets, no clients.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_reqord.models import Arrival, Headers, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Sequence
+
+__all__ = [
+    "INTERIM",
+    "Body",
+    "RawRequest",
+    "end_of_head",
+    "is_bodiless",
+    "is_chunked",
+    "parse_request",
+    "parse_response",
+    "to_wire",
+    "unchunk",
+]
+
+INTERIM = frozenset(range(100, 200)) - {101}
+"""Statuses of responses that another one follows; 101 is the last word in HTTP."""
+
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]+)[ \t]*(?:;[^\n]*)?\r?\n")
+
+
+class RawRequest(NamedTuple):
+    """A request as it was sent.
+
+    :param target: as it stood on the request line.
+    :param body: without its transfer coding.
+    """
+
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+
+
+class Body(NamedTuple):
+    """A body with its transfer coding undone.
+
+    :param chunks: the sizes of its chunks as they were announced; None where there are none.
+    :param starts: where on the wire each part of ``data`` starts: ``(wire offset, size)``.
+    :param is_complete: whether all that was announced came.
+    """
+
+    data: bytes
+    chunks: tuple[int, ...] | None
+    trailers: Headers
+    starts: tuple[tuple[int, int], ...]
+    is_complete: bool
+
+
+def end_of_head(raw: bytes | bytearray, start: int = 0) -> int:
+    """Where the body starts: after the empty line; -1 where the head isn't complete."""
+    end = raw.find(b"\r\n\r\n", start)
+    if end >= 0:
+        return end + 4
+    match = _END_OF_HEAD.search(raw, start)  # bare line feeds: forbidden, and accepted by all
+    return match.end() if match else -1
+
+
+def is_bodiless(method: str, status: int) -> bool:
+    """Whether a response has no body whatever its headers say (RFC 9112, section 6.3)."""
+    return (
+        method == "HEAD"
+        or status in (204, 304)
+        or status // 100 == 1
+        or (method == "CONNECT" and status // 100 == 2)  # noqa: PLR2004 -- any 2xx
+    )
+
+
+def parse_request(raw: bytes) -> RawRequest:
+    """Read a request from what was sent, complete or as far as it goes."""
+    end = end_of_head(raw)
+    line, headers = _split_head(raw[:end])
+    method, _, rest = line.partition(" ")
+    body = raw[end:]
+    if is_chunked(headers):
+        body = unchunk(body, 0).data
+    return RawRequest(method, rest.rpartition(" ")[0], headers, body)
+
+
+def parse_response(
+    raw: bytes,
+    method: str,
+    *,
+    is_ended: bool,
+    marks: Sequence[tuple[int, float]] = (),
+    interim: Container[int] = INTERIM,
+) -> Response | None:
+    """Read a response from what was received, complete or as far as it was read.
+
+    :param method: the request's method.
+    :param is_ended: whether the server closed the connection after ``raw``.
+    :param marks: reads that had to wait for their bytes: ``(offset in raw, seconds)``.
+    :param interim: the statuses that the client skips to wait for another response.
+    :returns: the response; None where not even its head is there, or it isn't HTTP.
+    """
+    start, skipped = 0, []
+    while True:
+        end = end_of_head(raw, start)
+        if end < 0:
+            return None
+        line, headers = _split_head(raw[start:end])
+        version, _, rest = line.partition(" ")
+        code, _, reason = rest.lstrip().partition(" ")
+        if not version.startswith("HTTP/") or not code.isdigit():
+            return None
+        status = int(code)
+        if status not in interim:
+            break
+        skipped.append(status)
+        start = end
+    body = _read_body(raw, end, headers, method, status, is_ended=is_ended)
+    return Response(
+        status,
+        reason.strip(),
+        headers,
+        body.data,
+        version[5:],
+        body.trailers,
+        body.chunks,
+        _arrivals(body, marks, is_cut=is_ended and not body.is_complete),
+        tuple(skipped),
+        body.is_complete,
+    )
+
+
+def is_chunked(headers: Headers) -> bool:
+    """Whether the last transfer coding is ``chunked``."""
+    return headers.get("transfer-encoding", "").lower().endswith("chunked")
+
+
+def to_wire(response: Response, method: str) -> list[bytes]:
+    """The bytes that a server sends for a response, cut where later parts arrived.
+
+    :param method: the request's method; an answer to ``HEAD`` has no body.
+    """
+    body = response.body
+    if is_bodiless(method, response.status):
+        return [_head(response)]
+    if is_chunked(response.headers):
+        return _chunked(response)
+    if not response.arrivals:
+        return [_head(response) + body]
+    cuts = sorted({0, len(body), *(min(each.offset, len(body)) for each in response.arrivals)})
+    parts = [body[start:end] for start, end in pairwise(cuts)]
+    if response.arrivals[0].offset > 0:  # the first part came with the head
+        return [_head(response) + parts[0], *parts[1:]]
+    return [_head(response), *parts]
+
+
+def _split_head(head: bytes) -> tuple[str, Headers]:
+    text = head.decode("latin-1").replace("\r\n", "\n").lstrip("\n")
+    line, _, lines = text.partition("\n")
+    return line, Headers.parse(lines)
+
+
+def _read_body(
+    raw: bytes, start: int, headers: Headers, method: str, status: int, *, is_ended: bool
+) -> Body:
+    none = Headers()
+    if is_bodiless(method, status):
+        return Body(b"", None, none, (), is_complete=True)
+    if is_chunked(headers):
+        return unchunk(raw, start)
+    length = headers.get("content-length", "")
+    if length.isdigit():
+        data = raw[start : start + int(length)]
+        is_complete = len(data) == int(length)
+    else:
+        data, is_complete = raw[start:], is_ended
+    return Body(data, None, none, ((start, len(data)),), is_complete)
+
+
+def unchunk(raw: bytes, start: int) -> Body:
+    """Undo chunked framing, as far as it goes."""
+    parts: list[bytes] = []
+    starts: list[tuple[int, int]] = []
+    sizes: list[int] = []
+    position, trailers, is_complete = start, Headers(), False
+    while match := _CHUNK_SIZE.match(raw, position):
+        position = match.end()
+        size = int(match[1], 16)
+        if size == 0:
+            trailers, is_complete = _trailers(raw, position)
+            break
+        part = raw[position : position + size]
+        sizes.append(size)
+        parts.append(part)
+        starts.append((position, len(part)))
+        position += size + (2 if raw[position + size : position + size + 1] == b"\r" else 1)
+    return Body(b"".join(parts), tuple(sizes), trailers, tuple(starts), is_complete)
+
+
+def _trailers(raw: bytes, start: int) -> tuple[Headers, bool]:
+    if raw.startswith((b"\r\n", b"\n"), start):
+        return Headers(), True
+    end = end_of_head(raw, start)
+    if end < 0:
+        return Headers(), False
+    text = raw[start:end].decode("latin-1").replace("\r\n", "\n")
+    return Headers.parse(text), True
+
+
+def _arrivals(
+    body: Body, marks: Iterable[tuple[int, float]], *, is_cut: bool
+) -> tuple[Arrival, ...]:
+    """Where in the body the bytes start that had to be waited for.
+
+    A body that its server cut off has an arrival at its end: the end was waited for as well.
+    """
+    size = len(body.data)
+    first = body.starts[0][0] if body.starts else 0
+    found: dict[int, float] = {}
+    last = 0.0
+    for place, seconds in marks:
+        last = seconds
+        offset = sum(min(max(place - start, 0), length) for start, length in body.starts)
+        is_end = offset == size and (body.chunks is None or not body.is_complete)
+        if place >= first and body.starts and not is_end:
+            found.setdefault(offset, seconds)
+    if is_cut:
+        found.setdefault(size, last)
+    return tuple(Arrival(offset, seconds) for offset, seconds in found.items())
+
+
+@lru_cache(maxsize=512)  # the same heads repeat all through a suite
+def _head_bytes(version: str, status: int, reason: str, headers: Headers) -> bytes:
+    text = headers.text.replace("\r\n", "\n").replace("\n", "\r\n")
+    head = f"HTTP/{version} {status} {reason}\r\n{text}\r\n"
+    return head.encode("latin-1", "replace")
+
+
+def _head(response: Response) -> bytes:
+    version = response.http_version
+    headers = response.headers
+    if not version.startswith(("1.", "0.9")):
+        version = "1.1"  # recorded over HTTP/2; this connection has no other way to say it
+    length = headers.get("content-length")
+    if length is not None and response.complete and response.body:
+        actual = str(len(response.body))
+        if length != actual:  # edited by hand, redacted or recompressed
+            headers = Headers(
+                (name, actual if name.lower() == "content-length" else value)
+                for name, value in headers.pairs
+            )
+    return _head_bytes(version, response.status, response.reason, headers)
+
+
+def _chunked(response: Response) -> list[bytes]:
+    body, size = response.body, len(response.body)
+    cuts = {arrival.offset for arrival in response.arrivals}
+    pieces = [[_head(response)]]
+    position = 0
+    for announced in _sizes(response):
+        end = min(position + announced, size)
+        if position in cuts:
+            pieces.append([])
+        pieces[-1].append(b"%x\r\n" % announced)
+        inside = sorted(cut for cut in cuts if position < cut < end)
+        for start, stop in pairwise([position, *inside, end]):
+            if start != position:
+                pieces.append([])
+            pieces[-1].append(body[start:stop])
+        if end - position == announced:
+            pieces[-1].append(b"\r\n")
+        position = end
+    if response.complete:
+        if size in cuts:
+            pieces.append([])
+        trailers = response.trailers.text.replace("\n", "\r\n").encode("latin-1", "replace")
+        pieces[-1].append(b"0\r\n" + trailers + b"\r\n")
+    return [b"".join(piece) for piece in pieces]
+
+
+def _sizes(response: Response) -> Iterable[int]:
+    """The chunk sizes, made to fit where the body isn't the one that came in these chunks."""
+    size = len(response.body)
+    chunks = response.chunks or ()
+    if not response.complete or sum(chunks) == size:
+        return chunks
+    sizes, left = [], size
+    for announced in chunks:
+        sizes.append(min(announced, left))
+        left -= sizes[-1]
+    return [each for each in (*sizes, left) if each]

@@ -1,0 +1,243 @@
+"""http.client, and all that is built on it: urllib.request, urllib3 1.26 and 2, requests, httplib2,
+botocore.
+
+The seam is the wire: `HTTPConnection.send` puts a `Wire` where the socket is, whoever opened that,
+and ``connect`` is held back where a cassette may answer. What is played is bytes, so that the
+client's own parser makes the response.
+"""
+
+from __future__ import annotations
+
+import functools
+import ssl
+import sys
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_reqord.errors import UnsupportedClient
+from pytest_reqord.interceptors import active
+from pytest_reqord.interceptors.turns import Turn
+from pytest_reqord.interceptors.wire import Wire
+from pytest_reqord.seam import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["MODULES", "NAME", "check", "install", "uninstall"]
+
+NAME = "http.client"
+MODULES = ("http.client", "urllib3.connection", "urllib3.http2.connection", "httplib2")
+
+_HTTPS_PORT = 443
+_HAS_PROXY = "_has_connected_to_proxy"
+
+_is_connecting: ContextVar[bool] = ContextVar("pytest_reqord_connecting", default=False)
+"""Set while a client's own ``connect`` runs: what it sends (``CONNECT``) is no request."""
+
+
+class _Seam(NamedTuple):
+    """A method that is taken.
+
+    :param wrap: makes ours from the original.
+    """
+
+    module: str
+    owner: str
+    method: str
+    wrap: Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class _Taken(NamedTuple):
+    """A method that was taken, to be put back."""
+
+    owner: Any
+    method: str
+    original: Callable[..., Any]
+    ours: Callable[..., Any]
+
+
+_taken: dict[tuple[str, str, str], _Taken] = {}
+
+
+def install() -> None:
+    """Take the seams of what is imported; to be called again when more of `MODULES` is."""
+    for module, owner, method, wrap in _SEAMS:
+        cls = getattr(sys.modules.get(module), owner, None)
+        key = (module, owner, method)
+        if key in _taken or not isinstance(cls, type) or method not in vars(cls):
+            continue
+        original = vars(cls)[method]
+        taken = _Taken(cls, method, original, functools.wraps(original)(wrap(original)))
+        setattr(cls, method, taken.ours)
+        _taken[key] = taken
+
+
+def check() -> None:
+    """Take a seam again where another tool's teardown put the original back."""
+    for owner, method, original, ours in _taken.values():
+        if vars(owner).get(method) is original:
+            setattr(owner, method, ours)
+
+
+def uninstall() -> None:
+    """Put the originals back where ours still stand."""
+    for owner, method, original, ours in _taken.values():
+        if vars(owner).get(method) is ours:
+            setattr(owner, method, original)
+    _taken.clear()
+
+
+def _wrap_send(original: Callable[..., Any]) -> Callable[..., Any]:
+    def send(self: Any, data: Any) -> Any:
+        if not isinstance(self.sock, Wire) and not _is_connecting.get():
+            if active.current() is None:
+                _observe(self, data)
+            elif self.sock is not None:
+                self.sock = _wire(self, self.sock)
+            elif self.auto_open:
+                _open(self, data)
+        return original(self, data)
+
+    return send
+
+
+def _wrap_connect(original: Callable[..., Any]) -> Callable[..., Any]:
+    def connect(self: Any) -> Any:
+        if _is_connecting.get() or active.current() is None:
+            return original(self)
+        _refuse_http2(self)
+        if active.route(_base(self)) in (None, Route.RECORD):
+            return _connect(original, self)
+        _hold_back(self)
+        return None
+
+    return connect
+
+
+def _wrap_putrequest(original: Callable[..., Any]) -> Callable[..., Any]:
+    """For HTTP/2 connections that were open before the cassette."""
+
+    def putrequest(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if active.current() is not None:
+            _refuse_http2(self)
+        return original(self, *args, **kwargs)
+
+    return putrequest
+
+
+_SEAMS = (
+    _Seam("http.client", "HTTPConnection", "send", _wrap_send),
+    _Seam("http.client", "HTTPConnection", "connect", _wrap_connect),
+    _Seam("http.client", "HTTPSConnection", "connect", _wrap_connect),
+    _Seam("urllib3.connection", "HTTPConnection", "connect", _wrap_connect),
+    _Seam("urllib3.connection", "HTTPSConnection", "connect", _wrap_connect),
+    _Seam("urllib3.http2.connection", "HTTP2Connection", "putrequest", _wrap_putrequest),
+    _Seam("httplib2", "HTTPConnectionWithTimeout", "connect", _wrap_connect),
+    _Seam("httplib2", "HTTPSConnectionWithTimeout", "connect", _wrap_connect),
+)
+
+
+def _open(connection: Any, data: Any) -> None:
+    """Do what ``send`` does where there is no socket yet: connect, or be ready to play."""
+    route = active.route(_base(connection))
+    if route is None:
+        return
+    if route is not Route.RECORD:
+        _hold_back(connection)
+        return
+    try:
+        connection.connect()
+    except Exception as error:
+        if isinstance(data, bytes):
+            turn = Turn(_base(connection))
+            turn.take(data)
+            turn.fail(error)
+        raise
+    if not isinstance(connection.sock, Wire):
+        connection.sock = _wire(connection, connection.sock)
+
+
+def _wire(connection: Any, real: Any) -> Wire:
+    return Wire(connection, real, _base(connection, real), _connect_late)
+
+
+def _hold_back(connection: Any) -> None:
+    """Give the connection a wire without a socket, and the state that ``connect`` leaves."""
+    connection.sock = _wire(connection, None)
+    if hasattr(connection, "is_verified"):
+        _verify_as_urllib3(connection)
+
+
+def _verify_as_urllib3(connection: Any) -> None:
+    has_proxy = bool(getattr(connection, "proxy", None))
+    is_tunnelling = getattr(connection, "_tunnel_host", None) is not None
+    is_verified = False
+    if connection.default_port == _HTTPS_PORT:
+        from urllib3.util.ssl_ import resolve_cert_reqs  # late: only who uses it gets here
+
+        is_verified = resolve_cert_reqs(connection.cert_reqs) == ssl.CERT_REQUIRED or bool(
+            connection.assert_fingerprint
+        )
+        connection.is_verified = is_verified and not (has_proxy and not is_tunnelling)
+    if hasattr(connection, _HAS_PROXY):  # urllib3 2
+        setattr(connection, _HAS_PROXY, has_proxy or is_tunnelling)
+        if has_proxy:
+            is_tls = getattr(connection, "_tunnel_scheme", None) == "https" or not is_tunnelling
+            connection.proxy_is_verified = is_tls and is_verified
+
+
+def _connect(original: Callable[[Any], Any], connection: Any) -> Any:
+    token = _is_connecting.set(True)
+    try:
+        return original(connection)
+    finally:
+        _is_connecting.reset(token)
+
+
+def _connect_late(connection: Any, timeout: Any) -> Any:
+    """Run the client's own ``connect`` for a wire.
+
+    :returns: the real socket.
+    """
+    wire, before = connection.sock, connection.timeout
+    connection.sock, connection.timeout = None, timeout
+    try:
+        _connect(type(connection).connect, connection)
+    except BaseException:
+        if connection.sock is not None:
+            connection.sock.close()
+        raise
+    else:
+        return connection.sock
+    finally:
+        connection.sock, connection.timeout = wire, before
+
+
+def _observe(connection: Any, data: Any) -> None:
+    """Say that a request goes out while no cassette is in force."""
+    if isinstance(data, bytes) and b" HTTP/1." in data[:8192]:
+        method, _, rest = data.partition(b"\r\n")[0].decode("latin-1").partition(" ")
+        target = rest.rpartition(" ")[0]
+        active.begin(method, target if "://" in target else _base(connection) + target)
+
+
+def _refuse_http2(connection: Any) -> None:
+    if type(connection).__module__.startswith("urllib3.http2"):
+        version = getattr(sys.modules.get("urllib3"), "__version__", "")
+        reason = (
+            "its HTTP/2 can't be recorded; leave out urllib3.http2.inject_into_urllib3()"
+            " while a cassette is open"
+        )
+        raise UnsupportedClient("urllib3", version, reason)
+
+
+def _base(connection: Any, real: Any = None) -> str:
+    """Scheme and authority of what is asked over a connection, as the client asked for it."""
+    is_tls = connection.default_port == _HTTPS_PORT or hasattr(real, "getpeercert")
+    host = getattr(connection, "_tunnel_host", None) or connection.host
+    port = getattr(connection, "_tunnel_port", None) or connection.port
+    if ":" in host and not host.startswith("["):
+        host = f"[{host}]"
+    if port in (None, _HTTPS_PORT if is_tls else 80):
+        return f"{'https' if is_tls else 'http'}://{host}"
+    return f"{'https' if is_tls else 'http'}://{host}:{port}"

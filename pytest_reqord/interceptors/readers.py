@@ -1,0 +1,146 @@
+"""What a connection's ``makefile`` gives: readers of a recorded answer, and of the real one."""
+
+from __future__ import annotations
+
+import io
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord.interceptors import socket_errors
+from pytest_reqord.interceptors.framing import to_wire
+
+if TYPE_CHECKING:
+    from pytest_reqord.interceptors.turns import Turn
+    from pytest_reqord.models import Failure, Response
+
+__all__ = ["Answer", "Bytes", "Tee", "failing"]
+
+
+class Bytes(io.BytesIO):
+    """An answer that comes in one go.
+
+    :param wire: what code finds that looks for the socket below a reader.
+    """
+
+    def __init__(self, data: bytes, wire: Any) -> None:
+        super().__init__(data)
+        self._sock = wire
+
+
+class Answer:
+    """A recorded response on its way to the client.
+
+    :param response: the response.
+    :param method: the request's method.
+    """
+
+    def __init__(self, response: Response, method: str) -> None:
+        self._pieces = to_wire(response, method)
+        size = len(response.body)
+        is_cut = any(arrival.offset == size for arrival in response.arrivals)
+        self._shortage = ""
+        if not response.complete and not is_cut:
+            self._shortage = f"the recording ends here: only {size} bytes of this body were read"
+
+    def reader(self, wire: Any) -> Any:
+        """A raw reader of what wasn't read yet."""
+        if len(self._pieces) == 1 and not self._shortage:
+            return Bytes(self._pieces[0], wire)
+        return _Pieces(self._pieces, self._shortage, wire)
+
+
+class _Pieces(io.RawIOBase):
+    """Gives a message in the pieces in which it came, and says so where it goes no further."""
+
+    def __init__(self, pieces: list[bytes], shortage: str, wire: Any) -> None:
+        super().__init__()
+        self._pieces = pieces
+        self._start = 0
+        self._shortage = shortage
+        self._sock = wire
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._pieces:
+            if self._shortage:
+                raise ConnectionAbortedError(self._shortage)
+            return 0
+        piece = self._pieces[0]
+        start = self._start
+        size = min(len(buffer), len(piece) - start)
+        buffer[:size] = memoryview(piece)[start : start + size]
+        self._start += size
+        if self._start == len(piece):
+            del self._pieces[0]
+            self._start = 0
+        return size
+
+
+class Broken(io.RawIOBase):
+    """Gives an error where a response should be."""
+
+    def __init__(self, error: BaseException, wire: Any) -> None:
+        super().__init__()
+        self._error = error
+        self._sock = wire
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _: Any) -> int:
+        raise self._error
+
+
+def failing(failure: Failure, wire: Any) -> Any:
+    """A raw reader of what came in place of a response."""
+    garbage = socket_errors.received(failure)
+    if garbage is not None:
+        return Bytes(garbage, wire)
+    return Broken(socket_errors.revive(failure), wire)
+
+
+class Tee(io.RawIOBase):
+    """Reads from the real connection and keeps what came for the turn.
+
+    :param raw: an unbuffered reader of the real socket.
+    """
+
+    def __init__(self, raw: io.RawIOBase, turn: Turn) -> None:
+        super().__init__()
+        self._raw = raw
+        self._turn = turn
+        turn.is_read = True
+
+    @property
+    def _sock(self) -> Any:
+        return getattr(self._raw, "_sock", None)
+
+    def readable(self) -> bool:
+        """Always; see `io.RawIOBase`."""
+        return True
+
+    def fileno(self) -> int:
+        """The real connection's descriptor."""
+        return self._raw.fileno()
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what there is, and keep a copy."""
+        since = perf_counter()
+        try:
+            size = self._raw.readinto(buffer)
+        except OSError as error:
+            self._turn.error = error
+            raise
+        if size is not None:
+            self._turn.receive(bytes(memoryview(buffer)[:size]), since)
+        return size
+
+    def close(self) -> None:
+        """Close the real reader; that ends the response."""
+        if not self.closed:
+            super().close()
+            self._raw.close()
+            self._turn.is_read = False
+            self._turn.close_reader()

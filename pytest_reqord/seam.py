@@ -66,3 +66,10 @@ class Recorder(Protocol):
         :returns: its exchange; None to let it through untouched and unrecorded.
         :raises PlaybackError: if it can't even start, as after the end of its test.
         """
+
+    def route(self, uri: str) -> Route | None:
+        """What may happen to requests to the host of ``uri``, for a client that connects first.
+
+        :returns: ``RECORD`` to connect at once, ``PLAY`` and ``EITHER`` to connect later if at
+            all; None to leave it alone.
+        """

@@ -20,9 +20,9 @@ from pytest_reqord.interceptors import stamps
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_reqord.seam import Exchange, Recorder
+    from pytest_reqord.seam import Exchange, Recorder, Route
 
-__all__ = ["begin", "current", "enter", "leave", "observe_outside", "open_test", "suspended"]
+__all__ = ["begin", "current", "enter", "leave", "observe_outside", "open_test", "route", "suspended"]
 
 
 class Opened(NamedTuple):
@@ -64,6 +64,12 @@ def begin(method: str, uri: str) -> Exchange | None:
     if _outside is not None:
         _outside(uri)
     return None
+
+
+def route(uri: str) -> Route | None:
+    """What may happen to requests to a host; None to let a client connect to it untouched."""
+    opened = current()
+    return None if opened is None else opened.recorder.route(uri)
 
 
 def open_test(recorder: Recorder | None) -> None:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from functools import lru_cache
 from itertools import accumulate
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.models import Arrival, Headers, Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
     from pytest_reqord.seam import Exchange
 
-__all__ = ["Live", "Played", "Sent", "Teed", "decode_headers", "is_chunked", "is_cut", "split"]
+__all__ = [
+    "Head",
+    "Live",
+    "Played",
+    "Sent",
+    "Teed",
+    "decode_headers",
+    "is_chunked",
+    "is_cut",
+    "split",
+]
 
 READ_SIZE = 64 * 1024
 """The most that these clients take from a connection at once, in bytes."""
@@ -25,11 +36,23 @@ PAUSE = 0.02
 _BODILESS = frozenset((204, 304))
 
 
+class Head(NamedTuple):
+    """A request without its body."""
+
+    method: str
+    uri: str
+    headers: Headers
+
+    def with_body(self, pieces: Iterable[bytes]) -> Request:
+        """The whole request."""
+        return Request(self.method, self.uri, self.headers, b"".join(pieces))
+
+
 class Live:
     """A request that goes live and what has been seen of its response so far.
 
     :param exchange: takes the recording.
-    :param request: the request as far as it is known: its body is in ``sent``.
+    :param sent_head: the request's head.
     :param sent: the pieces of the request's body, which may still grow.
     """
 
@@ -40,16 +63,16 @@ class Live:
         "_last",
         "_pause",
         "_pieces",
-        "_request",
+        "_sent",
+        "_sent_head",
         "_size",
         "_started",
-        "sent",
     )
 
-    def __init__(self, exchange: Exchange, request: Request, sent: Sequence[bytes]) -> None:
-        self.sent = sent
+    def __init__(self, exchange: Exchange, sent_head: Head, sent: Sequence[bytes]) -> None:
         self._exchange = exchange
-        self._request = request
+        self._sent_head = sent_head
+        self._sent = sent
         self._started = self._last = perf_counter()
         self._head: Response
         self._pieces: list[bytes] = []
@@ -60,8 +83,7 @@ class Live:
     @property
     def request(self) -> Request:
         """The request with the body that has been sent."""
-        request = self._request
-        return Request(request.method, request.uri, request.headers, b"".join(self.sent))
+        return self._sent_head.with_body(self._sent)
 
     def begin(self, client_response: Any) -> None:
         """The head of the response is here."""
@@ -69,7 +91,7 @@ class Live:
         self._head = Response(
             client_response.status_code,
             extensions.get("reason_phrase", b"").decode("latin-1"),
-            decode_headers(client_response.headers.raw),
+            decode_headers(tuple(client_response.headers.raw)),
             b"",
             extensions.get("http_version", b"HTTP/1.1").decode("latin-1").removeprefix("HTTP/"),
         )
@@ -112,7 +134,7 @@ class Live:
     def _is_whole(self) -> bool:
         """Whether all of a body is here whose end was never asked for."""
         head = self._head
-        if self._request.method == "HEAD" or head.status in _BODILESS:
+        if self._sent_head.method == "HEAD" or head.status in _BODILESS:
             return True
         return not is_chunked(head) and head.headers.get("content-length") == str(self._size)
 
@@ -250,7 +272,8 @@ def _closing(stream: Any) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
     return aclosing(pieces) if hasattr(pieces, "aclose") else nullcontext(pieces)
 
 
-def decode_headers(raw: list[tuple[bytes, bytes]]) -> Headers:
+@lru_cache(maxsize=256)  # a client sends nearly the same lines each time
+def decode_headers(raw: tuple[tuple[bytes, bytes], ...]) -> Headers:
     """The header lines as they are on the wire."""
     return Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
 
@@ -269,6 +292,9 @@ def is_cut(response: Response) -> bool:
 def split(response: Response) -> Iterator[bytes]:
     """The body in the pieces in which a client that waits for each would read it."""
     body = response.body
+    if not (response.chunks or response.arrivals) and 0 < len(body) <= READ_SIZE:
+        yield body
+        return
     ends = {len(body), *(arrival.offset for arrival in response.arrivals)}
     if response.chunks:
         ends.update(accumulate(response.chunks))

@@ -10,14 +10,21 @@ import functools
 import sys
 import types
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active
 from pytest_reqord.interceptors.httpx_errors import break_off, describe, rebuild
-from pytest_reqord.interceptors.httpx_streams import Held, Live, Played, Sent, Teed, decode_headers
-from pytest_reqord.models import Failure, Headers, Request, Response
+from pytest_reqord.interceptors.httpx_streams import (
+    Head,
+    Held,
+    Live,
+    Played,
+    Sent,
+    Teed,
+    decode_headers,
+)
+from pytest_reqord.models import Failure, Headers, Response
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -144,22 +151,22 @@ class Library:
         # the same header lines come again and again, and take longer than all else to build
         self._headers = functools.lru_cache(maxsize=256)(self._build_headers)
 
-    def send(self, client_request: Any, exchange: Exchange, request: Request) -> tuple[Any, Live]:
+    def send(self, client_request: Any, exchange: Exchange, head: Head) -> tuple[Any, Live]:
         """Have a request's body kept while it is sent.
 
         :returns: the request to send and the recording of it.
         """
         if isinstance(client_request.stream, self.module.ByteStream):  # can be read again
-            return client_request, Live(exchange, request, list(client_request.stream))
+            return client_request, Live(exchange, head, list(client_request.stream))
         pieces: list[bytes] = []
         sent = self._sent(client_request.stream, pieces)
-        return _with_stream(client_request, sent), Live(exchange, request, pieces)
+        return _with_stream(client_request, sent), Live(exchange, head, pieces)
 
     def send_held(
-        self, client_request: Any, exchange: Exchange, request: Request, pieces: list[bytes]
+        self, client_request: Any, exchange: Exchange, head: Head, pieces: list[bytes]
     ) -> tuple[Any, Live]:
         """As `send`, for a request whose body has been read, in the same pieces."""
-        return _with_stream(client_request, self._held(pieces)), Live(exchange, request, pieces)
+        return _with_stream(client_request, self._held(pieces)), Live(exchange, head, pieces)
 
     def tee(self, client_response: Any, live: Live) -> None:
         """Have a response's body kept while it is read."""
@@ -208,7 +215,7 @@ def _intercept(original: Callable[..., Any], library: Library, method: str) -> C
             sent, live = library.send(request, exchange, head)
         else:
             pieces = list(request.stream)
-            answer = exchange.play(replace(head, body=b"".join(pieces)))
+            answer = exchange.play(head.with_body(pieces))
             if answer is not None:
                 return library.answer(answer, is_async=False)
             sent, live = library.send_held(request, exchange, head, pieces)
@@ -235,7 +242,7 @@ def _intercept_async(
             sent, live = library.send(request, exchange, head)
         else:
             pieces = [piece async for piece in request.stream]
-            answer = exchange.play(replace(head, body=b"".join(pieces)))
+            answer = exchange.play(head.with_body(pieces))
             if answer is not None:
                 await _pause()
                 return library.answer(answer, is_async=True)
@@ -251,7 +258,7 @@ def _intercept_async(
     return handle_async_request
 
 
-def _begin(transport: Any, request: Any, method: str) -> tuple[Exchange, Request] | None:
+def _begin(transport: Any, request: Any, method: str) -> tuple[Exchange, Head] | None:
     """Start the exchange of a request; None where it isn't ours to take."""
     url = request.url
     if url.scheme not in _SCHEMES or _is_mocked(transport, method):
@@ -261,7 +268,7 @@ def _begin(transport: Any, request: Any, method: str) -> tuple[Exchange, Request
     exchange = active.begin(request.method, uri)
     if exchange is None:
         return None
-    return exchange, Request(request.method, uri, decode_headers(request.headers.raw), b"")
+    return exchange, Head(request.method, uri, decode_headers(tuple(request.headers.raw)))
 
 
 def _is_mocked(transport: Any, method: str) -> bool:

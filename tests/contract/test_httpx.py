@@ -175,18 +175,23 @@ class Around(httpx.BaseTransport):
     def handle_request(self, request):
         return self.inner.handle_request(request)
 
+    def close(self):
+        self.inner.close()
+
 
 @pytest.mark.parametrize("transport", [Outer, Around])
 def test_transport_on_top(transport, place):
     """A transport built on the real one is recorded once, with what it changes."""
+
+    def ask():
+        with httpx.Client(transport=transport()) as client:
+            return client.get(f"{place.url}/echo").json()
+
     tape = Tape()
-
     with tape.recording():
-        live = httpx.Client(transport=transport()).get(f"{place.url}/echo").json()
+        live = ask()
     with tape.playing(), offline():
-        played = httpx.Client(transport=transport()).get(f"{place.url}/echo").json()
-
-    assert played == live
+        assert ask() == live
     assert [one.request.headers["x-outer"] for one in tape.interactions] == ["yes"]
 
 
@@ -558,6 +563,7 @@ def http2(tmp_path_factory):
     config.bind = [f"fd://{listener.fileno()}"]
     config.keyfile, config.certfile = str(folder / "key.pem"), str(folder / "cert.pem")
     config.errorlog = None
+    config.include_date_header = False
     stop = threading.Event()
 
     async def main():

@@ -14,17 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active
-from pytest_reqord.interceptors.httpx_errors import break_off, describe, rebuild
-from pytest_reqord.interceptors.httpx_streams import (
-    Head,
-    Held,
-    Live,
-    Played,
-    Sent,
-    Teed,
-    decode_headers,
-)
-from pytest_reqord.models import Failure, Headers, Response
+from pytest_reqord.interceptors.httpx_errors import describe
+from pytest_reqord.interceptors.httpx_library import Library
+from pytest_reqord.interceptors.httpx_streams import Head, Live, decode_headers
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -44,12 +36,14 @@ class Seam(NamedTuple):
     :param transport: its class.
     :param method: the method that turns a request into a response.
     :param library: the module whose requests and responses these are.
+    :param is_unpacked: whether it unpacks bodies before the library would do it.
     """
 
     module: str
     transport: str
     method: str
     library: str
+    is_unpacked: bool = False
 
 
 SEAMS = (
@@ -58,8 +52,10 @@ SEAMS = (
     Seam("httpx2", "HTTPTransport", "handle_request", "httpx2"),
     Seam("httpx2", "AsyncHTTPTransport", "handle_async_request", "httpx2"),
     # reaches the network through libcurl, which no other interceptor sees
-    Seam("httpx_curl_cffi", "CurlTransport", "handle_request", "httpx"),
-    Seam("httpx_curl_cffi", "AsyncCurlTransport", "handle_async_request", "httpx"),
+    Seam("httpx_curl_cffi", "CurlTransport", "handle_request", "httpx", is_unpacked=True),
+    Seam(
+        "httpx_curl_cffi", "AsyncCurlTransport", "handle_async_request", "httpx", is_unpacked=True
+    ),
 )
 MODULES = tuple(dict.fromkeys(seam.module for seam in SEAMS))
 
@@ -120,7 +116,7 @@ def _take(seam: Seam, transport: type, method: Any) -> None:
     if taken is None or method not in (taken.original, taken.replacement):
         if not _is_own(method, transport):
             return
-        library = Library(sys.modules[seam.library])
+        library = Library(sys.modules[seam.library], is_unpacked=seam.is_unpacked)
         intercept = _intercept_async if seam.method == "handle_async_request" else _intercept
         replacement = functools.wraps(method)(intercept(method, library, seam.method))
         taken = _taken[transport] = Taken(seam.method, method, replacement)
@@ -131,78 +127,6 @@ def _is_own(method: Any, transport: type) -> bool:
     """Whether a method is the one that the transport's package defines, and no mock."""
     package = transport.__module__.partition(".")[0]
     return str(getattr(method, "__module__", "")).partition(".")[0] == package
-
-
-class Library:
-    """``httpx`` or ``httpx2``, and what stands in for its parts.
-
-    :param module: the one of the two that is to build what its users see.
-    """
-
-    def __init__(self, module: Any) -> None:
-        streams = (module.SyncByteStream, module.AsyncByteStream)
-        self.module = module
-        self._core = module.__name__.replace("httpx", "httpcore")
-        self._sent: Any = type("Sent", (Sent, *streams), {})
-        self._held: Any = type("Held", (Held, *streams), {})
-        self._teed: Any = type("Teed", (Teed, *streams), {})
-        self._played: Any = type("Played", (Played, *streams), {})
-        self._break_off = functools.partial(break_off, library=module)
-        # the same header lines come again and again, and take longer than all else to build
-        self._headers = functools.lru_cache(maxsize=256)(self._build_headers)
-
-    def send(self, client_request: Any, exchange: Exchange, head: Head) -> tuple[Any, Live]:
-        """Have a request's body kept while it is sent.
-
-        :returns: the request to send and the recording of it.
-        """
-        if isinstance(client_request.stream, self.module.ByteStream):  # can be read again
-            return client_request, Live(exchange, head, list(client_request.stream))
-        pieces: list[bytes] = []
-        sent = self._sent(client_request.stream, pieces)
-        return _with_stream(client_request, sent), Live(exchange, head, pieces)
-
-    def send_held(
-        self, client_request: Any, exchange: Exchange, head: Head, pieces: list[bytes]
-    ) -> tuple[Any, Live]:
-        """As `send`, for a request whose body has been read, in the same pieces."""
-        return _with_stream(client_request, self._held(pieces)), Live(exchange, head, pieces)
-
-    def tee(self, client_response: Any, live: Live) -> None:
-        """Have a response's body kept while it is read."""
-        live.begin(client_response)
-        broken = self.module.RemoteProtocolError
-        client_response.stream = self._teed(client_response.stream, live, broken)
-
-    def answer(self, answer: Response | Failure, *, is_async: bool) -> Any:
-        """The client's response for a recorded one, as its own transport would build it.
-
-        :raises Exception: the client's own, for a recorded failure.
-        """
-        module = self.module
-        if isinstance(answer, Failure):
-            raise rebuild(answer, module)
-        extensions: dict[str, Any] = {"http_version": f"HTTP/{answer.http_version}".encode()}
-        is_multiplexed = answer.http_version[:1] != "1"
-        if not is_multiplexed:
-            extensions["reason_phrase"] = answer.reason.encode("latin-1", "replace")
-        if core := sys.modules.get(self._core):
-            # the base classes know of no socket, and answer so
-            network_stream = core.AsyncNetworkStream if is_async else core.NetworkStream
-            extensions["network_stream"] = network_stream()
-        if is_multiplexed:
-            extensions["stream_id"] = 1
-        return module.Response(
-            answer.status,
-            headers=self._headers(answer.headers),
-            stream=self._played(answer, self._break_off),
-            extensions=extensions,
-        )
-
-    def _build_headers(self, headers: Headers) -> Any:
-        return self.module.Headers(
-            [(_encode(name), _encode(value)) for name, value in headers.pairs]
-        )
 
 
 def _intercept(original: Callable[..., Any], library: Library, method: str) -> Callable[..., Any]:
@@ -301,20 +225,6 @@ def _refuse_upgrade(exchange: Exchange, library: Library) -> UnsupportedClient:
     return UnsupportedClient(
         library.module.__name__, library.module.__version__, f"{reason} with ignore_hosts"
     )
-
-
-def _with_stream(client_request: Any, stream: Any) -> Any:
-    """The same request with another body; the test's own request must not change."""
-    changed = object.__new__(type(client_request))
-    changed.__dict__.update(client_request.__dict__, stream=stream)
-    return changed
-
-
-def _encode(text: str) -> bytes:
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:  # only in a cassette of another tool, or one edited by hand
-        return text.encode()
 
 
 async def _pause() -> None:

@@ -1,0 +1,109 @@
+"""What is built of httpx's and httpx2's own parts: requests that are teed, responses played."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord.interceptors.httpx_errors import break_off, rebuild
+from pytest_reqord.interceptors.httpx_streams import Held, Live, Played, Sent, Teed
+from pytest_reqord.models import Failure, Headers, Response
+
+if TYPE_CHECKING:
+    from pytest_reqord.interceptors.httpx_streams import Head
+    from pytest_reqord.seam import Exchange
+
+__all__ = ["Library"]
+
+
+class Library:
+    """``httpx`` or ``httpx2``, and what stands in for its parts.
+
+    :param module: the one of the two that is to build what its users see.
+    :param is_unpacked: whether the transport unpacks bodies before the library would do it.
+    """
+
+    def __init__(self, module: Any, *, is_unpacked: bool = False) -> None:
+        streams = (module.SyncByteStream, module.AsyncByteStream)
+        self.module = module
+        self._is_unpacked = is_unpacked
+        self._core = module.__name__.replace("httpx", "httpcore")
+        self._sent: Any = type("Sent", (Sent, *streams), {})
+        self._held: Any = type("Held", (Held, *streams), {})
+        self._teed: Any = type("Teed", (Teed, *streams), {})
+        self._played: Any = type("Played", (Played, *streams), {})
+        self._break_off = functools.partial(break_off, library=module)
+        # the same header lines come again and again, and take longer than all else to build
+        self._headers = functools.lru_cache(maxsize=256)(self._build_headers)
+
+    def send(self, client_request: Any, exchange: Exchange, head: Head) -> tuple[Any, Live]:
+        """Have a request's body kept while it is sent.
+
+        :returns: the request to send and the recording of it.
+        """
+        if isinstance(client_request.stream, self.module.ByteStream):  # can be read again
+            return client_request, Live(exchange, head, list(client_request.stream))
+        pieces: list[bytes] = []
+        sent = self._sent(client_request.stream, pieces)
+        return _with_stream(client_request, sent), Live(exchange, head, pieces)
+
+    def send_held(
+        self, client_request: Any, exchange: Exchange, head: Head, pieces: list[bytes]
+    ) -> tuple[Any, Live]:
+        """As `send`, for a request whose body has been read, in the same pieces."""
+        return _with_stream(client_request, self._held(pieces)), Live(exchange, head, pieces)
+
+    def tee(self, client_response: Any, live: Live) -> None:
+        """Have a response's body kept while it is read."""
+        live.begin(client_response)
+        broken = self.module.RemoteProtocolError
+        client_response.stream = self._teed(client_response.stream, live, broken)
+
+    def answer(self, answer: Response | Failure, *, is_async: bool) -> Any:
+        """The client's response for a recorded one, as its own transport would build it.
+
+        :raises Exception: the client's own, for a recorded failure.
+        """
+        module = self.module
+        if isinstance(answer, Failure):
+            raise rebuild(answer, module)
+        extensions: dict[str, Any] = {"http_version": f"HTTP/{answer.http_version}".encode()}
+        is_multiplexed = answer.http_version[:1] != "1"
+        if not is_multiplexed:
+            extensions["reason_phrase"] = answer.reason.encode("latin-1", "replace")
+        core = sys.modules.get(self._core)
+        if core and not self._is_unpacked:
+            # the base classes know of no socket, and answer so
+            network_stream = core.AsyncNetworkStream if is_async else core.NetworkStream
+            extensions["network_stream"] = network_stream()
+        if is_multiplexed:
+            extensions["stream_id"] = 1
+        response = module.Response(
+            answer.status,
+            headers=self._headers(answer.headers),
+            stream=self._played(answer, self._break_off),
+            extensions=extensions,
+        )
+        if self._is_unpacked:  # as such a transport does it itself, for want of a public way
+            response._decoder = sys.modules[f"{module.__name__}._decoders"].IdentityDecoder()  # noqa: SLF001
+        return response
+
+    def _build_headers(self, headers: Headers) -> Any:
+        return self.module.Headers(
+            [(_encode(name), _encode(value)) for name, value in headers.pairs]
+        )
+
+
+def _with_stream(client_request: Any, stream: Any) -> Any:
+    """The same request with another body; the test's own request must not change."""
+    changed = object.__new__(type(client_request))
+    changed.__dict__.update(client_request.__dict__, stream=stream)
+    return changed
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:  # only in a cassette of another tool, or one edited by hand
+        return text.encode()

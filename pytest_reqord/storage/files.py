@@ -1,0 +1,228 @@
+"""Bytes in files: a file is as it was or as it should be, whatever goes wrong in between.
+
+Whoever writes holds the file's lock (`pytest_reqord.storage.locks`); readers need none.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = [
+    "append",
+    "bodies_folder",
+    "body_reader",
+    "copy_bodies",
+    "read",
+    "read_head",
+    "read_tail",
+    "remove_folder",
+    "remove_unused_bodies",
+    "remove_with_bodies",
+    "replace",
+    "write_bodies",
+]
+
+AnyPath = str | os.PathLike[str]
+
+_TEMP_PREFIX = ".reqord-"
+_TEMP_SUFFIX = ".tmp"
+_DEAD_AFTER = 60.0
+"""Seconds after which a temporary file can't be a living writer's: replacing takes far less."""
+
+
+def read(path: AnyPath) -> bytes:
+    """All of a file.
+
+    :raises FileNotFoundError: if there is none.
+    """
+    return Path(path).read_bytes()
+
+
+def read_head(path: AnyPath, size: int) -> bytes:
+    """The first ``size`` bytes of a file, fewer where it is shorter."""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path costs as much as the read
+        return file.read(size)
+
+
+def read_tail(path: AnyPath, size: int) -> bytes:
+    """The last ``size`` bytes of a file, fewer where it is shorter."""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path costs as much as the read
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - size))
+        return file.read(size)
+
+
+def append(path: AnyPath, data: bytes, *, header: bytes = b"") -> None:
+    """Add bytes at the end of a file with one write.
+
+    :param header: what a new or empty file starts with.
+    :raises OSError: if not all could be written; the file is then what it was before.
+    """
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except FileNotFoundError:  # no folder yet: the rare case
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        size = os.fstat(fd).st_size
+        try:
+            _write_all(fd, data if size else header + data)
+        except BaseException:
+            os.ftruncate(fd, size)
+            if not size:
+                Path(path).unlink(missing_ok=True)
+            raise
+    finally:
+        os.close(fd)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    """Write all of ``data``: with one write, unless it falls short and the next says why."""
+    written = os.write(fd, data)
+    while written < len(data):
+        written += os.write(fd, data[written:])
+
+
+def replace(path: AnyPath, data: bytes) -> None:
+    """Make ``data`` a file's content in one step.
+
+    A symlink stays, its target is replaced; the old file's permissions stay.
+
+    :raises OSError: if that failed; the old file is then untouched and nothing is left behind.
+    """
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _write_beside(target, data)
+    try:
+        os.replace(temporary, target)  # noqa: PTH105 - the call the promise rests on
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+    _sweep(target.parent)
+
+
+def _write_beside(target: Path, data: bytes) -> Path:
+    """Write a temporary sibling of ``target``, on disk when this returns."""
+    # short, for the target's own name may be as long as the file system allows
+    temporary = target.with_name(f"{_TEMP_PREFIX}{os.getpid()}-{os.urandom(4).hex()}{_TEMP_SUFFIX}")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            with suppress(FileNotFoundError):
+                _take_over_permissions(fd, target)
+            _write_all(fd, data)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def _take_over_permissions(fd: int, target: Path) -> None:
+    old, new = target.stat(), os.fstat(fd)
+    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+        with suppress(PermissionError):  # only root may give files away
+            os.fchown(fd, old.st_uid, old.st_gid)
+    os.fchmod(fd, old.st_mode & 0o7777)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name survive a power cut, where the file system can do that."""
+    with suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed."""
+    with suppress(OSError), os.scandir(folder) as found:
+        for entry in found:
+            if entry.name.startswith(_TEMP_PREFIX) and entry.name.endswith(_TEMP_SUFFIX):
+                with suppress(OSError):
+                    if time.time() - entry.stat().st_mtime > _DEAD_AFTER:
+                        Path(entry).unlink()
+
+
+def bodies_folder(path: AnyPath) -> Path:
+    """The folder of the bodies that lie beside a cassette."""
+    return Path(path).with_suffix(".bodies")
+
+
+def body_reader(path: AnyPath) -> Callable[[str], bytes]:
+    """What reads the bodies that lie beside the cassette ``path``, by their names.
+
+    It raises FileNotFoundError for a body that isn't there, and ValueError for a name that leads
+    out of their folder.
+    """
+
+    def read_body(name: str) -> bytes:
+        return read(bodies_folder(path) / _checked(name))
+
+    return read_body
+
+
+def write_bodies(path: AnyPath, bodies: Mapping[str, bytes]) -> None:
+    """Put bodies beside the cassette ``path``. Their names tell their content (a hash)."""
+    for name, data in bodies.items():
+        body = bodies_folder(path) / _checked(name)
+        try:
+            is_there = body.stat().st_size == len(data)
+        except FileNotFoundError:
+            is_there = False
+        if not is_there:
+            replace(body, data)
+
+
+def remove_unused_bodies(path: AnyPath, data: bytes) -> None:
+    """Remove the bodies beside the cassette ``path`` that its content ``data`` doesn't name."""
+    folder = bodies_folder(path)
+    try:
+        found = list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for body in found:
+        # a name is a hash, so where it stands in the cassette it is meant
+        if not body.name.startswith(".") and os.fsencode(body.name) not in data:
+            body.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()  # which only an empty one lets happen
+
+
+def copy_bodies(source: AnyPath, path: AnyPath) -> None:
+    """Put the bodies beside the cassette ``source`` beside the cassette ``path`` too."""
+    with suppress(FileNotFoundError):
+        for body in bodies_folder(source).iterdir():
+            write_bodies(path, {body.name: body.read_bytes()})
+
+
+def remove_with_bodies(path: AnyPath) -> None:
+    """Remove a file of ours and the bodies beside it, if they are there."""
+    Path(path).unlink(missing_ok=True)
+    remove_folder(bodies_folder(path))
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder of files, if it is there."""
+    with suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            path.unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def _checked(name: str) -> str:
+    if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
+        raise ValueError(f"{name!r} is not the name of a body")
+    return name

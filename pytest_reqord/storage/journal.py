@@ -1,0 +1,85 @@
+"""What one process did in a run, line by line, for those who come after it.
+
+A journal is locked as long as its process lives; the system lets go of the lock however the
+process ends. Nothing is synced: a power cut costs lines, and a torn last line is no line.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord.storage.files import append
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["Journal", "is_alive", "read_journal"]
+
+
+class Journal:
+    """The journal of this process.
+
+    :param path: its file, which must not be there yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.process = os.getpid()
+        # locked before it has its name, so that nobody takes a young journal for a dead one
+        unnamed = path.with_name(f"{path.name}.new")
+        self._fd = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with suppress(OSError):  # a file system without locks: then its runs look dead
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.rename(unnamed, path)  # noqa: PTH104 - a Path says no more
+
+    def write(self, **fields: Any) -> None:
+        """Add a line.
+
+        :raises OSError: if it could not be written.
+        """
+        import json  # late: only runs that record need it
+
+        append(self.path, json.dumps(fields).encode() + b"\n")
+
+    def close(self) -> None:
+        """Let go of the journal. In a forked child this leaves the parent's lock alone."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def read_journal(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a journal, its process alive or not."""
+    import json  # late: only runs that record need it
+
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:  # swept by another run
+        return
+    for line in data.split(b"\n"):
+        with suppress(ValueError):  # torn: the process died writing it
+            fields = json.loads(line)
+            if isinstance(fields, dict):
+                yield fields
+
+
+def is_alive(path: Path) -> bool:
+    """Whether the process of this journal still runs."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    else:
+        return False
+    finally:
+        os.close(fd)

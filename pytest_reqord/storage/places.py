@@ -1,0 +1,47 @@
+"""Folders of ours outside the project: one a user, in the system's temp folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+__all__ = ["user_folder"]
+
+_PRIVATE = 0o700
+_SYSTEM_TEMP = "/tmp"  # noqa: S108 - a known name is the point; `_own` checks whose folder it is
+
+
+def user_folder(name: str) -> Path:
+    """The folder ``name`` in the user's own temp folder, made when it isn't there.
+
+    It doesn't follow ``TMPDIR`` where ``/tmp`` can be used: two runs with different environments
+    must meet at the same locks.
+
+    :raises PermissionError: if somebody else made it.
+    """
+    return _own_folder(name, os.getuid())
+
+
+@lru_cache(maxsize=16)
+def _own_folder(name: str, user: int) -> Path:
+    temp = _SYSTEM_TEMP if os.access(_SYSTEM_TEMP, os.W_OK | os.X_OK) else tempfile.gettempdir()
+    base = Path(temp, f"pytest-reqord-{user}")
+    _own(base, user)
+    _own(base / name, user)
+    return base / name
+
+
+def _own(folder: Path, user: int) -> None:
+    """Make a folder that only its owner may enter, or see that it is one."""
+    try:
+        folder.mkdir(mode=_PRIVATE)
+    except FileExistsError:
+        found = folder.lstat()
+        # a name in a folder that all may write: another user, or a link of theirs, may be there
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != user:
+            raise PermissionError(f"{folder} is not a folder of user {user}") from None
+        if stat.S_IMODE(found.st_mode) != _PRIVATE:
+            folder.chmod(_PRIVATE)

@@ -1,0 +1,280 @@
+"""Where recordings wait until they are complete.
+
+::
+
+    <root>/<run id>/                   one folder a run, for its user only
+        <process>.journal              what that process opened and settled
+        <process>-<n>-<name>.yaml      one recording: append-only, one writer, no lock, no sync
+        born/<hash>                    this run made the cassette of that path
+        claimed/<hash>                 who saves for one owner and cassette
+
+A recording that was opened and never settled belongs to a process that crashed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+import weakref
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_reqord.storage.files import remove_folder, remove_with_bodies
+from pytest_reqord.storage.journal import Journal, is_alive, read_journal
+
+__all__ = ["Record", "Recording", "StagingArea", "earlier_records"]
+
+_JOURNALS = "*.journal"
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One recording: of one owner, in one process.
+
+    :param id: its name in its run.
+    :param owner: who records, as a test's id.
+    :param cassette: the cassette it is meant for.
+    :param mode: the record mode.
+    :param path: its staging file, there once something was written.
+    :param opened_at: when it was opened, in seconds since the epoch.
+    """
+
+    id: str
+    owner: str
+    cassette: Path
+    mode: str
+    path: Path
+    opened_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a journal says of a recording.
+
+    :param recording: the recording.
+    :param outcome: how it was settled, in the words of who settled it; None: it never was.
+    :param reason: why it was settled so, in the same words; may be empty.
+    """
+
+    recording: Recording
+    outcome: str | None
+    reason: str = ""
+
+    @property
+    def has_data(self) -> bool:
+        """Whether anything of it is still staged."""
+        return self.recording.path.exists()
+
+
+class StagingArea:
+    """The folder of one run, shared by all its processes. A forked child gets its own journal.
+
+    :param root: where the runs of this project are.
+    :param run_id: the run's name, the same in all its processes.
+    """
+
+    def __init__(self, root: Path, run_id: str) -> None:
+        self.folder = Path(root, run_id)
+        self._journal: Journal | None = None
+        self._opened = 0
+        self._lock = threading.Lock()
+        _areas.add(self)
+
+    def hold(self) -> None:
+        """Make the run look alive as long as this process lives, though it records nothing.
+
+        Without it the moment between the workers' end and the controller's reading of their
+        journals would let another run take this one for dead.
+
+        :raises OSError: if the folder can't be made.
+        """
+        with self._lock:
+            self._own_journal()
+
+    def open_recording(self, owner: str, cassette: Path, mode: str) -> Recording:
+        """Make room for a recording and enter it in the journal.
+
+        :raises OSError: if the journal can't be written.
+        """
+        with self._lock:
+            journal = self._own_journal()
+            self._opened += 1
+            name = f"{journal.path.stem}-{self._opened}"
+        tail = _UNSAFE.sub("-", owner.rpartition("/")[2])[-80:]
+        path = self.folder / f"{name}-{tail}.yaml"
+        recording = Recording(name, owner, cassette, mode, path, time.time())
+        fields = asdict(recording) | {"path": path.name, "cassette": os.fspath(cassette)}
+        journal.write(opened=fields)
+        return recording
+
+    def settle(self, recording: Recording, outcome: str, reason: str = "") -> None:
+        """Enter in the journal how a recording ended. The last word counts.
+
+        :raises OSError: if the journal can't be written.
+        """
+        with self._lock:
+            journal = self._own_journal()
+        journal.write(settled=recording.id, outcome=outcome, reason=reason, at=time.time())
+
+    def records(self) -> list[Record]:
+        """What all processes of this run recorded, in the order in which it was opened."""
+        return _records(self.folder)
+
+    def mark_born(self, cassette: Path) -> bool:
+        """Say that this run makes a cassette.
+
+        :returns: whether this call was the first in the run to say so.
+        """
+        self.hold()
+        return _create(self._born(cassette), b"")
+
+    def is_born(self, cassette: Path) -> bool:
+        """Whether a process of this run has made this cassette, or is about to."""
+        return self._born(cassette).exists()
+
+    def claim(self, recording: Recording) -> bool:
+        """Settle which process saves for one owner and cassette: the first that asks.
+
+        :returns: whether it is this process.
+        """
+        with self._lock:
+            process = self._own_journal().path.stem.encode()
+        marker = self.folder / "claimed" / _hash(recording.cassette, recording.owner)
+        return _create(marker, process) or marker.read_bytes() == process
+
+    def remove(self, recording: Recording) -> None:
+        """Remove a recording's staging file: it is saved, or nobody wants it."""
+        remove_with_bodies(recording.path)
+
+    def close(self) -> None:
+        """Let go of this process's journal."""
+        with self._lock:
+            if self._journal is not None:
+                self._journal.close()
+                self._journal = None
+
+    def sweep(self) -> bool:
+        """Remove the folder of the run, unless something is still staged in it."""
+        self.close()
+        return _remove_run(self.folder)
+
+    def _own_journal(self) -> Journal:
+        journal = self._journal
+        if journal is None or journal.process != os.getpid():
+            if journal is not None:
+                journal.close()
+            name = f"{os.getpid()}-{os.urandom(3).hex()}"
+            self._journal = journal = _open_journal(self.folder / f"{name}.journal")
+            self._opened = 0
+        return journal
+
+    def _born(self, cassette: Path) -> Path:
+        return self.folder / "born" / _hash(cassette)
+
+
+def _open_journal(path: Path) -> Journal:
+    for _ in range(3):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # swept by another run before it held our journal
+            return Journal(path)
+    return Journal(path)
+
+
+def _hash(path: Path, name: str = "") -> str:
+    import hashlib  # late: only runs that record need it
+
+    return hashlib.sha256(os.fsencode(os.path.realpath(path)) + b"\0" + name.encode()).hexdigest()
+
+
+def _create(marker: Path, content: bytes) -> bool:
+    """Make a file; False where it is there already, its content perhaps not yet."""
+    marker.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with marker.open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        return False
+    return True
+
+
+def earlier_records(root: Path, run_id: str) -> list[Record]:
+    """What earlier runs have left staged, the oldest first: drafts, and crashed recordings.
+
+    Runs that go on elsewhere at this moment are none of ours. Folders of runs that left nothing
+    are removed.
+
+    :param root: where the runs of this project are.
+    :param run_id: the run that asks.
+    """
+    left: list[Record] = []
+    try:
+        runs = [path for path in root.iterdir() if path.is_dir() and path.name != run_id]
+    except (FileNotFoundError, NotADirectoryError):
+        return left
+    for run in runs:
+        if not any(is_alive(journal) for journal in run.glob(_JOURNALS)):
+            found = [record for record in _records(run) if record.has_data]
+            if not found:
+                _remove_run(run)
+            left += found
+    return sorted(left, key=lambda record: record.recording.opened_at)
+
+
+def _records(folder: Path) -> list[Record]:
+    recordings: dict[str, Recording] = {}
+    outcomes: dict[str, tuple[float, str, str]] = {}
+    for journal in folder.glob(_JOURNALS):
+        for line in read_journal(journal):
+            # fields that are missing: another version's line, or a torn one that reads well
+            with suppress(KeyError, TypeError):
+                if "opened" in line:
+                    recording = _recording(folder, line["opened"])
+                    recordings[recording.id] = recording
+                else:
+                    said = (float(line["at"]), str(line["outcome"]), str(line["reason"]))
+                    # another process may settle too, as the controller does in mode all
+                    outcomes[line["settled"]] = max(said, outcomes.get(line["settled"], said))
+    opened = sorted(recordings.values(), key=lambda recording: recording.opened_at)
+    never = (0.0, None, "")
+    return [Record(each, *outcomes.get(each.id, never)[1:]) for each in opened]
+
+
+def _recording(folder: Path, fields: dict[str, Any]) -> Recording:
+    return Recording(
+        id=fields["id"],
+        owner=fields["owner"],
+        cassette=Path(fields["cassette"]),
+        mode=fields["mode"],
+        path=folder / Path(fields["path"]).name,
+        opened_at=float(fields["opened_at"]),
+    )
+
+
+def _remove_run(folder: Path) -> bool:
+    """Remove a run's folder unless a recording is left in it or it has none of our files."""
+    if any(folder.glob("*.yaml")):
+        return False
+    with suppress(OSError):
+        for markers in ("born", "claimed"):
+            remove_folder(folder / markers)
+        for path in folder.glob(_JOURNALS):
+            path.unlink(missing_ok=True)
+        folder.rmdir()
+    return not folder.exists()
+
+
+_areas: weakref.WeakSet[StagingArea] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Give the child locks of its own: the copies may be held by threads it doesn't have."""
+    for area in _areas:
+        area._lock = threading.Lock()  # noqa: SLF001 - nobody else may do this
+
+
+os.register_at_fork(after_in_child=_after_fork)

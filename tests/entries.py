@@ -1,0 +1,30 @@
+"""Interactions to write, told apart by a number."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from pytest_reqord.models import Headers, Interaction, Request, Response
+
+START = datetime(2026, 11, 23, 7, 0, 0, tzinfo=timezone.utc)
+
+
+def interaction(number: int, at: float | None = None, body: bytes = b"{}", **response):
+    """The interaction of this number.
+
+    :param at: seconds after the start at which it was recorded; its number if not given.
+    """
+    fields = {"status": 200, "reason": "OK", "headers": Headers({"Content-Type": "text/plain"})}
+    return Interaction(
+        request=Request("GET", f"https://api.example.com/{number}", Headers(), b""),
+        response=Response(**{**fields, "body": body, **response}),
+        recorded_at=START + timedelta(seconds=number if at is None else at),
+        recorded_by="test_it.py::test_it",
+        elapsed=0.25,
+    )
+
+
+def number_of(found) -> int:
+    """The number that an interaction, or an entry of a document, was made with."""
+    uri = found.request.uri if isinstance(found, Interaction) else found.uri
+    return int(uri.rpartition("/")[2])

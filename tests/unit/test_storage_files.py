@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from pytest_reqord import storage
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "folder" / "cassette.yaml"
+
+
+def names(folder):
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+class TestAppend:
+    def test_new_file(self, path):
+        """A file that isn't there is made, its folder too, and starts with the header."""
+        storage.append(path, b"one\n", header=b"head\n")
+
+        assert path.read_bytes() == b"head\none\n"
+
+    def test_old_file(self, path):
+        """A file that is there gets no second header."""
+        storage.append(path, b"one\n", header=b"head\n")
+        storage.append(path, b"two\n", header=b"head\n")
+
+        assert path.read_bytes() == b"head\none\ntwo\n"
+
+    def test_empty_file(self, path):
+        """A file without a byte counts as new."""
+        path.parent.mkdir()
+        path.touch()
+        storage.append(path, b"one\n", header=b"head\n")
+
+        assert path.read_bytes() == b"head\none\n"
+
+    def test_one_write(self, path, monkeypatch):
+        """All bytes go out in one call, so that a reader sees all or nothing of them."""
+        calls = []
+        write = os.write
+        monkeypatch.setattr(os, "write", lambda fd, data: calls.append(data) or write(fd, data))
+        storage.append(path, b"x" * 100_000, header=b"head\n")
+
+        assert len(calls) == 1
+
+    def test_short_write(self, path, monkeypatch):
+        """What one write leaves over is written by the next."""
+        write = os.write
+        monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:3]))
+        storage.append(path, b"0123456789", header=b"")
+
+        assert path.read_bytes() == b"0123456789"
+
+    def test_failing_write(self, path, monkeypatch):
+        """A write that fails half way leaves the file as it was."""
+        storage.append(path, b"one\n", header=b"head\n")
+        monkeypatch.setattr(os, "write", failing_after_three_bytes(os.write))
+
+        with pytest.raises(OSError, match="full"):
+            storage.append(path, b"0123456789")
+        assert path.read_bytes() == b"head\none\n"
+
+    def test_failing_first_write(self, path, monkeypatch):
+        """A new file whose first write fails is not left behind."""
+        monkeypatch.setattr(os, "write", failing_after_three_bytes(os.write))
+
+        with pytest.raises(OSError, match="full"):
+            storage.append(path, b"0123456789", header=b"head\n")
+        assert not path.exists()
+
+
+def failing_after_three_bytes(write):
+    calls = []
+
+    def failing(fd, data):
+        calls.append(fd)
+        if len(calls) > 1:
+            raise OSError(28, "disk full")
+        return write(fd, data[:3])
+
+    return failing
+
+
+class TestReplace:
+    def test_new_file(self, path):
+        """A file that isn't there is made, its folder too."""
+        storage.replace(path, b"new")
+
+        assert path.read_bytes() == b"new"
+
+    def test_nothing_else(self, path):
+        """Nothing but the file is in its folder afterwards."""
+        storage.replace(path, b"old")
+        storage.replace(path, b"new")
+
+        assert names(path.parent) == ["cassette.yaml"]
+        assert path.read_bytes() == b"new"
+
+    def test_permissions(self, path):
+        """The new file has the old one's permissions."""
+        storage.replace(path, b"old")
+        path.chmod(0o640)
+        storage.replace(path, b"new")
+
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+    def test_umask(self, path):
+        """A new file has the permissions that any new file of this process has."""
+        storage.replace(path, b"new")
+        other = path.with_name("other")
+        other.touch()
+
+        assert path.stat().st_mode == other.stat().st_mode
+
+    def test_symlink(self, path, tmp_path):
+        """A symlink stays one and its target is replaced."""
+        target = tmp_path / "elsewhere" / "target.yaml"
+        storage.replace(target, b"old")
+        path.parent.mkdir()
+        path.symlink_to(target)
+        storage.replace(path, b"new")
+
+        assert path.is_symlink()
+        assert target.read_bytes() == b"new"
+
+    @pytest.mark.parametrize("step", ["write", "fsync", "replace", "fchmod"])
+    def test_failure(self, path, monkeypatch, step):
+        """Whichever step fails, the old file is untouched and nothing is left behind."""
+        storage.replace(path, b"old")
+
+        def fail(*args):
+            raise OSError(28, "disk full")
+
+        monkeypatch.setattr(os, step, fail)
+        with pytest.raises(OSError, match="full"):
+            storage.replace(path, b"new")
+
+        assert path.read_bytes() == b"old"
+        assert names(path.parent) == ["cassette.yaml"]
+
+    def test_long_name(self, tmp_path):
+        """A name as long as the file system allows can be replaced."""
+        path = tmp_path / ("x" * 250 + ".yaml")
+        storage.replace(path, b"new")
+
+        assert path.read_bytes() == b"new"
+
+    def test_sweep(self, path):
+        """What a writer left that was killed long ago goes with the next replace."""
+        storage.replace(path, b"old")
+        dead, young = path.with_name(".reqord-1-a.tmp"), path.with_name(".reqord-2-b.tmp")
+        dead.touch()
+        young.touch()
+        os.utime(dead, (1, 1))
+        storage.replace(path, b"new")
+
+        assert names(path.parent) == [young.name, path.name]
+
+
+class TestRead:
+    def test_tail(self, path):
+        """The tail is the last bytes, the head the first, and all of a shorter file."""
+        storage.replace(path, b"0123456789")
+
+        assert storage.read_tail(path, 3) == b"789"
+        assert storage.read_head(path, 3) == b"012"
+        assert storage.read_tail(path, 99) == storage.read_head(path, 99) == b"0123456789"
+
+    def test_missing(self, path):
+        """Reading what isn't there says so."""
+        for read in (storage.read, lambda path: storage.read_tail(path, 1)):
+            with pytest.raises(FileNotFoundError):
+                read(path)
+
+
+class TestBodies:
+    def test_round_trip(self, path):
+        """A body is read back by its name."""
+        storage.write_bodies(path, {"ab12.json": b"{}"})
+
+        assert storage.body_reader(path)("ab12.json") == b"{}"
+        assert names(path.parent) == ["cassette.bodies"]
+
+    def test_written_once(self, path):
+        """A body of the same name and size isn't written again; a cut one is."""
+        storage.write_bodies(path, {"ab12.json": b"{}"})
+        body = storage.bodies_folder(path) / "ab12.json"
+        before = body.stat().st_ino
+        storage.write_bodies(path, {"ab12.json": b"{}"})
+        assert body.stat().st_ino == before
+
+        body.write_bytes(b"{")
+        storage.write_bodies(path, {"ab12.json": b"{}"})
+        assert body.read_bytes() == b"{}"
+
+    @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "..", ".", "", "a\\b", "a\0"])
+    def test_names(self, path, name):
+        """A cassette can't name a file outside of its bodies."""
+        with pytest.raises(ValueError, match="is not the name of a body"):
+            storage.body_reader(path)(name)
+
+    def test_unused(self, path):
+        """Bodies that a cassette doesn't name any more go, and their folder with the last."""
+        storage.write_bodies(path, {"ab12.json": b"1", "cd34.json": b"2"})
+
+        storage.remove_unused_bodies(path, b"body: ab12.json")
+        assert names(storage.bodies_folder(path)) == ["ab12.json"]
+        storage.remove_unused_bodies(path, b"")
+        assert not storage.bodies_folder(path).exists()
+        storage.remove_unused_bodies(path, b"")

@@ -1,1 +1,18 @@
-"""The writer service: every recording goes through it."""
+"""The writer: takes interactions from whoever records and puts them into files, in order."""
+
+from __future__ import annotations
+
+from pytest_reqord.writer.rescue import SetAside
+from pytest_reqord.writer.saving import Saved, save
+from pytest_reqord.writer.service import CassetteWriter
+from pytest_reqord.writer.sinks import CassetteSink, Sink, append_only
+
+__all__ = [
+    "CassetteSink",
+    "CassetteWriter",
+    "Saved",
+    "SetAside",
+    "Sink",
+    "append_only",
+    "save",
+]

@@ -1,0 +1,104 @@
+"""Changing a cassette whose lock is held: append what is newer, merge what isn't.
+
+Entries move as text, so that what we don't know in them stays.
+"""
+
+from __future__ import annotations
+
+import os
+from heapq import merge
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from pytest_reqord import codec, storage
+from pytest_reqord.errors import WriteFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_reqord.codec import Document, Encoded, Entry
+
+__all__ = ["add", "read", "refuse_if_locked", "rewrite"]
+
+_HEAD_SIZE = 4096
+_TAIL_SIZES = (8 << 10, 256 << 10, 4 << 20)
+
+_recorded_at = attrgetter("recorded_at")
+
+
+def read(path: str) -> Document | None:
+    """Read a cassette; None where there is none, or an empty file.
+
+    :raises CassetteFormatError: if it can't be read.
+    """
+    try:
+        data = storage.read(path)
+    except FileNotFoundError:
+        return None
+    return codec.load(data, path, storage.body_reader(path)) if data else None
+
+
+def add(path: str, new: Sequence[Encoded]) -> None:
+    """Add entries to a cassette, which stays in chronological order.
+
+    An append where they are newer than all that is there: that costs the same however long the
+    cassette is. Else, and where its end is torn, an atomic rewrite.
+
+    :param new: the entries in order of time, at least one.
+    :raises OSError: if that failed; the cassette is then as it was.
+    :raises CassetteFormatError: if it can't be read.
+    :raises WriteFailed: if it says that it is locked.
+    """
+    refuse_if_locked(path)
+    for each in new:
+        storage.write_bodies(path, each.bodies)
+    if _is_older(path, new[0].recorded_at):
+        storage.append(path, b"".join(each.text for each in new), header=codec.HEADER)
+        return
+    document = read(path)
+    old: Sequence[Entry] = document.entries if document else ()
+    ordered = merge(sorted(old, key=_recorded_at), new, key=_recorded_at)
+    rewrite(path, [each.text for each in ordered], document)
+
+
+def rewrite(path: str, texts: Sequence[bytes], document: Document | None) -> None:
+    """Make a cassette hold these entries, in this order, and nothing else.
+
+    :param document: what it holds now, for what stands above its entries.
+    """
+    data = codec.render(texts, codec.HEADER if document is None else document.head)
+    storage.replace(path, data)
+    storage.remove_unused_bodies(path, data)
+
+
+def refuse_if_locked(path: str) -> None:
+    """Look at a cassette's head for ``locked: true``.
+
+    :raises WriteFailed: if it is there.
+    """
+    try:
+        head = storage.read_head(path, _HEAD_SIZE)
+    except FileNotFoundError:
+        return
+    # the head is all but always two lines of ours; only a file with this word is parsed for it
+    if b"locked" in head:
+        document = read(path)
+        if document is not None and document.locked:
+            raise WriteFailed(os.fspath(path), "it says locked: true, so nothing ever writes it")
+
+
+def _is_older(path: str, recorded_at: str) -> bool:
+    """Whether all that is in a cassette is at most as new as this, and its end is sound."""
+    for size in _TAIL_SIZES:
+        try:
+            tail = storage.read_tail(path, size)
+        except FileNotFoundError:
+            return True
+        if not tail:
+            return True
+        last = codec.last_recorded_at(tail)
+        if last is not None:
+            return last <= recorded_at
+        if len(tail) < size:
+            return tail == codec.HEADER
+    return False

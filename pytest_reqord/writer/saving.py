@@ -1,0 +1,92 @@
+"""The step that makes a recording part of its cassette."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_reqord import codec, storage
+from pytest_reqord.writer import documents
+from pytest_reqord.writer.revision import revise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_reqord.codec import Encoded, Entry
+
+__all__ = ["Saved", "save"]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a save did to a cassette.
+
+    :param changed: whether the file was written.
+    :param kept: entries that stayed.
+    :param added: entries that are new.
+    :param removed: entries that went.
+    """
+
+    changed: bool
+    kept: int
+    added: int
+    removed: int
+
+
+def save(
+    path: str | os.PathLike[str],
+    new: Sequence[Encoded],
+    *,
+    keep: Callable[[Entry], bool],
+    volatile: frozenset[str] = frozenset(),
+    lock_timeout: float,
+    is_ordered: bool = False,
+) -> Saved:
+    """Make a recording part of its cassette, in one step and under the cassette's lock.
+
+    A cassette in which nothing changes isn't touched, and none is ever emptied.
+
+    :param path: the cassette.
+    :param new: what was recorded.
+    :param keep: whether an entry that the cassette has stays in it.
+    :param volatile: names of headers, in lower case, in which two recordings may differ and still
+        be the same; then the old one's text stays.
+    :param lock_timeout: how long to wait for the lock, in seconds.
+    :param is_ordered: whether the cassette is played by position (``strict_order``).
+    :raises CassetteLocked: if the lock couldn't be had.
+    :raises CassetteFormatError: if the cassette can't be read.
+    :raises WriteFailed: if it says ``locked: true``.
+    :raises OSError: if writing failed. Whatever is raised, the cassette is as it was.
+    """
+    name = os.fspath(path)
+    with storage.lock(name, lock_timeout):
+        documents.refuse_if_locked(name)
+        document = documents.read(name)
+        old: Sequence[Entry] = document.entries if document else ()
+        revision = revise(
+            old, _as_entries(name, new), keep=keep, volatile=volatile, is_ordered=is_ordered
+        )
+        counts = revision.kept, revision.added, revision.removed
+        is_whole = document is None or document.torn is None
+        texts = [entry.text for entry in revision.entries]
+        if not texts or (is_whole and texts == [entry.text for entry in old]):
+            return Saved(False, len(old), 0, 0)
+        added = {entry.text for entry in revision.entries} - {entry.text for entry in old}
+        for each in new:
+            if each.text in added:
+                storage.write_bodies(name, each.bodies)
+        if is_whole and revision.removed == 0 and texts[: len(old)] == [e.text for e in old]:
+            storage.append(name, b"".join(texts[len(old) :]), header=codec.HEADER)
+        else:
+            documents.rewrite(name, texts, document)
+        return Saved(True, *counts)
+
+
+def _as_entries(path: str, new: Sequence[Encoded]) -> Sequence[Entry]:
+    """What was recorded as the entries that it will be."""
+    if not new:
+        return ()
+    bodies = {name: data for each in new for name, data in each.bodies.items()}
+    text = codec.render([each.text for each in new])
+    return codec.load(text, path, bodies.__getitem__).entries

@@ -1,0 +1,267 @@
+"""The writer service: takes entries at once, writes them in batches, in order, and loses none."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import weakref
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord.errors import ReqordError, WriteFailed
+from pytest_reqord.writer.batches import Rhythm
+from pytest_reqord.writer.delivery import Delivery, write_failed
+from pytest_reqord.writer.queue import Queue, Target
+from pytest_reqord.writer.sinks import CassetteSink
+from pytest_reqord.writer.supervisor import Supervisor
+from pytest_reqord.writer.waiting import Room, loop_sleep
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from pytest_reqord.models import Interaction
+    from pytest_reqord.writer.rescue import SetAside
+    from pytest_reqord.writer.sinks import Sink
+
+__all__ = ["CassetteWriter"]
+
+AnyPath = str | os.PathLike[str]
+
+_POLL = 0.01  # seconds between two looks of an asyncio producer at a full queue
+_WAIT = 0.5  # seconds after which a waiting thread looks whether the writer still lives
+_PATIENCE = 60.0  # seconds to wait for a write that another thread is in the middle of
+_SHUTDOWN = 5.0  # seconds that the thread gets to end
+
+
+class CassetteWriter:
+    """Writes entries to files in the background.
+
+    Entries of one file are gathered into a batch, which is sorted by ``recorded_at`` and written
+    when it is full or nothing came for a while. An entry that was accepted is in its file after
+    a flush, or the flush says why not and the entry waits for the next try.
+
+    :param batch_size: entries that make a batch full.
+    :param batch_timeout: milliseconds after a batch's last entry until it is written.
+    :param max_entries: with so many entries waiting, producers wait.
+    :param max_bytes: with so many bytes waiting, producers wait.
+    :param lock_timeout: seconds to wait for a cassette's lock.
+    :param sink: what writes a batch; by default into cassettes, in order of time.
+    :param aside: the folder for entries that nothing can write.
+    """
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 10,
+        batch_timeout: float = 100,
+        max_entries: int = 1000,
+        max_bytes: int = 64 << 20,
+        lock_timeout: float = 30.0,
+        sink: Sink | None = None,
+        aside: Path | None = None,
+    ) -> None:
+        self._rhythm = Rhythm(batch_size, batch_timeout / 1000)
+        self._bounds = (max_entries, max_bytes)
+        self._lock_timeout = lock_timeout
+        self._sink = sink
+        self._aside = aside
+        self._room = Room(self.wait_for_room)
+        self._start_afresh()
+        _writers.add(self)
+        atexit.register(self._at_exit)
+
+    @classmethod
+    def start_link(cls, **opts: Any) -> CassetteWriter:
+        """Start a writer; its thread starts with the first entry.
+
+        :param opts: the arguments of the class.
+        """
+        return cls(**opts)
+
+    @classmethod
+    def child_spec(cls, **opts: Any) -> dict[str, Any]:
+        """What a supervisor needs to know to run this service, in OTP's words.
+
+        ``child_spec()["start"]()`` starts it.
+        """
+        return {
+            "id": cls,
+            "start": partial(cls.start_link, **opts),
+            "restart": "permanent",
+            "shutdown": _SHUTDOWN,
+            "type": "worker",
+        }
+
+    def _start_afresh(self) -> None:
+        if isinstance(self._sink, CassetteSink):
+            self._cassettes = self._sink
+            self._cassettes.start_afresh()
+        else:
+            self._cassettes = CassetteSink(self._lock_timeout)
+        self._queue = Queue(self._rhythm, *self._bounds)
+        self._delivery = Delivery(
+            self._queue,
+            self._sink or self._cassettes,
+            self._cassettes.stage,
+            aside=self._aside,
+            patience=self._lock_timeout + _PATIENCE,
+        )
+        self._supervisor = Supervisor(self._delivery.run, "reqord-writer")
+
+    @property
+    def set_aside(self) -> tuple[SetAside, ...]:
+        """What could not be written where it belongs and is no longer waiting."""
+        return tuple(self._delivery.set_aside)
+
+    # producers
+
+    def write_entry(
+        self, path: AnyPath, entry: Interaction, *, staged: bool = False
+    ) -> Awaitable[None]:
+        """Accept an entry for a file. From any thread and any event loop.
+
+        Returns at once, unless the queue is full: then a thread waits here for room. In an event
+        loop nothing may wait, so an entry is accepted all the same; a producer there that may
+        outrun the disk awaits what this returns, which comes back when there is room.
+
+        :param path: the file.
+        :param entry: the entry.
+        :param staged: leave the cassette alone until `replace_cassette_for_all_mode`.
+        :raises WriteFailed: if the queue is full of what can't be written; ``entry`` is then not
+            accepted.
+        """
+        if self._queue.is_full and loop_sleep() is None:
+            self._wait_for_room()
+        self._queue.put(Target(_absolute(os.fspath(path)), staged), entry)
+        if not self._supervisor.is_running and not self._supervisor.ensure():
+            self._delivery.write_all()
+        return self._room
+
+    def _wait_for_room(self) -> None:
+        while self._queue.is_full:
+            self._see_to_progress()
+            self._queue.wait_for_room(_WAIT)
+
+    async def wait_for_room(self) -> None:
+        """Come back when the queue isn't full, without blocking the event loop.
+
+        :raises WriteFailed: if it is full of what can't be written.
+        """
+        while self._queue.is_full:
+            self._see_to_progress()
+            sleep = loop_sleep()
+            if sleep is None:  # an event loop that we don't know
+                self._queue.wait_for_room(_POLL)
+            else:
+                await sleep(_POLL)
+
+    def _see_to_progress(self) -> None:
+        """Make sure that somebody empties the queue, or that somebody can."""
+        if not self._supervisor.ensure():
+            self._delivery.write_all()
+        blocked = self._queue.blockage()
+        if blocked is not None:
+            path, failure = blocked
+            raise write_failed(path, failure) from failure
+
+    # flush, replace, stop
+
+    def flush_cassette(self, path: AnyPath) -> None:
+        """Return when all that was accepted for a file is in it.
+
+        :raises WriteFailed: if that failed. The entries stay and are tried again, but those that
+            can't be written at all: they are set aside, which is said once.
+        """
+        name = _absolute(os.fspath(path))
+        self._flush([Target(name, staged=False), Target(name, staged=True)])
+
+    def flush_all(self) -> None:
+        """Return when all that was accepted is in its files.
+
+        :raises WriteFailed: the first failure, after every file was tried.
+        """
+        self._flush([*self._queue.targets(), *self._delivery.unreported_targets()])
+
+    def _flush(self, targets: Sequence[Target]) -> None:
+        failures: list[WriteFailed] = []
+        for target in targets:
+            try:
+                self._delivery.write(target)
+            except WriteFailed as failure:
+                failures.append(failure)
+        failures += self._delivery.report(targets)
+        if failures:
+            raise failures[0]
+
+    def replace_cassette_for_all_mode(self, path: AnyPath) -> None:
+        """Make a cassette hold just what was accepted for it, in one atomic step.
+
+        That is what was accepted since the start or since it was last replaced, staged or not;
+        everything else in it goes. With nothing accepted the file is left alone.
+
+        :raises WriteFailed: if that failed. The cassette is then as it was.
+        """
+        self.flush_cassette(path)
+        name = _absolute(os.fspath(path))
+        try:
+            self._cassettes.replace(Path(name))
+        except (OSError, ReqordError) as failure:
+            raise write_failed(name, failure) from failure
+
+    def unwritten(self) -> dict[Path, list[Interaction]]:
+        """What was accepted and isn't in its file, by file."""
+        return {Path(path): entries for path, entries in self._queue.unwritten().items()}
+
+    def rescue(self, folder: Path) -> list[SetAside]:
+        """Put what isn't written into files in another folder and forget it.
+
+        :param folder: where to; made when it isn't there.
+        """
+        return self._delivery.rescue(folder)
+
+    def stop(self) -> None:
+        """Flush and end the thread. What is accepted later is written by the caller.
+
+        :raises WriteFailed: if something could not be written.
+        """
+        try:
+            self.flush_all()
+        finally:
+            self._queue.stop()
+            self._supervisor.stop(_SHUTDOWN)
+            self._cassettes.close()
+            atexit.unregister(self._at_exit)
+
+    close = stop
+
+    def _at_exit(self) -> None:
+        """Say on stderr what is lost: nobody is left to raise it to."""
+        try:
+            self.stop()
+        except WriteFailed as failure:
+            sys.stderr.write(f"reqord: {failure}\n")
+            for each in self._delivery.rescue():
+                sys.stderr.write(f"reqord: {each.path}: {each}\n")
+
+
+@lru_cache(maxsize=1024)
+def _normal(path: str) -> str:
+    return os.path.normpath(path)
+
+
+def _absolute(path: str) -> str:
+    return _normal(path) if path.startswith("/") else os.path.abspath(path)  # noqa: PTH100
+
+
+_writers: weakref.WeakSet[CassetteWriter] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Give a forked child writers of its own: the entries that wait are its parent's."""
+    for writer in _writers:
+        writer._start_afresh()  # noqa: SLF001 - nobody else may do this
+
+
+os.register_at_fork(after_in_child=_after_fork)

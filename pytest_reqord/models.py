@@ -41,7 +41,9 @@ class Headers(Mapping[str, str]):
     def parse(text: str) -> Headers:
         """Read the lines of a message, ``Name: value`` each, without the carriage returns.
 
-        A line that starts with a blank or a tab continues the value before it.
+        A line that starts with a blank or a tab continues the value before it. One without a
+        name is no header at all; it is kept, for a client may stop reading there, as the value
+        of an empty name.
         """
         pairs: list[tuple[str, str]] = []
         for line in text.split("\n"):
@@ -49,15 +51,16 @@ class Headers(Mapping[str, str]):
                 name, value = pairs[-1]
                 pairs[-1] = (name, f"{value}\n{line}")
             elif line:
-                name, _, value = line.partition(":")
-                pairs.append((name, value.lstrip(" \t")))
+                name, colon, value = line.partition(":")
+                pairs.append((name, value.lstrip(" \t")) if name and colon else ("", line))
         return Headers(pairs)
 
     @property
     def text(self) -> str:
         """The lines of the message, each with its line end; the inverse of `parse`."""
         return "".join(
-            f"{name}: {value}\n" if value else f"{name}:\n" for name, value in self.pairs
+            f"{name}: {value}\n" if name and value else f"{name}:\n" if name else f"{value}\n"
+            for name, value in self.pairs
         )
 
     def get_all(self, name: str) -> tuple[str, ...]:

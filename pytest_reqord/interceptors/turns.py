@@ -44,6 +44,7 @@ class Turn:
     __slots__ = (
         "_exchange",
         "_is_chunked",
+        "_is_stream",
         "_missing",
         "_received",
         "_request",
@@ -80,6 +81,7 @@ class Turn:
         self._request: Request | None = None
         self._missing = 0
         self._is_chunked = False
+        self._is_stream = False
         self._started = perf_counter()
 
     # the request
@@ -187,12 +189,18 @@ class Turn:
     # the response
 
     def receive(self, data: bytes, since: float) -> None:
-        """Bytes came, or none at the end, in a read that started at ``since``."""
+        """Bytes came, or none at the end, in a read that started at ``since``.
+
+        Events without chunks around them are told apart by how they came, however fast.
+        """
         if self._exchange is None:
             return
         now = perf_counter()
-        if now - since >= PAUSE:
+        if now - since >= PAUSE or self._is_stream:
             self.marks.append((self.size, round(now - self._started, 6)))
+        if not self.size:
+            head = data.lower()
+            self._is_stream = b"text/event-stream" in head and b"chunked" not in head
         self._received.append(data)
         self.size += len(data)
         if not data:

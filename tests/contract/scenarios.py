@@ -246,7 +246,7 @@ SCENARIOS = (
     _scenario("connection-close", "/connection/close", "/connection/close"),
     _scenario(
         "connection-header",
-        Call("/connection/keep", headers=(("Connection", "close"),)),
+        Call("/json", headers=(("Connection", "close"),)),
         "/connection/keep",
     ),
     _scenario("parallel-gets", *[f"/shuffle/{n}" for n in range(20)], is_parallel=True),

@@ -1,0 +1,124 @@
+"""botocore and boto3: the calls of three services, to the test server instead of theirs."""
+
+from __future__ import annotations
+
+import functools
+import io
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.httpsession import URLLib3Session
+from contract.face import Face, Place, outcome, visible
+
+if TYPE_CHECKING:
+    from contract.scenarios import Call, Scenario
+
+
+def run(scenario: Scenario, place: Place) -> object:
+    """The HTTP session of botocore, below its services."""
+    session = URLLib3Session(
+        verify=place.ca if scenario.verify else False,
+        proxies={"http": place.proxy, "https": place.proxy} if place.proxy else None,
+        timeout=5,
+        max_pool_connections=50,
+    )
+    one = functools.partial(call, session, place)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if scenario.is_parallel:
+                with ThreadPoolExecutor(len(scenario.calls)) as pool:
+                    return list(pool.map(one, scenario.calls))
+            return [one(given) for given in scenario.calls]
+    finally:
+        session.close()
+
+
+def call(session: URLLib3Session, place: Place, given: Call) -> object:
+    def send() -> object:
+        request = AWSRequest(
+            given.method, place.to(given), dict(given.headers), given.body, stream_output=True
+        )
+        request.stream_output = given.read != "whole"
+        response = session.send(request.prepare())
+        return {
+            "status": response.status_code,
+            "headers": list(response.headers.items()),
+            "url": response.url,
+            "body": outcome(lambda: read(response, given)),
+        }
+
+    return outcome(send)
+
+
+def read(response: object, given: Call) -> object:
+    return {
+        "whole": lambda: [response.content, outcome(lambda: response.text)],
+        "pieces": lambda: list(response.raw.stream()),
+        "raw": response.raw.read,
+        "partial": lambda: [response.raw.read(5), response.raw.close()],
+        "none": response.raw.close,
+    }[given.read]()
+
+
+def client(place: Place, service: str, **config: object) -> object:
+    return boto3.client(
+        service,
+        region_name="eu-west-1",
+        endpoint_url=place.url,
+        aws_access_key_id="AKIAEXAMPLE",
+        aws_secret_access_key="secret",
+        verify=place.ca,
+        config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, **config),
+    )
+
+
+def own_s3(place: Place) -> object:
+    """Puts with Expect, and gets that stream."""
+    s3 = client(place, "s3")
+    seen = [
+        outcome(lambda: s3.put_object(Bucket="echo", Key="small", Body=b"bytes")),
+        outcome(lambda: s3.put_object(Bucket="echo", Key="file", Body=io.BytesIO(b"f" * 300000))),
+        outcome(lambda: s3.put_object(Bucket="echo", Key="refused", Body=b"unwanted" * 10)),
+    ]
+    got = s3.get_object(Bucket="lines", Key="30")
+    seen.append([visible(got["ResponseMetadata"]), got["Body"].read(10)])
+    seen.append([list(got["Body"].iter_lines()), got["ContentType"]])
+    return visible(seen)
+
+
+def own_dynamodb(place: Place) -> object:
+    """A service of one URL, where the operation is a header; the answer isn't what it wants."""
+    dynamodb = client(place, "dynamodb")
+    return visible([outcome(dynamodb.list_tables), outcome(dynamodb.describe_limits)])
+
+
+def own_error(place: Place) -> object:
+    """An error of the service, as the client raises it."""
+    sts = client(place, "sts")
+    return outcome(sts.get_caller_identity)
+
+
+FACES = (
+    Face(
+        "botocore",
+        "http_client",
+        run,
+        lacks=frozenset(
+            {"retries", "multipart", "cookies", "generator", "redirects", "form", "basic"}
+            | {"digest", "read:lines", "read:sized", "read:twice", "read:gated"}
+        ),
+        own={"s3": own_s3, "dynamodb": own_dynamodb, "error": own_error},
+        masks=(
+            (r"\d{8}T\d{6}Z", "TIME"),
+            (r"\d{8}/eu-west-1", "DAY/eu-west-1"),
+            (r"Signature=\w+", "Signature"),
+            (r"amz-sdk-invocation-id: [\w-]+", "INVOCATION"),
+            (r"\b[0-9a-f]{8}-[0-9a-f-]{27}", "UUID"),
+        ),
+    ),
+)

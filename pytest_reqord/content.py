@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["decode"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["decode", "encode"]
 
 
 def decode(body: bytes, coding: str) -> bytes | None:
@@ -24,6 +27,22 @@ def decode(body: bytes, coding: str) -> bytes | None:
         try:
             body = decoder(body)
         except Exception:  # noqa: BLE001 -- each decoder has errors of its own for "not this coding"
+            return None
+    return body
+
+
+def encode(body: bytes, coding: str) -> bytes | None:
+    """Apply the codings of a ``Content-Encoding`` value; equal bytes in, equal bytes out.
+
+    :returns: the packed bytes; None where a coding is unknown here or its package isn't installed.
+    """
+    for name in [part.strip().lower() for part in coding.split(",")]:
+        encoder = _ENCODERS.get(name)
+        if encoder is None:
+            return None
+        try:
+            body = encoder(body)
+        except ImportError:
             return None
     return body
 
@@ -66,6 +85,22 @@ def _zstd(body: bytes) -> bytes:
     return unpacked
 
 
+def _to_gzip(body: bytes) -> bytes:
+    encoder = zlib.compressobj(wbits=31)  # unlike gzip.compress it writes no time
+    return encoder.compress(body) + encoder.flush()
+
+
+def _to_brotli(body: bytes) -> bytes:
+    packed: bytes = _first_module("brotli", "brotlicffi").compress(body)
+    return packed
+
+
+def _to_zstd(body: bytes) -> bytes:
+    module = _first_module("compression.zstd", "backports.zstd", "zstandard")
+    packed: bytes = module.compress(body)
+    return packed
+
+
 def _first_module(*names: str) -> Any:
     for name in names:
         try:
@@ -76,7 +111,7 @@ def _first_module(*names: str) -> Any:
     raise ImportError(message)
 
 
-_DECODERS = {
+_DECODERS: dict[str, Callable[[bytes], bytes]] = {
     "": _identity,
     "identity": _identity,
     "gzip": _gzip,
@@ -84,4 +119,13 @@ _DECODERS = {
     "deflate": _deflate,
     "br": _brotli,
     "zstd": _zstd,
+}
+_ENCODERS: dict[str, Callable[[bytes], bytes]] = {
+    "": _identity,
+    "identity": _identity,
+    "gzip": _to_gzip,
+    "x-gzip": _to_gzip,
+    "deflate": zlib.compress,
+    "br": _to_brotli,
+    "zstd": _to_zstd,
 }

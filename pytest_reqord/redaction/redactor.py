@@ -1,0 +1,211 @@
+"""Takes the secrets out of interactions, the same way while recording and while replaying."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timezone
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
+
+from pytest_reqord.models import Headers, Interaction, Request, Response
+from pytest_reqord.redaction import bodies, custom, urls
+from pytest_reqord.redaction.echo import Echo, Needle, sweep
+from pytest_reqord.redaction.headers import HeaderRules
+from pytest_reqord.redaction.names import Vocabulary
+from pytest_reqord.redaction.packing import Unpacked, with_body
+from pytest_reqord.redaction.rules import Rules
+from pytest_reqord.redaction.text import (
+    MARKERS,
+    REDACTED,
+    REDACTED_IN_URL,
+    EditedText,
+    from_latin,
+    to_latin,
+)
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pytest_reqord.models import Failure
+    from pytest_reqord.redaction.headers import Pairs
+    from pytest_reqord.redaction.text import Edit
+
+__all__ = ["Redactor"]
+
+_Message = TypeVar("_Message", Request, Response)
+_NO_RESPONSE = Response(0, "", Headers(), b"")
+_NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class Redactor:
+    """Replaces what the rules say is secret, and what it has replaced before.
+
+    One for each recording: what it has seen in one test must not decide what another one records.
+    Safe to be used by several threads at once.
+
+    :param rules: what is secret.
+    :param secrets: values that are secret wherever they stand; of a mapping, its values.
+    """
+
+    def __init__(
+        self, rules: Rules | None = None, secrets: Mapping[str, str] | Iterable[str] = ()
+    ) -> None:
+        self.rules = Rules() if rules is None else rules
+        self._vocabulary, self._headers = _prepared(self.rules)
+        values = getattr(secrets, "values", None)
+        self._echo = Echo(values() if callable(values) else secrets)
+
+    def request(self, request: Request) -> Request:
+        """The request as it is recorded, and as it is matched with recordings.
+
+        :returns: the same object if nothing was secret.
+        """
+        if not self.rules.is_on:
+            return request
+        redacted = self._request(request)
+        if not self.rules.custom:
+            return redacted
+        return self._customised(Interaction(redacted, _NO_RESPONSE, _NEVER)).request
+
+    def response(self, response: Response) -> Response:
+        """The response as it is recorded: what depends on the body's length follows it.
+
+        :returns: the same object if nothing was secret.
+        """
+        return self._response(response) if self.rules.is_on else response
+
+    def interaction(self, interaction: Interaction) -> Interaction:
+        """All of an interaction.
+
+        Done again with one that was redacted before, it takes out what became known since then,
+        and changes nothing else.
+
+        :returns: the same object if nothing was secret.
+        """
+        if not self.rules.is_on:
+            return interaction
+        request = self._request(interaction.request)
+        response, failure = interaction.response, interaction.failure
+        response = response and self._response(response)
+        failure = failure and self._failure(failure)
+        if response is not interaction.response:  # what came back may name what was sent
+            request = self._request(request)
+        if (
+            request is not interaction.request
+            or response is not interaction.response
+            or failure is not interaction.failure
+        ):
+            interaction = replace(interaction, request=request, response=response, failure=failure)
+        return self._customised(interaction)
+
+    def text(self, text: str) -> str:
+        """Text that is shown to somebody: an error message, a section of a report."""
+        if not self.rules.is_on:
+            return text
+        edited = EditedText(to_latin(text))
+        bodies.redact_body(edited, "", self._vocabulary, self._echo.add, parseable=False)
+        sweep(edited, self._echo.seen_in(edited.text))
+        return from_latin(edited.text) if edited.is_changed else text
+
+    def sweep(self, data: bytes) -> bytes:
+        """Bytes without the secrets that are known by now, in whatever form they stand.
+
+        Of an encoded cassette it says whether something is left in it: then decode, redact and
+        encode again, so that lengths stay right.
+
+        :returns: the same object if there are none.
+        """
+        if not self.rules.is_on:
+            return data
+        edited = EditedText(data.decode("latin-1"))
+        sweep(edited, self._echo.seen_in(edited.text))
+        return edited.text.encode("latin-1") if edited.is_changed else data
+
+    def _request(self, request: Request) -> Request:
+        found = self._echo.add
+        uri = urls.redact_uri(request.uri, self._vocabulary, found)
+        pairs = self._headers.redact(request.headers.pairs, found, parseable=False)
+        body = self._body(request, parseable=False)
+        uri, pairs = self._finish(uri, pairs, body)
+        if uri is not request.uri:
+            request = replace(request, uri=uri)
+        return _rebuilt(request, pairs, body)
+
+    def _response(self, response: Response) -> Response:
+        found = self._echo.add
+        pairs = self._headers.redact(response.headers.pairs, found, parseable=True)
+        trailers = self._headers.redact(response.trailers.pairs, found, parseable=True)
+        body = self._body(response, parseable=True)
+        _, pairs = self._finish("", pairs, body)
+        if trailers:
+            _, trailers = self._finish("", trailers, None)
+            if trailers is not response.trailers.pairs:
+                response = replace(response, trailers=Headers(trailers))
+        return _rebuilt(response, pairs, body)
+
+    def _body(self, message: Request | Response, *, parseable: bool) -> Unpacked | None:
+        if not message.body:
+            return None
+        headers = message.headers
+        body = Unpacked.of(message.body, headers.get("content-encoding"))
+        kind = headers.get("content-type", "")
+        bodies.redact_body(body.text, kind, self._vocabulary, self._echo.add, parseable=parseable)
+        return body
+
+    def _finish(self, uri: str, pairs: Pairs, body: Unpacked | None) -> tuple[str, Pairs]:
+        """Replace what names didn't show: the user's patterns, and echoes in any of the parts."""
+        needles: list[Needle] = []
+        if self._echo:
+            texts = [uri, *[value for _, value in pairs]]
+            if body is not None:
+                texts.append(body.text.text)
+            needles = self._echo.seen_in("\n".join(texts))
+        if not needles and not self.rules.patterns:
+            return uri, pairs
+        if body is not None:
+            self._replace(body.text, needles, REDACTED)
+        new = tuple((name, self._replaced(value, needles, REDACTED)) for name, value in pairs)
+        return self._replaced(uri, needles, REDACTED_IN_URL), pairs if new == pairs else new
+
+    def _replaced(self, text: str, needles: list[Needle], marker: str) -> str:
+        edited = EditedText(text)
+        self._replace(edited, needles, marker)
+        return edited.text
+
+    def _replace(self, text: EditedText, needles: list[Needle], marker: str) -> None:
+        for pattern in self.rules.patterns:
+            text.replace(self._pattern_edits(pattern, text.text, marker))
+        sweep(text, needles, marker)
+
+    def _pattern_edits(self, pattern: re.Pattern[str], text: str, marker: str) -> Iterator[Edit]:
+        for match in pattern.finditer(text):
+            group = 1 if pattern.groups and match[1] is not None else 0
+            if match[group] and match[group] not in MARKERS:
+                self._echo.add(match[group])
+                yield match.start(group), match.end(group), marker
+
+    def _failure(self, failure: Failure) -> Failure:
+        message = self.text(failure.message)
+        details = {name: self.text(value) for name, value in failure.details.items()}
+        if message == failure.message and details == dict(failure.details):
+            return failure
+        return replace(failure, message=message, details=details)
+
+    def _customised(self, interaction: Interaction) -> Interaction:
+        for redactor in self.rules.custom:
+            interaction = custom.apply(redactor, interaction)
+        return interaction
+
+
+def _rebuilt(message: _Message, pairs: Pairs, body: Unpacked | None) -> _Message:
+    if pairs is not message.headers.pairs:
+        message = replace(message, headers=Headers(pairs))
+    return message if body is None or not body.text.is_changed else with_body(message, body)
+
+
+@lru_cache(maxsize=64)
+def _prepared(rules: Rules) -> tuple[Vocabulary, HeaderRules]:
+    """What can be shared by all with equal rules: answers about names are kept."""
+    vocabulary = Vocabulary(rules)
+    return vocabulary, HeaderRules(vocabulary)

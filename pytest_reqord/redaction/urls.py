@@ -1,0 +1,151 @@
+"""Secrets in URLs: user info, parameters of query and fragment, and some famous paths."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote_plus
+
+from pytest_reqord.redaction import values
+from pytest_reqord.redaction.fields import field_edits
+from pytest_reqord.redaction.jwt import jwt_edits
+from pytest_reqord.redaction.names import Secrecy
+from pytest_reqord.redaction.text import (
+    REDACTED,
+    REDACTED_IN_URL,
+    EditedText,
+    from_latin,
+    to_latin,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_reqord.redaction.names import Vocabulary
+    from pytest_reqord.redaction.text import Edit, Found
+
+__all__ = ["form_edits", "path_edits", "redact_uri", "url_edits", "user_info_edits"]
+
+_HINTS = ("?", "@", "#", ";", "/bot", "hook", "eyJ")
+_PAIR = re.compile(r"(?:^|[?&#])([^=&?#]{1,128})=([^&#]*)")
+_PATH_PARAMETER = re.compile(r";([A-Za-z_]{1,64})=([^?#;/&]*)")  # ;jsessionid=...
+_PAIR_IN_FORM = re.compile(r"(?:^|&)([^=&]{1,128})=([^&]*)")
+_PAIR_IN_TEXT = re.compile(
+    r"""(?:[?&;#]|\\u0026)([A-Za-z0-9_.$%\[\]-]{1,64})=([^&;\s"'<>\\#]*)""", re.ASCII
+)
+_USER_INFO = re.compile(r"""://([^/?#\s"'<>\\@]*)@""")
+_PATHS = re.compile(
+    r"/bot\d{6,12}(?::|%3A)([\w-]{30,})"  # Telegram
+    r"|hooks\.slack\.com/(?:services|workflows|triggers)/([\w/-]+)"
+    r"|/api/(?:v\d+/)?webhooks/\d+/([\w-]{40,})"  # Discord
+    r"|webhook\.office\.com/webhookb2/([\w@/-]+)",
+    re.ASCII,
+)
+_SCOPED = frozenset({"xamzcredential", "xgoogcredential"})
+_DEEPEST = 3  # URLs in URLs in URLs
+
+
+def redact_uri(
+    uri: str, vocabulary: Vocabulary, found: Found, *, parseable: bool = False, depth: int = 0
+) -> str:
+    """A URI, whole or relative, without its secrets; still a valid one.
+
+    :returns: the same object if there were none.
+    """
+    for hint in _HINTS:
+        if hint in uri:
+            break
+    else:
+        return uri
+    edited = EditedText(uri)
+    if "@" in uri and vocabulary.has("user_info"):
+        edited.replace(user_info_edits(uri, found))
+    if ("/bot" in uri or "hook" in uri) and vocabulary.has("paths"):
+        edited.replace(path_edits(edited.text, found))
+    if ";" in uri:
+        edited.replace(_edits(_PATH_PARAMETER, edited.text, vocabulary, found, _DEEPEST))
+    if "=" in uri:
+        edited.replace(_edits(_PAIR, edited.text, vocabulary, found, depth))
+    if "eyJ" in edited.text and vocabulary.has("jwt"):
+        edited.replace(jwt_edits(edited.text, found, REDACTED_IN_URL, parseable=parseable))
+    text = edited.text
+    return text.replace(REDACTED, REDACTED_IN_URL) if REDACTED in text else text
+
+
+def user_info_edits(text: str, found: Found) -> Iterator[Edit]:
+    """Replace user and password. A short user without a password is none: ``git@``."""
+    for match in _USER_INFO.finditer(text):
+        user, colon, password = match[1].partition(":")
+        if not colon and not values.looks_secret(user):
+            continue
+        new = colon.join(
+            values.value(part, found, parseable=False, marker=REDACTED_IN_URL)
+            for part in ((user, password) if colon else (user,))
+        )
+        if unquote_plus(password) != password:
+            found(to_latin(unquote_plus(password)))
+        yield match.start(1), match.end(1), new
+
+
+def path_edits(text: str, found: Found) -> Iterator[Edit]:
+    """Replace what is secret in the paths of some services: whoever has the URL may post."""
+    for match in _PATHS.finditer(text):
+        group = match.lastindex or 0
+        new = values.value(match[group], found, parseable=False, marker=REDACTED_IN_URL)
+        yield match.start(group), match.end(group), new
+
+
+def form_edits(text: str, vocabulary: Vocabulary, found: Found) -> Iterator[Edit]:
+    """Replace values in a form: ``name=value&...``."""
+    return _edits(_PAIR_IN_FORM, text, vocabulary, found, 0)
+
+
+def url_edits(text: str, vocabulary: Vocabulary, found: Found) -> Iterator[Edit]:
+    """Replace parameters in URLs that stand in other text."""
+    return _edits(_PAIR_IN_TEXT, text, vocabulary, found, _DEEPEST)
+
+
+def _edits(
+    pairs: re.Pattern[str], text: str, vocabulary: Vocabulary, found: Found, depth: int
+) -> Iterator[Edit]:
+    for match in pairs.finditer(text):
+        new = _parameter(match[1], match[2], vocabulary, found, depth)
+        if new is not None:
+            yield match.start(2), match.end(2), new
+
+
+def _parameter(name: str, raw: str, vocabulary: Vocabulary, found: Found, depth: int) -> str | None:
+    """What comes in the place of a parameter's value; None where it stays."""
+    if not raw:
+        return None
+    secrecy = vocabulary.parameters[name]
+    if secrecy is Secrecy.NO:
+        return _within(raw, vocabulary, found, depth) if depth < _DEEPEST else None
+    text = to_latin(unquote_plus(raw)) if "%" in raw or "+" in raw else raw
+    if text == REDACTED:
+        return REDACTED_IN_URL
+    if secrecy is Secrecy.GUARDED and not values.looks_opaque(text):
+        return None
+    if re.sub(r"[^a-z]", "", name.lower()) in _SCOPED:
+        slash = "/" if "/" in raw else "%2F"
+        return values.credential_scope(raw, found, REDACTED_IN_URL, slash)
+    return values.value(text, found, parseable=False, marker=REDACTED_IN_URL)
+
+
+def _within(raw: str, vocabulary: Vocabulary, found: Found, depth: int) -> str | None:
+    """A value that is a URL or JSON itself, as ``redirect_uri`` and ``variables`` have them."""
+    if "/" not in raw and "%" not in raw and "{" not in raw:
+        return None
+    text = to_latin(unquote_plus(raw))
+    if text[:1] in "{[":
+        edited = EditedText(text)
+        edited.replace(field_edits(text, vocabulary.fields, found, parseable=False))
+        new = edited.text
+    elif "://" in text or text.startswith("/"):
+        new = redact_uri(text, vocabulary, found, depth=depth + 1)
+    else:
+        return None
+    if new == text:
+        return None
+    is_encoded = text != raw
+    return quote(from_latin(new).encode("utf-8", "surrogateescape"), "") if is_encoded else new

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_reqord.difference import nearest
 from pytest_reqord.errors import CassetteClosed, CassetteMiss, CassetteMissError, ReqordError
@@ -21,25 +20,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_reqord.clock import Clock
+    from pytest_reqord.modes import Access
     from pytest_reqord.redaction import Redactor
     from pytest_reqord.replay import Index, Stored
     from pytest_reqord.seam import Exchange
     from pytest_reqord.settings import Settings
 
-__all__ = ["Access", "Cassette", "Drift", "Sources"]
+__all__ = ["Cassette", "Drift", "Source"]
 
 _NO_HEADERS = Headers()
-
-
-class Access(NamedTuple):
-    """What one opening of a cassette may do, as its record mode and what exists decide.
-
-    :param play: whether requests may be answered from the recording.
-    :param record: whether requests may go live and be recorded.
-    """
-
-    play: bool
-    record: bool
 
 
 class Drift(NamedTuple):
@@ -53,26 +42,26 @@ class Drift(NamedTuple):
     interaction: Interaction
 
 
-@dataclass(frozen=True)
-class Sources:
-    """Where a cassette gets its recording from and puts its own.
+class Source(Protocol):
+    """Where a cassette gets its recording from and puts what it records."""
 
-    :param index: the recording, read when it is first needed.
-    :param sink: takes what is recorded; returns at once.
-    :param flush: returns when what was recorded is on the disk.
-    :param recorded: reads back what was recorded since the cassette was opened.
-    :param redactor: takes the secrets out of what is recorded and compared.
-    :param clock: gives ``recorded_at``.
-    :param commands: the shell commands that would add a missing request or start over.
-    """
-
-    index: Callable[[], Index]
-    sink: Callable[[Interaction], None]
-    flush: Callable[[], None]
-    recorded: Callable[[], Sequence[Interaction]]
     redactor: Redactor
     clock: Clock
-    commands: tuple[str, ...] = ()
+
+    def index(self) -> Index:
+        """The recording, read when it is first needed."""
+
+    def record(self, interaction: Interaction) -> None:
+        """Take what was recorded, redacted; returns at once."""
+
+    def flush(self) -> None:
+        """Return when what was recorded is on the disk."""
+
+    def recorded(self) -> Sequence[Interaction]:
+        """Read back what was recorded since the cassette was opened."""
+
+    def commands(self) -> Sequence[str]:
+        """The shell commands that would add a missing request or start over."""
 
 
 class Cassette:
@@ -89,16 +78,16 @@ class Cassette:
         *,
         access: Access,
         settings: Settings,
-        sources: Sources,
+        source: Source,
     ) -> None:
         self.path = path
         self.owner = owner
         self.access = access
         self.settings = settings
-        self.opened_at = sources.clock.now()
-        self._sources = sources
-        self._redactor = sources.redactor
-        self._clock = sources.clock
+        self.opened_at = source.clock.now()
+        self._source = source
+        self._redactor = source.redactor
+        self._clock = source.clock
         self._lock = threading.Lock()
         self._unfinished: dict[_Exchange, Callable[[], None]] = {}
         self._is_closed = False
@@ -130,7 +119,7 @@ class Cassette:
         """What was recorded since the cassette was opened, in order of time."""
         if not self._recorded_count:
             return ()
-        return tuple(sorted(self._sources.recorded(), key=_recorded_at))
+        return tuple(sorted(self._source.recorded(), key=_recorded_at))
 
     @property
     def recorded_count(self) -> int:
@@ -152,10 +141,10 @@ class Cassette:
         """Interactions that were played to a request with another body."""
         return tuple(self._drifts)
 
-    @property
-    def refusals(self) -> tuple[BaseException, ...]:
-        """The errors that requests were refused with, whether or not the test saw them."""
-        return tuple(self._refusals)
+    def take_refusals(self) -> list[BaseException]:
+        """The errors that requests were refused with since the last call."""
+        taken, self._refusals = self._refusals, []
+        return taken
 
     @property
     def play_count(self) -> int:
@@ -181,7 +170,7 @@ class Cassette:
 
         :raises WriteFailed: if it couldn't be written.
         """
-        self._sources.flush()
+        self._source.flush()
 
     # what interceptors call
 
@@ -196,6 +185,24 @@ class Cassette:
         if is_metadata(host):
             return None if self.access.record else _Unreachable(host)
         return _Exchange(self, self._route(method, uri), self._clock.now())
+
+    def route(self, uri: str) -> Route | None:
+        """See `pytest_reqord.seam.Recorder.route`."""
+        if self._is_closed:
+            return Route.PLAY  # and `begin` says why not
+        host = host_of(uri)
+        if self._is_ignored(host) or (is_metadata(host) and self.access.record):
+            return None
+        if not self.access.record:
+            return Route.EITHER if self.settings.rerecord else Route.PLAY
+        return Route.EITHER if self.access.play else Route.RECORD
+
+    def route(self, uri: str) -> Route | None:
+        """See `pytest_reqord.seam.Recorder.route`."""
+        host = host_of(uri)
+        if self._is_ignored(host) or (is_metadata(host) and self.access.record):
+            return None
+        return Route.EITHER if self.settings.rerecord else self._route("", uri)
 
     def close(self) -> None:
         """Take no more requests; what is still being read is recorded as far as it came."""
@@ -238,7 +245,7 @@ class Cassette:
         kind = CassetteMissError if self.settings.on_miss == "fail" else CassetteMiss
         others = (entry.interaction().request for entry in self._stored())
         lines = nearest(live, tuple(others)) or self._absence()
-        return self._refuse(kind(live, str(self.path), lines, self._sources.commands))
+        return self._refuse(kind(live, str(self.path), lines, self._source.commands()))
 
     def _absence(self) -> list[str]:
         return ["it has no interactions"] if self.path.exists() else ["there is no such cassette"]
@@ -249,14 +256,14 @@ class Cassette:
 
     def _keep(self, interaction: Interaction) -> None:
         self._recorded_count += 1
-        self._sources.sink(self._redactor.interaction(interaction))
+        self._source.record(self._redactor.interaction(interaction))
 
     # the recording that is played
 
     @cached_property
     def _replay(self) -> Replay:
         return Replay(
-            self._sources.index(),
+            self._source.index(),
             self.owner,
             str(self.path),
             repeats=self.settings.allow_playback_repeats,
@@ -268,7 +275,7 @@ class Cassette:
         return "_replay" in self.__dict__
 
     def _stored(self) -> Sequence[Stored]:
-        return self._sources.index().entries
+        return self._source.index().entries
 
     def _unplayed(self) -> Iterable[Stored]:
         return self._replay.unplayed() if self.access.play else ()

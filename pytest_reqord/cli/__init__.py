@@ -1,1 +1,39 @@
 """The ``reqord`` command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_reqord.cli import keep, show
+from pytest_reqord.errors import ReqordError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    :param arguments: its words without the program's name; None takes them from the shell.
+    :returns: the exit status: 0 if all is well, 1 if something was found or failed, 2 if the
+        words can't be understood.
+    """
+    parser = argparse.ArgumentParser(prog="reqord", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (keep, show):
+        subparser = commands.add_parser(
+            command.__name__.rpartition(".")[2], help=command.HELP, description=command.HELP
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    parsed = parser.parse_args(arguments)
+    try:
+        status: int = parsed.run(parsed)
+    except (OSError, ReqordError) as error:
+        print(f"reqord: {error}", file=sys.stderr)
+        return 1
+    return status

@@ -1,0 +1,73 @@
+"""``reqord keep``: save drafts as they are, for users who know better than the test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_reqord.drafts import Drafts, reason_of
+from pytest_reqord.notes import Notes
+from pytest_reqord.run import staging_without_cache
+from pytest_reqord.settings import Settings
+from pytest_reqord.settling import Settling
+from pytest_reqord.storage import StagingArea
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from pytest_reqord.storage import Record
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "save the drafts of a test as they are; without a test, list the drafts"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's words."""
+    parser.add_argument("test", nargs="?", metavar="NODEID", help="the test, as pytest names it")
+    parser.add_argument("--all", action="store_true", help="save every draft")
+    parser.add_argument(
+        "--cache-dir", type=Path, metavar="DIR", help="pytest's cache_dir (default: .pytest_cache)"
+    )
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Save the drafts that are asked for, or list all of them."""
+    found = [(root, record) for root in _roots(parsed.cache_dir) for record in _drafts(root)]
+    wanted = [(r, each) for r, each in found if parsed.all or _is_of(each, parsed.test)]
+    if not wanted:
+        for _, record in found:
+            print(f"{record.recording.owner}: {record.recording.path} ({reason_of(record)})")
+        print("there are no drafts" if not found else "say which one: reqord keep NODEID")
+        return 1 if parsed.test or parsed.all else 0
+    notes = Notes()
+    for root, record in wanted:
+        staging = StagingArea(root, record.recording.path.parent.name)
+        Settling(staging, Drafts(root, ""), notes, Settings()).keep(record)
+    for path, count in notes.saved:
+        print(f"saved {path} ({count} interactions)")
+    for path in notes.unchanged:
+        print(f"unchanged {path}")
+    return 0
+
+
+def _roots(cache_dir: Path | None) -> Iterator[Path]:
+    """The folders that a run started here, or above, keeps its staging files in."""
+    if cache_dir is not None:
+        yield cache_dir / "reqord"
+        return
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        yield folder / ".pytest_cache" / "reqord"
+        yield staging_without_cache(folder)
+
+
+def _drafts(root: Path) -> Iterator[Record]:
+    yield from Drafts(root, "").all
+
+
+def _is_of(record: Record, test: str | None) -> bool:
+    """Whether a draft is of a test; a cassette names it from its own folder, pytest from its."""
+    owner = record.recording.owner
+    return test is not None and (test == owner or test.endswith(f"/{owner}"))

@@ -1,0 +1,77 @@
+"""``reqord show``: what a cassette holds, with bodies unpacked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_reqord.clock import format_time
+from pytest_reqord.library import read_document
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from pytest_reqord.models import Headers, Interaction, Request, Response
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "print what cassettes hold, compressed bodies unpacked"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's words."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="CASSETTE")
+    parser.add_argument("--grep", metavar="TEXT", help="only interactions whose URI has this text")
+    parser.add_argument("--method", help="only interactions of this method")
+    parser.add_argument("--brief", action="store_true", help="one line an interaction")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Print the interactions that are asked for."""
+    for path in parsed.paths:
+        for entry in read_document(path).entries:
+            if parsed.grep and parsed.grep not in entry.uri:
+                continue
+            if parsed.method and parsed.method.upper() != entry.method.upper():
+                continue
+            interaction = entry.interaction()
+            print(_title(interaction))
+            if not parsed.brief:
+                print("\n".join(_lines(interaction)))
+    return 0
+
+
+def _title(interaction: Interaction) -> str:
+    request, response = interaction.request, interaction.response
+    answer = f"{response.status} {response.reason}".rstrip() if response else "an error"
+    return (
+        f"{format_time(interaction.recorded_at)} {request.method} {request.uri} -> {answer}"
+        f" ({interaction.elapsed:g} s)"
+    )
+
+
+def _lines(interaction: Interaction) -> Iterator[str]:
+    yield from _message(interaction.request)
+    yield ""
+    if interaction.response is not None:
+        yield from _message(interaction.response)
+    if interaction.failure is not None:
+        yield f"  {interaction.failure.kind}: {interaction.failure.message}"
+    yield ""
+
+
+def _message(message: Request | Response) -> Iterator[str]:
+    headers: Headers = message.headers
+    yield from (f"  {line}" for line in headers.text.splitlines())
+    if message.body:
+        yield ""
+        yield from (f"  {line}" for line in _readable(message).splitlines())
+
+
+def _readable(message: Request | Response) -> str:
+    content = message.content
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return f"({len(content)} bytes that are no text)"

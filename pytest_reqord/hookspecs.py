@@ -1,0 +1,30 @@
+"""The hooks that a ``conftest.py`` or another plugin may implement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_reqord.matching import Matcher
+    from pytest_reqord.models import Interaction
+
+
+@pytest.hookspec
+def pytest_reqord_matchers(config: pytest.Config) -> Mapping[str, Matcher]:  # type: ignore[empty-body]
+    """Give matchers by name, for use in ``match_on``.
+
+    Called once a run, before the first cassette is opened.
+    """
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_reqord_redact(interaction: Interaction) -> Interaction | None:
+    """Change an interaction before anything of it is kept.
+
+    Called for each interaction that is recorded, after the other rules were applied.
+    The first implementation that returns an interaction wins; None leaves it as it is.
+    """

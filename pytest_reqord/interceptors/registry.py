@@ -1,0 +1,80 @@
+"""Which interceptor takes which client, and that each is in place when a cassette opens.
+
+A client is patched once the code under test has imported it, before the first cassette or later;
+nothing here imports one.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Protocol, cast
+
+from pytest_reqord.interceptors import active, imports, stamps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["ensure", "uninstall"]
+
+
+class Interceptor(Protocol):
+    """What a client's module here offers."""
+
+    NAME: str
+
+    def install(self) -> None:
+        """Take the client's seam; the client has been imported."""
+
+    def check(self) -> None:
+        """Take the seam again where another tool's teardown put the original back."""
+
+    def uninstall(self) -> None:
+        """Put the originals back."""
+
+
+# the client's module whose import calls for it -> our module
+_INTERCEPTORS = {
+    "http.client": "http_client",
+    "urllib3.connection": "http_client",
+    "httpx": "httpx_transport",
+    "httpx2": "httpx_transport",
+    "httpx_curl_cffi": "httpx_transport",
+    "aiohttp": "aiohttp_connector",
+}
+
+_installed: dict[str, Interceptor] = {}
+_is_watching = False
+
+
+def ensure() -> None:
+    """Take the clients that are imported, now or later, and see that those taken still are."""
+    global _is_watching  # noqa: PLW0603 -- one process, one set of seams
+    if _is_watching:
+        stamps.check()
+        for interceptor in _installed.values():
+            interceptor.check()
+        return
+    _is_watching = True
+    stamps.install(active.current)
+    imports.watch({client: _installer(ours) for client, ours in _INTERCEPTORS.items()})
+
+
+def _installer(ours: str) -> Callable[[], None]:
+    def install() -> None:
+        module = importlib.import_module(f"{__package__}.{ours}")
+        interceptor = cast("Interceptor", module)
+        interceptor.install()
+        _installed[ours] = interceptor
+
+    return install
+
+
+def uninstall() -> None:
+    """Put every client back as it was."""
+    global _is_watching  # noqa: PLW0603 -- as above
+    imports.unwatch()
+    stamps.uninstall()
+    for interceptor in _installed.values():
+        interceptor.uninstall()
+    _installed.clear()
+    _is_watching = False

@@ -1,0 +1,87 @@
+"""Cassettes as they lie on the disk, read once while they are unchanged."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord import codec, storage
+from pytest_reqord.errors import CassetteFormatError
+from pytest_reqord.replay import Index
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_reqord.codec import Document
+    from pytest_reqord.matching import Matching
+
+__all__ = ["Library", "is_locked", "read_document"]
+
+_KEPT = 16  # tests that share a cassette mostly come one after another
+
+
+def read_document(path: Path) -> Document:
+    """Read a cassette; its entries are decoded when they are first needed.
+
+    :raises FileNotFoundError: if there is none.
+    :raises CassetteFormatError: if it can't be read.
+    """
+    return codec.load(storage.read(path), os.fspath(path), storage.body_reader(path))
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a cassette says of itself, before its interactions, that no mode may write it."""
+    try:
+        head = storage.read_head(path, 4096)
+    except FileNotFoundError:
+        return False
+    return _LOCKED.search(head.partition(b"\ninteractions:")[0]) is not None
+
+
+_LOCKED = re.compile(rb"^locked:\s*(?:true|yes|on)\s*$", re.MULTILINE | re.IGNORECASE)
+
+
+class Library:
+    """The indexes of the cassettes that were played last.
+
+    A thousand tests that share one cassette read and index it once; ten thousand cassettes of
+    one test each are let go.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Any, Index] = OrderedDict()
+
+    def index(self, path: Path, matching: Matching, before: str | None = None) -> Index:
+        """The index of a cassette; empty where there is no file.
+
+        :param path: the file.
+        :param matching: what has to be equal.
+        :param before: leave out what was recorded at this time or later, as text.
+        :raises CassetteFormatError: if it can't be read, or if its end is torn.
+        """
+        try:
+            status = os.stat(path)  # noqa: PTH116 -- a Path costs more than the call
+        except OSError:
+            return Index((), matching)
+        key = (os.fspath(path), status.st_mtime_ns, status.st_size, status.st_ino, matching, before)
+        index = self._kept.get(key)
+        if index is None:
+            index = self._kept[key] = Index(_playable(path, before), matching)
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(key)
+        return index
+
+
+def _playable(path: Path, before: str | None) -> Any:
+    document = read_document(path)
+    if document.torn is not None:
+        line, reason = document.torn
+        remedy = "Restore it from git, or record it anew with --record-mode=all"
+        raise CassetteFormatError(os.fspath(path), line, 0, reason, remedy)
+    if before is None:
+        return document.entries
+    return [entry for entry in document.entries if entry.recorded_at < before]

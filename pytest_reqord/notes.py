@@ -1,0 +1,49 @@
+"""What a run has to tell its user at the end. Plain data: xdist carries it between processes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+__all__ = ["Notes"]
+
+
+@dataclass
+class Notes:
+    """Gathered while the run goes on, merged over its processes.
+
+    :param saved: path, number of interactions recorded, of each recording that became part of
+        a cassette.
+    :param unchanged: paths of cassettes that were recorded anew and came out the same.
+    :param drafts: test, cassette, reason, place of each recording that was kept as a draft.
+    :param problems: what could not be saved and why; any of them makes the exit status 1.
+    :param unplayed: test, cassette, requests that were recorded and not asked for.
+    :param drifted: test, cassette, differences of requests that were answered all the same.
+    :param gone: cassette, test of recordings dropped because their test is gone.
+    :param outside: how many requests went to each host while no cassette was open.
+    :param unredacted: tests that recorded with redaction off.
+    """
+
+    saved: list[tuple[str, int]] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    drafts: list[tuple[str, str, str, str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    unplayed: list[tuple[str, str, list[str]]] = field(default_factory=list)
+    drifted: list[tuple[str, str, list[str]]] = field(default_factory=list)
+    gone: list[tuple[str, str]] = field(default_factory=list)
+    outside: Counter[str] = field(default_factory=Counter)
+    unredacted: list[str] = field(default_factory=list)
+
+    def as_plain(self) -> dict[str, Any]:
+        """What xdist can send: lists and dictionaries of texts and numbers."""
+        return {**asdict(self), "outside": dict(self.outside)}
+
+    def merge(self, plain: dict[str, Any]) -> None:
+        """Add what another process of the run has to tell."""
+        for each in fields(self):
+            mine, theirs = getattr(self, each.name), plain.get(each.name, ())
+            if isinstance(mine, Counter):
+                mine.update(theirs)
+            else:
+                mine.extend(tuple(one) if isinstance(one, list) else one for one in theirs)

@@ -1,0 +1,129 @@
+"""What pytest calls. No logic: each hook asks the session and returns.
+
+pytest loads this module in every run where the package is installed, so it imports nothing but
+pytest and the table of options; the rest comes with the first test that uses a cassette.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_reqord.options import MODES, OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_reqord.cassette import Cassette
+    from pytest_reqord.plugin.session import PytestSession
+    from pytest_reqord.session import UseCassette
+
+__all__ = ["cassette", "cassette_config", "cassette_factory"]
+
+_SESSION = pytest.StashKey["PytestSession"]()
+
+_INI_TYPES: dict[str, Any] = {
+    "bool": "bool",
+    "int": "int",
+    "float": "float",
+    "words": "args",
+    "match_on": "args",
+}
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register the options and the ini keys."""
+    from pytest_reqord.plugin.rivals import refuse_rivals  # late: a few look-ups, nothing after it
+
+    refuse_rivals(pluginmanager)
+    group = parser.getgroup("reqord", "recording and replaying HTTP traffic")
+    group.addoption(
+        "--record-mode",
+        choices=MODES,
+        default=None,
+        help="what to record: none (the default) only plays, once records what has no cassette",
+    )
+    group.addoption(
+        "--rerecord",
+        action="append",
+        metavar="'METHOD GLOB'",
+        default=None,
+        help="record the requests that match anew and play all else",
+    )
+    for option in OPTIONS.values():
+        ini_type = _INI_TYPES.get(option.kind, "string")
+        parser.addini(f"reqord_{option.name}", option.help, type=ini_type, default=None)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks that users may implement."""
+    from pytest_reqord import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check every setting of the run, and register the marker."""
+    config.addinivalue_line(
+        "markers",
+        "cassette(name=None, *, path=None, record_mode=..., match_on=..., ...): record the test's"
+        " HTTP traffic into a cassette, or play it from there",
+    )
+    from pytest_reqord.plugin.session import PytestSession  # late: needs the hooks declared
+
+    config.stash[_SESSION] = PytestSession(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Let go of what the run holds."""
+    session = config.stash.get(_SESSION, None)
+    if session is not None:
+        session.unconfigure()
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what the run may record, where it is more than nothing."""
+    return config.stash[_SESSION].header()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Watch for traffic outside of cassettes, where the run records."""
+    session.config.stash[_SESSION].start()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Have the cassette of a marked test opened before its first function-scoped fixture."""
+    item.config.stash[_SESSION].put_first(item)
+
+
+@pytest.hookimpl(trylast=True)  # after xdist has seen its last worker off
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Save what waits for the end of the run; fail it if something could not be saved."""
+    session.config.stash[_SESSION].finish(session)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what was recorded, and what a user should look at."""
+    terminalreporter.config.stash[_SESSION].summarise(terminalreporter)
+
+
+@pytest.fixture
+def cassette_config() -> dict[str, Any]:
+    """Settings for the cassettes of a test; override it at any scope, it wins over ini keys."""
+    return {}
+
+
+@pytest.fixture
+def cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
+    """The test's cassette: its HTTP traffic is recorded there, or played from there."""
+    session = request.config.stash[_SESSION]
+    with session.test_cassette(request) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def cassette_factory(pytestconfig: pytest.Config) -> Callable[..., UseCassette]:
+    """What opens cassettes in fixtures of a wider scope: call it with a name, as `use_cassette`."""
+    return pytestconfig.stash[_SESSION].cassette_factory

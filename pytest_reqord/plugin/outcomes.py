@@ -1,0 +1,152 @@
+"""What became of a test. These hooks are registered with the first cassette of a run, so that a
+run without one doesn't pay for them.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_reqord.errors import CassetteMiss
+from pytest_reqord.interceptors import active
+from pytest_reqord.opening import Attempt
+from pytest_reqord.plugin.placing import place_of
+from pytest_reqord.report.failure import drift_lines, section, unplayed_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from pytest_reqord.cassette import Cassette
+    from pytest_reqord.plugin.session import PytestSession
+    from pytest_reqord.run import Run
+
+__all__ = ["Outcomes"]
+
+
+class Outcomes:
+    """Follows each attempt of each test to its last report, and settles it.
+
+    :param session: the pytest run.
+    :param run: the run behind it.
+    """
+
+    def __init__(self, session: PytestSession, run: Run) -> None:
+        self._session = session
+        self._run = run
+        self._attempt: Attempt | None = None
+        self._is_suspended = False
+        self._seen = 0
+
+    def current_attempt(self) -> Attempt | None:
+        """The attempt that a cassette opened now belongs to; None outside of tests."""
+        item = self._session.item
+        if item is None or self._is_suspended:
+            return None
+        if self._attempt is None or self._attempt.nodeid != item.nodeid:
+            place = place_of(item, self._session.settings.cassette_dir)
+            self._attempt = Attempt(place.owner, item.nodeid)
+        return self._attempt
+
+    # phases: a refusal that the code under test swallowed is raised when the phase is over
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self) -> Generator[None]:
+        """Raise what was swallowed in the setup."""
+        with self._raising_swallowed():
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Generator[None]:
+        """Raise what was swallowed in the test, and fail it for drift where it should."""
+        with self._raising_swallowed():
+            yield
+        self._fail_if("on_drift", drift_lines)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self) -> Generator[None]:
+        """Raise what was swallowed in the teardown, and fail for unplayed ones where it should."""
+        with self._raising_swallowed():
+            yield
+        if self._attempt is not None and not self._attempt.failure:
+            self._fail_if("on_unplayed", unplayed_lines)
+
+    @contextmanager
+    def _raising_swallowed(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._refusals()  # the phase has failed: they are told in the report's section
+            raise
+        for error in self._refusals():
+            if not isinstance(error, CassetteMiss):  # on_miss = "raise": the test's own affair
+                raise error
+
+    def _refusals(self) -> list[BaseException]:
+        return [error for cassette in self._cassettes() for error in cassette.take_refusals()]
+
+    def _fail_if(self, option: str, lines_of: Any) -> None:
+        for cassette in self._cassettes():
+            lines = lines_of(cassette) if getattr(cassette.settings, option) == "fail" else []
+            if lines:
+                pytest.fail(
+                    "\n".join([f"{cassette.path} ({option} = fail)", *lines]), pytrace=False
+                )
+
+    def _cassettes(self) -> list[Cassette]:
+        attempt = self._attempt
+        return [opening.cassette for opening in attempt.openings] if attempt else []
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None]:
+        """Hold the test's cassette out of force while a wider fixture is set up."""
+        if fixturedef.scope == "function":
+            return (yield)
+        before, self._is_suspended = self._is_suspended, True
+        try:
+            with active.suspended():
+                return (yield)
+        finally:
+            self._is_suspended = before
+
+    # reports
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # outermost: sees what xfail and others made
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Note what a report says of the attempt; the teardown's is the last one."""
+        report = yield
+        attempt = self._attempt
+        if attempt is not None and attempt.nodeid == item.nodeid:
+            attempt.failure = attempt.failure or _failure(report)
+            if report.failed:
+                report.sections.extend(section(cassette) for cassette in self._cassettes())
+            if report.when == "teardown":
+                self._watch(attempt)
+                self._attempt = None
+                self._run.settle(attempt)
+        if report.when == "teardown":
+            self._session.item = None
+        return report
+
+    def _watch(self, attempt: Attempt) -> None:
+        """Note what a user should look at although the test passed."""
+        if attempt.failure:
+            return
+        for cassette in self._cassettes():
+            where, settings = (attempt.owner, str(cassette.path)), cassette.settings
+            if settings.on_drift == "warn" and cassette.drifts:
+                self._run.notes.drifted.append((*where, drift_lines(cassette)))
+            if settings.on_unplayed == "warn" and (lines := unplayed_lines(cassette)):
+                self._run.notes.unplayed.append((*where, lines))
+
+
+def _failure(report: pytest.TestReport) -> str:
+    """Why what the test recorded may not be saved; empty where it may."""
+    if report.failed:
+        return "the test failed" if report.when == "call" else f"its {report.when} failed"
+    if report.skipped and not hasattr(report, "wasxfail"):
+        return "the test was skipped"
+    return ""

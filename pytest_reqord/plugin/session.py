@@ -1,0 +1,185 @@
+"""A pytest run on one side, a `Run` on the other: what each hook means for the cassettes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_reqord.errors import UsageError
+from pytest_reqord.plugin.layers import MARK, ini_layer, marker_layers, strong_layers
+from pytest_reqord.plugin.workers import INPUT, Workers
+from pytest_reqord.settings import Layer, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_reqord.cassette import Cassette
+    from pytest_reqord.matching import Matcher
+    from pytest_reqord.run import Run
+    from pytest_reqord.session import UseCassette
+
+__all__ = ["PytestSession"]
+
+_FIXTURE = "cassette"
+_FALSE = frozenset({"", "0", "false", "no", "off"})
+
+
+class PytestSession:
+    """What the plugin knows of one pytest run.
+
+    :param config: pytest's configuration.
+    :raises pytest.UsageError: if a setting of the run is wrong.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.item: pytest.Item | None = None
+        self._run: Run | None = None
+        self._layers = [*strong_layers(config), ini_layer(config)]
+        self._is_ci = os.environ.get("CI", "").lower() not in _FALSE
+        self._matchers: dict[str, Matcher] = {}
+        for matchers in config.hook.pytest_reqord_matchers(config=config):
+            self._matchers.update(matchers)
+        names = frozenset(self._matchers)
+        try:
+            self.settings = resolve(self._layers, is_ci=self._is_ci, matchers=names)
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from error
+
+        if config.pluginmanager.has_plugin("xdist") and not hasattr(config, "workerinput"):
+            config.pluginmanager.register(Workers(self), "reqord-workers")
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether the run as a whole records, as the command line or an ini key says."""
+        return self.settings.record_mode != "none" or bool(self.settings.rerecord)
+
+    @property
+    def run(self) -> Run:
+        """The run, made when it is first needed: most runs of pytest use no cassette."""
+        if self._run is None:
+            from pytest_reqord.plugin.starting import start_run
+
+            self._run = start_run(self, self._layers, self._matchers, is_ci=self._is_ci)
+        return self._run
+
+    def start(self) -> None:
+        """Collection is over: watch for traffic outside of cassettes where the run records."""
+        if self.is_recording and not self.config.option.collectonly:
+            self.run.watch_outside()
+
+    # a test
+
+    def put_first(self, item: pytest.Item) -> None:
+        """Have the cassette of a test set up before its first function-scoped fixture.
+
+        The fixtures of a test are set up in the order of ``fixturenames``, wider scopes first;
+        the item gets a list of its own, for parameters of one test share theirs.
+        """
+        self.item = item
+        names = getattr(item, "fixturenames", None)
+        if names is None or not (_FIXTURE in names or item.get_closest_marker(MARK)):
+            return
+        definitions = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]  # noqa: SLF001 -- the scopes are nowhere else
+        others = [name for name in names if name != _FIXTURE]
+        wider = (
+            name in definitions and definitions[name][-1].scope != "function" for name in others
+        )
+        at = next((at for at, is_wider in enumerate(wider) if not is_wider), len(others))
+        item.fixturenames = [*others[:at], _FIXTURE, *others[at:]]  # type: ignore[attr-defined]
+
+    @contextmanager
+    def test_cassette(self, request: pytest.FixtureRequest) -> Iterator[Cassette]:
+        """Open the cassette of a test, and close it.
+
+        :raises UsageError: if a marker or ``cassette_config`` is wrong.
+        """
+        from pytest_reqord.interceptors import active
+        from pytest_reqord.plugin.placing import place_of
+
+        item: pytest.Item = request.node
+        config: dict[str, Any] = request.getfixturevalue("cassette_config")
+        layers = [*marker_layers(item), Layer("the fixture cassette_config", config)]
+        settings = self.run.resolve(layers)
+        place = place_of(item, settings.cassette_dir)
+        opening = self.run.open(
+            place.path,
+            settings,
+            hints=partial(_commands, item, place.path),
+        )
+        active.open_test(opening.cassette)
+        try:
+            yield opening.cassette
+        finally:
+            active.open_test(None)
+            self.run.close(opening, None)
+
+    def cassette_factory(self, name: str, **options: Any) -> UseCassette:
+        """Open a cassette for a fixture of a wider scope: see `use_cassette`.
+
+        :param name: its name; it lies in ``reqord_cassette_dir``, or in the folder ``cassettes``
+            of the rootdir.
+        :raises UsageError: if the name leaves that folder.
+        """
+        from pytest_reqord.paths import join_within
+        from pytest_reqord.session import use_cassette
+
+        root = self.config.rootpath / (self.settings.cassette_dir or "cassettes")
+        self.run  # noqa: B018 -- `use_cassette` is to open it in this run
+        return use_cassette(join_within(root, name), **options)
+
+    # the end
+
+    def finish(self, session: pytest.Session) -> None:
+        """Save what waits for the end of the run; fail it if something could not be saved."""
+        if self._run is None:
+            return
+        self._run.finish()
+        output = getattr(self.config, "workeroutput", None)
+        if output is not None:
+            output[INPUT] = self._run.notes.as_plain()
+        if self._run.notes.problems and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def unconfigure(self) -> None:
+        """Let go of the run."""
+        if self._run is not None:
+            from pytest_reqord.plugin.starting import end_run
+
+            end_run(self._run)
+
+    def header(self) -> str | None:
+        """The header's line, where there is something to say."""
+        mode = self.settings.record_mode
+        if not self.is_recording and self.config.get_verbosity() <= 0:
+            return None
+        anew = "".join(f", anew: {pattern}" for pattern in self.settings.rerecord)
+        return f"reqord: record mode {mode}{anew}"
+
+    def summarise(self, reporter: pytest.TerminalReporter) -> None:
+        """Write the summary, where there is something to say."""
+        if self._run is None:
+            return
+        from pytest_reqord.report.summary import summary
+
+        lines = summary(self._run.notes, is_recording=self.is_recording)
+        if lines:
+            reporter.section("cassettes", sep="=", blue=True)
+            for line in lines:
+                reporter.line(line)
+
+
+def _commands(item: pytest.Item, path: os.PathLike[str]) -> Sequence[str]:
+    """What a user runs to add a missing request, or to start over."""
+    test = f"pytest {shlex.quote(item.nodeid)}"
+    if not os.path.exists(path):  # noqa: PTH110 -- a path-like is all we know
+        return (f"{test} --record-mode=once",)
+    return (
+        f"{test} --record-mode=new_episodes   # add what is missing",
+        f"{test} --record-mode=all            # record everything anew",
+    )

@@ -1,0 +1,96 @@
+"""Make the `Run` behind a pytest run, in whichever of its processes this is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord import session as current
+from pytest_reqord.clock import Clock, format_time
+from pytest_reqord.plugin.outcomes import Outcomes
+from pytest_reqord.plugin.workers import INPUT
+from pytest_reqord.run import Run, RunInfo, new_run_id, staging_without_cache
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pytest
+
+    from pytest_reqord.matching import Matcher
+    from pytest_reqord.models import Interaction
+    from pytest_reqord.plugin.session import PytestSession
+    from pytest_reqord.settings import Layer
+
+__all__ = ["end_run", "start_run"]
+
+
+def start_run(
+    session: PytestSession,
+    layers: Sequence[Layer],
+    matchers: Mapping[str, Matcher],
+    *,
+    is_ci: bool,
+) -> Run:
+    """Make the run and register what watches its tests.
+
+    :param session: the pytest run.
+    :param layers: its settings, the ini keys last.
+    :param matchers: the user's own matchers.
+    :param is_ci: whether ``CI`` is set.
+    """
+    config = session.config
+    given = getattr(config, "workerinput", {}).get(INPUT)
+
+    def redact(interaction: Interaction) -> Interaction | None:
+        changed: Interaction | None = config.hook.pytest_reqord_redact(interaction=interaction)
+        return changed
+
+    run = Run(
+        _info(config, given, is_ci=is_ci),
+        strong=layers[:-1],
+        weak=layers[-1:],
+        matchers=matchers,
+        redact=redact if config.hook.pytest_reqord_redact.get_hookimpls() else None,
+    )
+    outcomes = Outcomes(session, run)
+    run.attempt_now = outcomes.current_attempt
+    config.pluginmanager.register(outcomes, "reqord-outcomes")
+    current.set_run(run)
+    return run
+
+
+def end_run(run: Run) -> None:
+    """Let go of a run: put the clients back as they were."""
+    run.stop()
+    current.set_run(None)
+
+
+def _info(config: pytest.Config, given: dict[str, str] | None, *, is_ci: bool) -> RunInfo:
+    if given:
+        return RunInfo(
+            id=given["id"],
+            staging=Path(given["staging"]),
+            base=config.rootpath,
+            started_at=given["started_at"],
+            is_worker=True,
+            is_ci=is_ci,
+        )
+    return RunInfo(
+        id=new_run_id(),
+        staging=_staging_folder(config),
+        base=config.rootpath,
+        started_at=format_time(Clock().now()),
+        is_ci=is_ci,
+    )
+
+
+def _staging_folder(config: pytest.Config) -> Path:
+    """The run's folder for staging files: in pytest's cache, or the user's temp folder."""
+    cache: Any = getattr(config, "cache", None)
+    if cache is not None:
+        try:
+            # not below it: xdist workers empty that folder with --cache-clear
+            return Path(cache.mkdir("reqord")).parent.parent / "reqord"
+        except OSError:  # a read-only rootdir
+            pass
+    return staging_without_cache(config.rootpath)

@@ -1,0 +1,43 @@
+"""pytest-xdist: the controller tells its workers about the run and gathers what they noted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_reqord.plugin.session import PytestSession
+
+__all__ = ["INPUT", "Workers"]
+
+INPUT = "reqord"
+"""The key of ours in what xdist passes between controller and workers."""
+
+
+class Workers:
+    """Registered where xdist is, in the controller.
+
+    :param session: the pytest run.
+    """
+
+    def __init__(self, session: PytestSession) -> None:
+        self._session = session
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker which run it is part of and where staging files go."""
+        run = self._session.run
+        run.hold()
+        node.workerinput[INPUT] = {
+            "id": run.info.id,
+            "staging": str(run.info.staging),
+            "started_at": run.info.started_at,
+        }
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take what a worker has to tell; one that crashed has left its journal."""
+        plain = getattr(node, "workeroutput", {}).get(INPUT)
+        if plain:
+            self._session.run.notes.merge(plain)

@@ -1,0 +1,70 @@
+"""The summary at the end of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_reqord.notes import Notes
+
+__all__ = ["summary"]
+
+_MOST = 10
+
+
+def summary(notes: Notes, *, is_recording: bool) -> list[str]:
+    """The lines of the summary; none where there is nothing to say.
+
+    :param notes: what the run gathered, of all its processes.
+    :param is_recording: whether the run as a whole records.
+    """
+    return [*_recorded(notes), *_watched(notes), *(_outside(notes) if is_recording else ())]
+
+
+def _recorded(notes: Notes) -> Iterator[str]:
+    saved: Counter[str] = Counter()
+    for path, count in notes.saved:
+        saved[path] += count
+    for path, count in sorted(saved.items()):
+        yield f"saved     {path} ({_plural(count, 'interaction')})"
+    for path in sorted(set(notes.unchanged) - set(saved)):
+        yield f"unchanged {path}"
+    for path, test in sorted(set(notes.gone)):
+        yield f"dropped   {test} from {path}: there is no such test any more"
+    for test, path, reason, place in notes.drafts:
+        yield f"draft     {test} for {path}: {reason}"
+        yield f"          kept in {place}; save it as it is with: reqord keep '{test}'"
+    for test in sorted(set(notes.unredacted)):
+        yield f"redaction is off in {test or 'use_cassette'}: its cassette may hold secrets"
+    for problem in notes.problems:
+        yield f"NOT SAVED {problem}"
+    if saved:
+        yield "replay them with: pytest"
+
+
+def _watched(notes: Notes) -> Iterator[str]:
+    for test, path, lines in notes.drifted:
+        yield f"drifted   {test} sent other bodies than {path} has"
+        yield from _indented(lines)
+    for test, path, lines in notes.unplayed:
+        yield f"unplayed  {test} left {_plural(len(lines), 'interaction')} of {path}"
+        yield from _indented(lines)
+
+
+def _outside(notes: Notes) -> Iterator[str]:
+    for host, count in notes.outside.most_common(_MOST):
+        yield f"outside   {_plural(count, 'request')} to {host} while no cassette was open"
+
+
+def _indented(lines: list[str]) -> Iterator[str]:
+    for line in lines[:_MOST]:
+        yield f"          {line}"
+    if len(lines) > _MOST:
+        yield f"          and {len(lines) - _MOST} more"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,289 @@
+"""One run of tests, without pytest: opens cassettes, gathers outcomes, saves what passed."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord import modes
+from pytest_reqord.clock import Clock
+from pytest_reqord.drafts import Drafts
+from pytest_reqord.hosts import host_of
+from pytest_reqord.interceptors import active, registry
+from pytest_reqord.library import Library, is_locked
+from pytest_reqord.matching import Matching
+from pytest_reqord.notes import Notes
+from pytest_reqord.opening import Attempt, Opening, Plan, Services
+from pytest_reqord.redaction import Redactor, Rules
+from pytest_reqord.settings import Layer, Settings, resolve
+from pytest_reqord.settling import Settling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_reqord.matching import Matcher
+    from pytest_reqord.models import Interaction
+    from pytest_reqord.storage import StagingArea
+    from pytest_reqord.writer import CassetteWriter
+
+__all__ = ["Run", "RunInfo", "new_run_id", "staging_without_cache"]
+
+_REDACTION = ("redact_headers", "redact_query", "redact_fields", "redact_keep")
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What all processes of a run agree on.
+
+    :param id: the run's name; xdist workers have their controller's.
+    :param staging: the folder for staging files and drafts.
+    :param base: where a relative path of `use_cassette` starts.
+    :param started_at: when the run began, as it stands in cassettes.
+    :param is_worker: whether another process ends the run.
+    :param is_ci: whether only the command line may make it record.
+    """
+
+    id: str
+    staging: Path
+    base: Path
+    started_at: str
+    is_worker: bool = False
+    is_ci: bool = False
+
+
+def new_run_id() -> str:
+    """A name that no other run has, and that sorts by when the run began."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{os.urandom(2).hex()}"
+
+
+def staging_without_cache(base: Path) -> Path:
+    """Where staging files go if there is no cache of pytest's: the user's temp folder.
+
+    :param base: the folder of the project, which keeps the projects apart.
+    """
+    from hashlib import sha256
+
+    from pytest_reqord.storage import user_folder
+
+    return user_folder("staging") / sha256(os.fsencode(base)).hexdigest()[:16]
+
+
+class Run:
+    """One run.
+
+    :param info: what all its processes agree on.
+    :param strong: the layers of settings that win over markers: command line, ``REQORD``.
+    :param weak: those that give way to them: ini.
+    :param matchers: the user's own matchers by name.
+    :param redact: the user's own last word on an interaction before it is kept.
+    """
+
+    def __init__(
+        self,
+        info: RunInfo,
+        *,
+        strong: Sequence[Layer] = (),
+        weak: Sequence[Layer] = (),
+        matchers: Mapping[str, Matcher] | None = None,
+        redact: Callable[[Interaction], Interaction | None] | None = None,
+    ) -> None:
+        self.info = info
+        self.notes = Notes()
+        self.attempt_now: Callable[[], Attempt | None] = lambda: None
+        self._strong = tuple(strong)
+        self._weak = tuple(weak)
+        self._matchers = dict(matchers or {})
+        self._redact = redact
+        self._unsettled: dict[int, Opening] = {}
+        self._matchings: dict[Any, Matching] = {}
+        self._rules: dict[Any, Rules] = {}
+        self._services = Services(
+            clock=Clock(),
+            library=Library(),
+            staging=lambda: self._staging,
+            writer=lambda: self._writer,
+        )
+
+    # what is made when it is first needed: a run that only plays needs none of it
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What holds where no marker says otherwise."""
+        return self.resolve(())
+
+    @cached_property
+    def _secrets(self) -> Mapping[str, str]:
+        """The values of the environment variables that ``reqord_secrets`` names."""
+        names = self.settings.secrets
+        return {name: os.environ[name] for name in names if os.environ.get(name)}
+
+    @cached_property
+    def _staging(self) -> StagingArea:
+        from pytest_reqord.storage import StagingArea
+
+        return StagingArea(self.info.staging, self.info.id)
+
+    @cached_property
+    def _writer(self) -> CassetteWriter:
+        from pytest_reqord.writer import CassetteWriter, append_only
+
+        return CassetteWriter.start_link(
+            batch_size=self.settings.batch_size,
+            batch_timeout=self.settings.batch_timeout,
+            max_entries=self.settings.queue_entries,
+            max_bytes=self.settings.queue_bytes,
+            sink=append_only,
+        )
+
+    @cached_property
+    def _drafts(self) -> Drafts:
+        return Drafts(self.info.staging, self.info.id)
+
+    @cached_property
+    def _settling(self) -> Settling:
+        return Settling(self._staging, self._drafts, self.notes, self.settings)
+
+    def resolve(self, layers: Sequence[Layer]) -> Settings:
+        """Settle what holds for one cassette.
+
+        :param layers: its markers from the nearest out, then its ``cassette_config``.
+        :raises UsageError: if a setting is wrong.
+        """
+        layers = [*self._strong, *layers, *self._weak]
+        return resolve(layers, is_ci=self.info.is_ci, matchers=frozenset(self._matchers))
+
+    # a cassette's life
+
+    def open(
+        self,
+        path: Path,
+        settings: Settings,
+        *,
+        hints: Callable[[], Sequence[str]] = tuple,
+    ) -> Opening:
+        """Open a cassette; nothing of it is parsed before the first request.
+
+        :param path: its file.
+        :param settings: what holds for it.
+        :param hints: what a miss tells the user to run.
+        """
+        registry.ensure()
+        attempt = self.attempt_now()
+        plan = self._plan(path, settings, attempt, hints)
+        opening = Opening(plan, self._services, attempt)
+        self._unsettled[id(opening)] = opening
+        if attempt is not None:
+            attempt.openings.append(opening)
+        return opening
+
+    def open_path(self, path: str | os.PathLike[str], options: Mapping[str, Any]) -> Opening:
+        """Open a cassette at a path, as `use_cassette` does.
+
+        :raises UsageError: if an option is wrong.
+        """
+        settings = self.resolve([Layer(f"use_cassette({str(path)!r})", options)])
+        return self.open(self.info.base / path, settings)
+
+    def _plan(
+        self,
+        path: Path,
+        settings: Settings,
+        attempt: Attempt | None,
+        hints: Callable[[], Sequence[str]],
+    ) -> Plan:
+        access, draft, before = modes.PLAY_ONLY, None, None
+        may_record = settings.record_mode != "none" or bool(settings.rerecord)
+        if may_record and not settings.locked and not is_locked(path):
+            exists = path.exists()  # before the marker, which is set before the file appears
+            is_born = self._staging.is_born(path)
+            if settings.record_mode not in modes.SAVED_AT_END:
+                before = self.info.started_at
+                draft = self._drafts.playable(path, attempt.owner if attempt else "")
+            access = modes.access(
+                settings.record_mode, exists=exists, is_born=is_born, has_draft=draft is not None
+            )
+        return Plan(
+            path=path,
+            settings=settings,
+            access=access,
+            matching=self._matching(settings),
+            redactor=self._redactor(settings),
+            before=before,
+            draft=draft,
+            hints=hints,
+        )
+
+    def _matching(self, settings: Settings) -> Matching:
+        matching = self._matchings.get(settings.match_on)
+        if matching is None:
+            matching = Matching(settings.match_on, self._matchers)
+            self._matchings[settings.match_on] = matching
+        return matching
+
+    def _redactor(self, settings: Settings) -> Redactor:
+        """One for each opening: what one test has seen must not decide what another records."""
+        names = tuple(getattr(settings, name) for name in _REDACTION)
+        rules = self._rules.get((settings.redact, names))
+        if rules is None:
+            headers, query, fields, keep = names
+            rules = Rules().with_(
+                headers=headers,
+                query=query,
+                fields=fields,
+                keep=keep,
+                custom=(self._redact,) if self._redact else (),
+            )
+            if not settings.redact:
+                rules = replace(rules, is_on=False)
+            self._rules[settings.redact, names] = rules
+        return Redactor(rules, self._secrets)
+
+    def close(self, opening: Opening, error: BaseException | None) -> None:
+        """Close a cassette; outside of a test, save what it recorded unless there was an error."""
+        opening.cassette.close()
+        if opening.attempt is None:
+            self._settle(opening, f"it ended with {type(error).__name__}" if error else "")
+
+    def settle(self, attempt: Attempt) -> None:
+        """A test is over, its teardown included: save what it recorded, or keep it as a draft."""
+        for opening in attempt.openings:
+            opening.cassette.close()
+            self._settle(opening, attempt.failure)
+
+    def _settle(self, opening: Opening, failure: str) -> None:
+        self._unsettled.pop(id(opening), None)
+        if opening.recording is not None or opening.plan.draft is not None:
+            self._settling.settle(opening, failure)
+
+    # the run as a whole
+
+    def watch_outside(self) -> None:
+        """Count the requests that are made while no cassette is in force, by host."""
+        registry.ensure()
+        active.observe_outside(lambda uri: self.notes.outside.update([host_of(uri)]))
+
+    def hold(self) -> None:
+        """Keep the run's staging folder until its workers are done."""
+        if self.settings.record_mode != "none":
+            self._staging.hold()
+
+    def finish(self) -> None:
+        """The last test is over: settle what was cut short; save what waited for this moment."""
+        for opening in list(self._unsettled.values()):
+            opening.cassette.close()
+            self._settle(opening, "the run was interrupted")
+        if "_staging" in self.__dict__ and not self.info.is_worker:
+            self._settling.finish()
+
+    def stop(self) -> None:
+        """Let go of everything: the clients, the writer's thread, the journal."""
+        active.observe_outside(None)
+        registry.uninstall()
+        if "_writer" in self.__dict__:
+            self._writer.stop()
+        if "_staging" in self.__dict__:
+            self._staging.close()

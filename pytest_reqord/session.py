@@ -1,0 +1,140 @@
+"""The run of this process, and `use_cassette`, which opens cassettes in it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from pytest_reqord.interceptors import active
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from types import TracebackType
+
+    from pytest_reqord.cassette import Cassette
+    from pytest_reqord.opening import Opening
+    from pytest_reqord.run import Run
+
+__all__ = ["UseCassette", "current_run", "set_run", "use_cassette"]
+
+_F = TypeVar("_F", bound="Callable[..., Any]")
+
+_run: Run | None = None
+
+
+def set_run(run: Run | None) -> None:
+    """Make a run the one of this process; None when it is over."""
+    global _run  # noqa: PLW0603 -- one run a process
+    _run = run
+
+
+def current_run() -> Run:
+    """The run of this process; in a script the first call makes one that ends with it."""
+    global _run  # noqa: PLW0603 -- as above
+    if _run is None:
+        from pytest_reqord.script import script_run  # late: in a test run there is one
+
+        _run = script_run()
+    return _run
+
+
+class UseCassette:
+    """One use of a cassette: a context manager and a decorator, sync and async.
+
+    What it does is decided when it is entered, so that one made at import time follows the
+    command line.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], options: dict[str, Any]) -> None:
+        self._path = path
+        self._options = options
+        self._entered: list[tuple[Opening, active.Opened | None]] = []
+
+    def __enter__(self) -> Cassette:
+        opened = current_run().open_path(self._path, self._options)
+        self._entered.append((opened, active.enter(opened.cassette)))
+        return opened.cassette
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        opened, before = self._entered.pop()
+        active.leave(before)
+        current_run().close(opened, error)
+
+    async def __aenter__(self) -> Cassette:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def __call__(self, function: _F) -> _F:
+        """Decorate a function, a coroutine function or a generator of either kind."""
+        wrapper = next(wrap for holds, wrap in _WRAPPERS if holds(function))
+        wrapped = wrapper(function, lambda: UseCassette(self._path, self._options))
+        return cast("_F", functools.wraps(function)(wrapped))
+
+
+def use_cassette(path: str | os.PathLike[str], **options: Any) -> UseCassette:
+    """Record HTTP traffic into a cassette, or play it from there, in a ``with`` block or function.
+
+    For fixtures of any scope and for scripts; inside a test what is recorded shares the test's
+    fate, elsewhere it is saved at the end of the block unless that ends with an exception.
+
+    :param path: the cassette's file; a relative one starts at pytest's rootdir, in a script at
+        the working directory.
+    :param options: the same as the marker's: ``record_mode``, ``match_on`` ...
+    :raises UsageError: when it is entered, if an option is wrong.
+    """
+    return UseCassette(path, options)
+
+
+def _wrap_generator(function: Callable[..., Any], use: Callable[[], UseCassette]) -> Any:
+    def wrapped(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        with use():
+            yield from function(*args, **kwargs)
+
+    return wrapped
+
+
+def _wrap_async_generator(function: Callable[..., Any], use: Callable[[], UseCassette]) -> Any:
+    async def wrapped(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async with use():
+            async for value in function(*args, **kwargs):
+                yield value
+
+    return wrapped
+
+
+def _wrap_coroutine(function: Callable[..., Any], use: Callable[[], UseCassette]) -> Any:
+    async def wrapped(*args: Any, **kwargs: Any) -> Any:
+        async with use():
+            return await function(*args, **kwargs)
+
+    return wrapped
+
+
+def _wrap_plain(function: Callable[..., Any], use: Callable[[], UseCassette]) -> Any:
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with use():
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+_WRAPPERS = (
+    (inspect.isasyncgenfunction, _wrap_async_generator),
+    (inspect.iscoroutinefunction, _wrap_coroutine),
+    (inspect.isgeneratorfunction, _wrap_generator),
+    (callable, _wrap_plain),
+)

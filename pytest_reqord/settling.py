@@ -1,0 +1,205 @@
+"""What becomes of a recording: saved, kept as a draft, or discarded."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from pytest_reqord import modes
+from pytest_reqord.codec import encode
+from pytest_reqord.drafts import reason_of
+from pytest_reqord.errors import ReqordError
+from pytest_reqord.library import read_document
+from pytest_reqord.paths import is_default_of
+from pytest_reqord.writer import save
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence, Set as AbstractSet
+    from pathlib import Path
+
+    from pytest_reqord.codec import Entry
+    from pytest_reqord.drafts import Drafts
+    from pytest_reqord.models import Interaction
+    from pytest_reqord.notes import Notes
+    from pytest_reqord.opening import Opening
+    from pytest_reqord.settings import Settings
+    from pytest_reqord.storage import Record, Recording, StagingArea
+
+__all__ = ["Settling"]
+
+
+class Settling:
+    """Settles the recordings of a run.
+
+    :param staging: where they wait.
+    :param drafts: those that earlier runs left.
+    :param notes: takes what the user has to know.
+    :param settings: what holds for the run.
+    """
+
+    def __init__(
+        self, staging: StagingArea, drafts: Drafts, notes: Notes, settings: Settings
+    ) -> None:
+        self._staging = staging
+        self._drafts = drafts
+        self._notes = notes
+        self._settings = settings
+
+    def settle(self, opening: Opening, failure: str) -> None:
+        """Settle one recording.
+
+        :param opening: what recorded it.
+        :param failure: why it may not be saved; empty if it may.
+        """
+        recording, settings = opening.recording, opening.plan.settings
+        if recording is None:
+            self._settle_draft(opening, failure)
+            return
+        try:
+            if failure and settings.on_failure == "discard":
+                opening.flush()
+                self._staging.remove(recording)
+            elif failure and settings.on_failure == "draft":
+                opening.flush()
+                self._staging.settle(recording, "draft", failure)
+            elif settings.record_mode in modes.SAVED_AT_END:
+                opening.flush()
+                self._staging.settle(recording, "passed")
+            elif self._staging.claim(recording):
+                self._save_now(opening, recording)
+            else:  # another worker recorded the same test and was first (--dist each)
+                self._staging.remove(recording)
+        except (OSError, ReqordError) as error:
+            self._note_problem(recording, error)
+
+    def _settle_draft(self, opening: Opening, failure: str) -> None:
+        """Save what a test played of a draft that it had nothing to add to."""
+        draft = opening.plan.draft
+        if draft is None or failure or not opening.played_drafts():
+            return  # the draft stays
+        try:
+            if self._staging.claim(draft):
+                self._save_now(opening, draft)
+        except (OSError, ReqordError) as error:
+            self._notes.problems.append(f"{draft.cassette}: {error}")
+
+    def _save_now(self, opening: Opening, recording: Recording) -> None:
+        plan = opening.plan
+        new = [*opening.played_drafts(), *opening.recorded()]
+        self._staging.mark_born(plan.path)
+
+        def keep(entry: Entry) -> bool:
+            is_ours = entry.recorded_by == opening.owner or (
+                not entry.recorded_by and is_default_of(plan.path, opening.owner)
+            )
+            return not (is_ours and plan.settings.is_rerecorded(entry.method, entry.uri))
+
+        self._save(plan.path, new, plan.settings, keep)
+        self._staging.remove(recording)
+        if plan.draft is not None:
+            self._staging.remove(plan.draft)
+
+    def _save(
+        self,
+        path: Path,
+        new: Sequence[Interaction],
+        settings: Settings,
+        keep: Callable[[Entry], bool],
+    ) -> None:
+        saved = save(
+            path,
+            [encode(interaction, inline_limit=settings.inline_limit) for interaction in new],
+            keep=keep,
+            volatile=frozenset(settings.volatile),
+            lock_timeout=settings.lock_timeout,
+        )
+        if saved.changed:
+            self._notes.saved.append((str(path), len(new)))
+        else:
+            self._notes.unchanged.append(str(path))
+
+    def _note_problem(self, recording: Recording, error: Exception) -> None:
+        """Keep what could not be saved as a draft, and have the run fail."""
+        self._notes.problems.append(f"{recording.cassette}: {error}")
+        try:
+            self._staging.settle(recording, "draft", f"it could not be saved: {error}")
+        except OSError:  # the disk that failed before; the staging file is there all the same
+            return
+
+    # the end of the run
+
+    def finish(self) -> None:
+        """Save what waited for the end of the run, and note the drafts that stay."""
+        waiting: defaultdict[Path, list[Record]] = defaultdict(list)
+        records = self._staging.records()
+        for record in records:
+            if record.outcome == "passed" and record.has_data:
+                waiting[record.recording.cassette].append(record)
+        for path, passed in waiting.items():
+            failed = {
+                record.recording.owner
+                for record in records
+                if record.recording.cassette == path and record.outcome != "passed"
+            }
+            try:
+                self._replace(path, passed, failed)
+            except (OSError, ReqordError) as error:
+                for record in passed:
+                    self._note_problem(record.recording, error)
+        for record in [*self._drafts.all, *self._staging.records()]:
+            if record.has_data:
+                self._note_draft(record)
+        self._staging.sweep()
+
+    def keep(self, record: Record) -> None:
+        """Save one draft as it is.
+
+        :raises OSError: if it can't be written.
+        :raises ReqordError: if it or its cassette can't be read or locked.
+        """
+        recording = record.recording
+        if recording.mode in modes.SAVED_AT_END:
+            self._replace(recording.cassette, [record], frozenset())
+            return
+        entries = read_document(recording.path).entries
+        new = [entry.interaction() for entry in entries]
+        self._save(recording.cassette, new, self._settings, lambda _: True)
+        self._staging.remove(recording)
+        self._staging.sweep()
+
+    def _replace(self, path: Path, passed: Sequence[Record], failed: AbstractSet[str]) -> None:
+        """Replace what the tests that passed had recorded into one cassette before."""
+        first: dict[str, Recording] = {}
+        for record in passed:
+            first.setdefault(record.recording.owner, record.recording)
+        new = [
+            entry.interaction()
+            for recording in first.values()
+            for entry in read_document(recording.path).entries
+        ]
+        is_rewritten = any(recording.mode == "rewrite" for recording in first.values())
+        gone = {test for cassette, test in self._notes.gone if cassette == os.fspath(path)}
+
+        def keep(entry: Entry) -> bool:
+            owner = entry.recorded_by
+            if is_rewritten:
+                return owner in failed and owner not in first
+            if not owner:
+                return not any(is_default_of(path, each) for each in first)
+            return owner not in first and owner not in gone
+
+        self._save(path, new, self._settings, keep)
+        for record in passed:
+            self._staging.remove(record.recording)
+
+    def _note_draft(self, record: Record) -> None:
+        recording = record.recording
+        self._notes.drafts.append(
+            (
+                recording.owner,
+                os.fspath(recording.cassette),
+                reason_of(record),
+                os.fspath(recording.path),
+            )
+        )

@@ -10,6 +10,7 @@ from unittest import mock
 
 from pytest_reqord.cassette import Cassette
 from pytest_reqord.clock import Clock
+from pytest_reqord.codec import Entry, encode, load, render
 from pytest_reqord.interceptors import active
 from pytest_reqord.matching import Matching
 from pytest_reqord.modes import PLAY_ONLY, Access
@@ -17,7 +18,7 @@ from pytest_reqord.replay import Index
 from pytest_reqord.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pytest_reqord.models import Interaction, Request
 
@@ -102,22 +103,11 @@ class Memory:
         return ()
 
 
-class Kept:
-    """An interaction as `Index` wants it, while there is no codec."""
-
-    def __init__(self, interaction: Interaction) -> None:
-        self._interaction = interaction
-        self.method = interaction.request.method
-        self.uri = interaction.request.uri
-        self.recorded_by = interaction.recorded_by
-
-    def interaction(self) -> Interaction:
-        return self._interaction
-
-
-def stored(interactions: list[Interaction]) -> list[Kept]:
-    """The interactions as a cassette file would give them back."""
-    return [Kept(interaction) for interaction in interactions]
+def stored(interactions: list[Interaction]) -> Sequence[Entry]:
+    """The interactions as a cassette file gives them back."""
+    encoded = [encode(interaction) for interaction in interactions]
+    bodies = {name: body for each in encoded for name, body in each.bodies.items()}
+    return load(render([each.text for each in encoded]), PATH, bodies.__getitem__).entries
 
 
 @contextmanager

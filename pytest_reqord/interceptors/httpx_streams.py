@@ -60,6 +60,7 @@ class Live:
         "_arrivals",
         "_exchange",
         "_head",
+        "_is_over",
         "_last",
         "_pause",
         "_pieces",
@@ -79,6 +80,7 @@ class Live:
         self._arrivals: list[Arrival] = []
         self._size = 0
         self._pause = PAUSE
+        self._is_over = False
 
     @property
     def request(self) -> Request:
@@ -120,7 +122,8 @@ class Live:
 
     def finish(self) -> None:
         """Nobody reads any further: record what there is."""
-        self._record(complete=self._is_whole())
+        if not self._is_over:
+            self._record(complete=self._is_whole())
 
     def _seconds(self) -> float:
         return round(perf_counter() - self._started, 6)
@@ -139,6 +142,7 @@ class Live:
         return not is_chunked(head) and head.headers.get("content-length") == str(self._size)
 
     def _record(self, *, complete: bool) -> None:
+        self._is_over = True
         head = self._head
         sizes = None
         # HTTP/2 has no chunks, but its frames reach the reader in the same way

@@ -230,10 +230,18 @@ def _refuse_upgrade(exchange: Exchange, library: Library) -> UnsupportedClient:
 async def _pause() -> None:
     """Let other tasks run, as every request on a network does."""
     trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_task():
+    if trio is not None and _is_running(trio):
         await trio.lowlevel.checkpoint()
     else:
         await _yield_once()
+
+
+def _is_running(trio: Any) -> bool:
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:  # asyncio's turn
+        return False
+    return True
 
 
 @types.coroutine

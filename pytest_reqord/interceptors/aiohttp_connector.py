@@ -1,0 +1,241 @@
+"""aiohttp: taken where a connector gives a request its connection.
+
+Below are the sessions, their middlewares, redirects and retries; whatever session or connector a
+request comes through, and however long ago that was made, it comes through here. The client's own
+parser reads the recorded bytes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, cast
+
+from pytest_reqord.errors import UnsupportedClient
+from pytest_reqord.interceptors import active
+from pytest_reqord.interceptors.aiohttp_live import Held, Tee, fail
+from pytest_reqord.interceptors.aiohttp_played import Played
+from pytest_reqord.seam import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pytest_reqord.seam import Exchange
+
+__all__ = ["MODULES", "NAME", "check", "install", "uninstall"]
+
+NAME = "aiohttp"
+MODULES = ("aiohttp",)
+
+_PARAMETERS = ["self", "req", "traces", "timeout"]
+_NEEDED = {
+    "aiohttp.connector": ("BaseConnector._create_connection", "Connection.add_callback"),
+    "aiohttp.client_proto": ("ResponseHandler.data_received", "ResponseHandler.connection_lost"),
+    "aiohttp.streams": ("StreamReader._wait",),
+}
+
+_originals: dict[tuple[type, str], Any] = {}
+
+
+def install() -> None:
+    """Take over the seam; again is nothing.
+
+    :raises UnsupportedClient: if this version hasn't got it.
+    """
+    if not _originals:
+        _require_seam()
+        _originals[_connector(), "connect"] = _connector().connect
+        _originals[_reader(), "_wait"] = _reader()._wait  # noqa: SLF001 -- no other way to see it
+    check()
+
+
+def check() -> None:
+    """Take the seam again where another tool's teardown put the original back."""
+    for (owner, name), original in _originals.items():
+        if owner.__dict__.get(name) is original:
+            setattr(owner, name, _REPLACEMENTS[name])
+
+
+def uninstall() -> None:
+    """Put the originals back, where nothing else has replaced ours since."""
+    for (owner, name), original in _originals.items():
+        if owner.__dict__.get(name) is _REPLACEMENTS[name]:
+            setattr(owner, name, original)
+    _originals.clear()
+
+
+def _require_seam() -> None:
+    missing = [
+        f"{module}.{path}"
+        for module, paths in _NEEDED.items()
+        for path in paths
+        if not _has(sys.modules.get(module), path)
+    ]
+    connect = getattr(_connector(), "connect", None)
+    if connect is None or list(inspect.signature(connect).parameters) != _PARAMETERS:
+        missing.insert(0, "aiohttp.BaseConnector.connect(req, traces, timeout)")
+    if missing:
+        reason = f"this version has no {missing[0]}, where it is taken"
+        raise UnsupportedClient(NAME, _version(), reason)
+
+
+def _has(thing: Any, path: str) -> bool:
+    for name in path.split("."):
+        thing = getattr(thing, name, None)
+    return thing is not None
+
+
+def _connector() -> Any:
+    return sys.modules["aiohttp"].BaseConnector
+
+
+def _reader() -> Any:
+    return sys.modules["aiohttp.streams"].StreamReader
+
+
+def _version() -> str:
+    return cast("str", getattr(sys.modules["aiohttp"], "__version__", ""))
+
+
+# the seam
+
+
+async def _connect(self: Any, req: Any, traces: Any, timeout: Any) -> Any:
+    exchange = active.begin(req.method, str(req.url))
+    original = _originals[_connector(), "connect"]
+    if exchange is None:
+        return await original(self, req, traces, timeout)
+    connect = partial(original, self, req, traces, timeout)
+    if "Upgrade" in req.headers:
+        return await _let_through(exchange, connect)
+    if exchange.route is Route.RECORD:
+        return await _record(exchange, req, connect)
+    if exchange.route is Route.EITHER:
+        return _hold(exchange, req, self, connect)
+    return await _play(exchange, req, self, partial(original, traces=traces, timeout=timeout))
+
+
+def _wait(self: Any, func_name: str) -> Any:
+    transport = getattr(self._protocol, "transport", None)
+    if type(transport) is Played:
+        transport.hurry()
+    return _originals[_reader(), "_wait"](self, func_name)
+
+
+_REPLACEMENTS: dict[str, Any] = {"connect": _connect, "_wait": _wait}
+
+
+async def _let_through(exchange: Exchange, connect: Callable[[], Awaitable[Any]]) -> Any:
+    """Let a request live whose connection becomes something else, such as a WebSocket."""
+    is_live = exchange.route is not Route.PLAY
+    exchange.discard()
+    if is_live:
+        return await connect()
+    reason = "a connection that becomes a WebSocket isn't recorded, so that it can't be replayed"
+    raise UnsupportedClient(NAME, _version(), reason)
+
+
+async def _record(exchange: Exchange, req: Any, connect: Callable[[], Awaitable[Any]]) -> Any:
+    """Connect, and keep what goes over the connection for this one request."""
+    started = perf_counter()
+    try:
+        connection = await connect()
+    except BaseException as error:
+        fail(exchange, req, error)
+        raise
+    tee = Tee(exchange, req.method, str(req.url), connection, connection.protocol)
+    tee.start(started)
+    connection.add_callback(tee.stop)
+    return connection
+
+
+async def _play(exchange: Exchange, req: Any, connector: Any, connect: Callable[..., Any]) -> Any:
+    """Give a connection to nowhere, through the connector's own pool and limits."""
+    key = _key_of_played(req.connection_key)
+    pool = _Pool(connector)
+    connection = await connect(pool, _Request(req, key))
+    connection._connector = connector  # noqa: SLF001 -- a new one was made by our stand-in
+    transport = connection.protocol.transport
+    transport.expect(exchange, req, connector, hops=_hops())
+    return connection
+
+
+def _hold(exchange: Exchange, req: Any, connector: Any, connect: Callable[..., Any]) -> Any:
+    """Give a connection that becomes a real one if the recording has no answer.
+
+    It takes no place in the connector's pool: the real one would wait for it for ever.
+    """
+    protocol = _new_protocol(connector, req)
+    connection = sys.modules["aiohttp.connector"].Connection(
+        connector,
+        _key_of_played(req.connection_key),
+        protocol,
+        connector._loop,  # noqa: SLF001 -- as the connector does
+    )
+    held = Held(exchange, req, connection, connect)
+    protocol.transport.expect(exchange, req, connector, held.go_live, hops=_hops())
+    connection.add_callback(held.stop)
+    return connection
+
+
+# connections to nowhere
+
+
+class _Pool:
+    """A connector whose new connections go nowhere; in all else the connector itself."""
+
+    def __init__(self, connector: Any) -> None:
+        self._real = connector
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:  # noqa: ARG002 -- the connector's
+        return _new_protocol(self._real, req)
+
+
+class _Request:
+    """A request that asks the pool for a connection to nowhere."""
+
+    def __init__(self, req: Any, key: Any) -> None:
+        self._real = req
+        self.connection_key = key
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+class _PlayedHost(str):
+    """A host name that is equal to no real one, so that a pool keeps the two apart."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _PlayedHost) and str.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        return str.__hash__(self) ^ 1
+
+
+def _key_of_played(key: Any) -> Any:
+    host = _PlayedHost(key.host)
+    if isinstance(key, tuple):
+        return type(key)(host, *key[1:])
+    return sys.modules["attr"].evolve(key, host=host)  # before aiohttp 3.10
+
+
+def _new_protocol(connector: Any, req: Any) -> Any:
+    protocol = connector._factory()  # noqa: SLF001 -- where its connections' protocols come from
+    peer = (req.url.raw_host or "", req.url.port or 0)
+    protocol.connection_made(Played(connector._loop, protocol, peer))  # noqa: SLF001
+    return protocol
+
+
+def _hops() -> int:
+    """How many turns of the loop pass until a request can be answered that has been written.
+
+    Before aiohttp 3.12 the head is written first and a task does the rest, if only to end.
+    """
+    return 1 if hasattr(sys.modules["aiohttp"].http.StreamWriter, "send_headers") else 2

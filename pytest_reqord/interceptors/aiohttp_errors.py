@@ -1,0 +1,128 @@
+"""What goes wrong for aiohttp, as it stands in a cassette, and back.
+
+Kept is what the wire said, as other clients keep it (`socket_errors`), wherever it said anything:
+aiohttp's own code then makes its exceptions of that on replay as it did while recording.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord.interceptors import socket_errors
+from pytest_reqord.models import Failure, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["break_off", "describe", "describe_connect", "late", "play"]
+
+_READING = "aiohttp.client_exceptions.SocketTimeoutError"
+
+
+def describe_connect(error: Exception) -> Failure | None:
+    """What kept the connector from connecting; None where it wasn't the network."""
+    exceptions = sys.modules["aiohttp"]
+    if isinstance(error, exceptions.ClientConnectorError):
+        error = getattr(error, "certificate_error", None) or error.os_error
+    elif not isinstance(error, (OSError, asyncio.TimeoutError)):
+        return None
+    return socket_errors.describe(error, is_connecting=True)
+
+
+def describe(
+    error: BaseException | None, received: bytes, *, is_ended: bool, lost: BaseException | None
+) -> Failure | None:
+    """What a request without a response ended in.
+
+    :param error: the exception for which the client gives its connection back.
+    :param received: what came all the same.
+    :param is_ended: whether the connection was closed by the other side.
+    :param lost: what broke it, where something did.
+    :returns: None where nothing went wrong: nobody waited any longer.
+    """
+    if error is None or isinstance(error, asyncio.CancelledError):
+        return None
+    if isinstance(error, asyncio.TimeoutError) and not is_ended:
+        is_total = type(error) is asyncio.TimeoutError
+        kind = "builtins.TimeoutError" if is_total else _READING
+        return Failure(kind, str(error), {"received": received.decode("latin-1")})
+    return socket_errors.describe(lost, received, is_ended=is_ended or bool(received))
+
+
+def play(failure: Failure, protocol: Any, client_request: Any, connector: Any) -> None:
+    """Have the client's protocol see a recorded failure."""
+    if socket_errors.is_connecting(failure):
+        error = socket_errors.revive(failure)
+        protocol.set_exception(_of_connector(error, client_request, connector))
+        return
+    received = failure.details.get("received", "").encode("latin-1", "replace")
+    if received:
+        protocol.data_received(received)
+    if failure.kind.startswith("http.client."):
+        protocol.connection_lost(None)
+        return
+    error = socket_errors.revive(failure)
+    if isinstance(error, TimeoutError) and "errno" not in failure.details:
+        protocol.set_exception(_timeout(failure))
+    else:
+        protocol.connection_lost(error)
+
+
+def break_off(response: Response) -> Exception:
+    """The client's error for asking a recorded body for more than was read of it."""
+    size = len(response.body)
+    message = f"the recording ends here: it has the {size} bytes of this body that were read"
+    error: Exception = sys.modules["aiohttp"].ClientPayloadError(message)
+    return error
+
+
+def late(error: BaseException, client_request: Any) -> BaseException:
+    """What the client makes of an error of its connector's, for one that connects late."""
+    if not isinstance(error, asyncio.TimeoutError):
+        return error
+    timeout: BaseException = _newest("ConnectionTimeoutError", "ServerTimeoutError")(
+        f"Connection timeout to host {client_request.url}"
+    )
+    timeout.__cause__ = error
+    return timeout
+
+
+def _timeout(failure: Failure) -> BaseException:
+    if failure.kind != "builtins.TimeoutError":
+        error: BaseException = _newest("SocketTimeoutError", "ServerTimeoutError")(failure.message)
+        return error
+    error = asyncio.TimeoutError(*filter(None, [failure.message]))
+    error.__cause__ = asyncio.CancelledError()
+    return error
+
+
+def _of_connector(error: BaseException, client_request: Any, connector: Any) -> BaseException:
+    """What a connector makes of an error: the error that its caller sees."""
+    if isinstance(error, TimeoutError) and error.errno is None:
+        return late(error, client_request)
+    arguments: Sequence[Any] = (client_request.connection_key, error)
+    if isinstance(error, ssl.CertificateError):
+        names = ["ClientConnectorCertificateError"]
+    elif isinstance(error, ssl.SSLError):
+        names = ["ClientConnectorSSLError"]
+    elif isinstance(error, socket.gaierror):
+        names = ["ClientConnectorDNSError", "ClientConnectorError"]
+    elif client_request.proxy is not None:
+        names = ["ClientProxyConnectionError"]
+    elif path := getattr(connector, "path", None):
+        names, arguments = ["UnixClientConnectorError"], (path, *arguments)
+    else:
+        names = ["ClientConnectorError"]
+    wrapped: BaseException = _newest(*names)(*arguments)
+    wrapped.__cause__ = error
+    return wrapped
+
+
+def _newest(*names: str) -> Any:
+    """The first of these classes that this version has."""
+    module = sys.modules["aiohttp.client_exceptions"]
+    return next(getattr(module, name) for name in names if hasattr(module, name))

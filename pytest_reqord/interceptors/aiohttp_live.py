@@ -1,0 +1,253 @@
+"""What aiohttp sends and receives on a real connection, kept on the way through."""
+
+from __future__ import annotations
+
+import sys
+from asyncio import CancelledError, Protocol
+from itertools import pairwise
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord.interceptors.aiohttp_errors import describe, describe_connect, late
+from pytest_reqord.interceptors.framing import end_of_head, parse_request, parse_response
+from pytest_reqord.models import Headers, Request, Response
+
+if TYPE_CHECKING:
+    from asyncio import Task
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from pytest_reqord.seam import Exchange
+
+__all__ = ["Held", "Tee", "fail"]
+
+PAUSE = 0.02
+"""Bytes that come this many seconds after the ones before them are an arrival of their own."""
+
+
+class Teed:
+    """A transport that keeps what is written to it; in all else the transport that it stands for.
+
+    :param transport: the real one.
+    :param pieces: takes what is written.
+    """
+
+    def __init__(self, transport: Any, pieces: list[bytes]) -> None:
+        self._transport = transport
+        self._keep = pieces.append
+        self.is_closing = transport.is_closing
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # for code that asks what this is
+        return type(self._transport)
+
+    def write(self, data: Any) -> None:
+        """Send."""
+        self._keep(bytes(data))
+        self._transport.write(data)
+
+    def writelines(self, pieces: Iterable[Any]) -> None:
+        """Send one after the other."""
+        pieces = list(pieces)
+        self._keep(b"".join(pieces))
+        self._transport.writelines(pieces)
+
+
+class Tee(Protocol):
+    """Stands between a transport and the client's protocol for the length of one exchange.
+
+    :param exchange: takes the recording.
+    :param method: the request's method.
+    :param uri: its URI.
+    :param connection: the real connection.
+    :param reader: the protocol that the client reads from; the connection's own, but where the
+        request was held back until it was known that it goes live.
+    """
+
+    def __init__(
+        self, exchange: Exchange, method: str, uri: str, connection: Any, reader: Any
+    ) -> None:
+        self.sent: list[bytes] = []
+        self._exchange = exchange
+        self._method = method
+        self._uri = uri
+        self._connection = connection
+        self._owner = connection.protocol
+        self._reader = reader
+        self._transport = self._owner.transport
+        self._received: list[bytes] = []
+        self._reads: list[tuple[int, float]] = []
+        self._size = 0
+        self._started = perf_counter()
+        self._is_ended = False
+        self._lost: Exception | None = None
+        self._recorded: Response | None = None
+        self._is_done = False
+
+    def start(self, started: float) -> None:
+        """Come in between.
+
+        :param started: when the request was started, by `perf_counter`.
+        """
+        self._started = started
+        self._before = self._reader.transport
+        self._transport.set_protocol(self)
+        self._reader.transport = Teed(self._transport, self.sent)
+        self._exchange.finish_with(self.record)
+
+    def stop(self) -> None:
+        """The client gives its connection back: record, and get out of the way."""
+        self.record()
+        self._transport.set_protocol(self._owner)
+        if self._reader.transport is not None:
+            self._reader.transport = self._before
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of a response came."""
+        return self._recorded is not None and self._recorded.complete
+
+    def record(self) -> None:
+        """Nobody reads any further, or no cassette is there to take it: record what there is."""
+        if self._is_done:
+            return
+        self._is_done = True
+        raw = b"".join(self._received)
+        self._received.clear()
+        response = parse_response(
+            raw, self._method, is_ended=self._is_ended, marks=self._marks(raw)
+        )
+        request = self._request()
+        self._recorded = response
+        if response is not None:
+            self._exchange.record(request, response)
+            return
+        # it is given back because of what is being handled now, if anything is
+        failure = describe(sys.exc_info()[1], raw, is_ended=self._is_ended, lost=self._lost)
+        if failure is None:
+            self._exchange.discard()
+        else:
+            self._exchange.fail(request, failure)
+
+    def _request(self) -> Request:
+        sent = parse_request(b"".join(self.sent))
+        return Request(self._method, self._uri, sent.headers, sent.body)
+
+    def _marks(self, raw: bytes) -> list[tuple[int, float]]:
+        """The reads that had to wait for their bytes."""
+        reads = self._reads
+        # every event is one, however fast they come
+        pause = 0.0 if b"text/event-stream" in raw[: end_of_head(raw)].lower() else PAUSE
+        return [
+            (offset, round(now - self._started, 6))
+            for (_, before), (offset, now) in pairwise(reads)
+            if now - before >= pause
+        ]
+
+    # what the transport calls
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes are here: keep them before the client reads them, and maybe stops."""
+        if not self._is_done:
+            self._received.append(data)
+            self._reads.append((self._size, perf_counter()))
+            self._size += len(data)
+        self._reader.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """Pass on: the server sends no more."""
+        kept: bool | None = self._reader.eof_received()
+        return kept
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Pass on: the connection is closed."""
+        self._is_ended, self._lost = True, error
+        if not self._is_done:
+            self._reads.append((self._size, perf_counter()))
+        self._reader.connection_lost(error)
+        if self._owner is not self._reader:
+            self._owner.connection_lost(error)
+
+    def pause_writing(self) -> None:
+        """Pass on: what is sent piles up."""
+        self._reader.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Pass on: it doesn't any more."""
+        self._reader.resume_writing()
+
+
+class Held:
+    """A request that is held back until it is known whether it is played or goes live.
+
+    :param exchange: takes the recording, if it goes live.
+    :param client_request: the client's request.
+    :param connection: what the client was given: a connection to nowhere.
+    :param connect: makes the real one.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        client_request: Any,
+        connection: Any,
+        connect: Callable[[], Awaitable[Any]],
+    ) -> None:
+        self._exchange = exchange
+        self._client_request = client_request
+        self._protocol = connection.protocol
+        self._loop = self._protocol._loop  # noqa: SLF001 -- the one that the client uses
+        self._connect = connect
+        self._started = perf_counter()
+        self._task: Task[None] | None = None
+        self._tee: Tee | None = None
+        self._real: Any = None
+
+    def go_live(self, sent: bytes) -> None:
+        """Connect after all, and send what was held."""
+        self._task = self._loop.create_task(self._open(sent))
+
+    async def _open(self, sent: bytes) -> None:
+        request, protocol = self._client_request, self._protocol
+        try:
+            self._real = await self._connect()
+        except BaseException as error:
+            fail(self._exchange, request, error)
+            if isinstance(error, CancelledError):
+                raise
+            protocol.set_exception(late(error, request))
+            return
+        uri = str(request.url)
+        self._tee = Tee(self._exchange, request.method, uri, self._real, protocol)
+        self._tee.start(self._started)
+        protocol.transport.write(sent)
+        protocol.start_timeout()
+
+    def stop(self) -> None:
+        """The client gives its connection back: so is the real one."""
+        protocol = self._protocol
+        if self._task is not None:
+            self._task.cancel()
+        if self._tee is not None:
+            self._tee.stop()
+            if self._tee.is_whole and not protocol.should_close:
+                self._real.release()
+            else:
+                self._real.close()
+        protocol.force_close()  # not to be kept in the pool
+
+
+def fail(exchange: Exchange, client_request: Any, error: BaseException) -> None:
+    """End an exchange for which there was no connection."""
+    failure = describe_connect(error) if isinstance(error, Exception) else None
+    if failure is None:
+        exchange.discard()
+        return
+    headers = Headers([(str(name), str(value)) for name, value in client_request.headers.items()])
+    body = getattr(client_request.body, "_value", client_request.body)  # never asked for
+    if not isinstance(body, bytes):
+        body = b""
+    request = Request(client_request.method, str(client_request.url), headers, body)
+    exchange.fail(request, failure)

@@ -1,0 +1,264 @@
+"""aiohttp, in a session with traces, a middleware and a cookie jar that takes every cookie."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import io
+import re
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from contract.face import Face, Place, visible
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from contract.scenarios import Call, Scenario
+
+HAS_MIDDLEWARES = hasattr(aiohttp, "DigestAuthMiddleware")  # since 3.12
+
+TRACED = (
+    "request_start",
+    "request_headers_sent",
+    "request_chunk_sent",
+    "request_redirect",
+    "request_end",
+    "request_exception",
+    "response_chunk_received",
+    "connection_create_start",
+    "connection_create_end",
+    "connection_reuseconn",
+    "connection_queued_start",
+    "connection_queued_end",
+)
+"""What a trace can see, but for name look-ups: a replay makes none."""
+
+MASKS = (
+    (r"boundary=[0-9a-f]{32}", "boundary=B"),
+    (r"--[0-9a-f]{32}", "--B"),
+    (r'(cnonce|response)="[0-9a-f]+"', r'\1="H"'),
+)
+
+
+EXPECTED = (aiohttp.ClientError, asyncio.TimeoutError, ValueError, LookupError, RuntimeError)
+"""What may be seen in place of a value; any other error is one of this file's own."""
+
+
+async def attempt(action: Callable[[], Awaitable[Any]]) -> Any:
+    """As `contract.face.outcome`, for what has to be awaited."""
+    try:
+        return await action()
+    except EXPECTED as error:
+        return visible(error)
+
+
+def traced(events: list[object]) -> aiohttp.TraceConfig:
+    """Traces that list what they are called with."""
+    config = aiohttp.TraceConfig()
+    for name in TRACED:
+
+        async def note(_: Any, __: Any, params: Any, name: str = name) -> None:
+            seen = {key: getattr(params, key, None) for key in ("method", "chunk", "exception")}
+            seen["url"] = str(getattr(params, "url", ""))
+            seen["headers"] = list(getattr(params, "headers", {}).items())
+            if response := getattr(params, "response", None):
+                seen["response"] = (response.status, list(response.raw_headers))
+            events.append((name, visible(seen)))
+
+        getattr(config, f"on_{name}").append(note)
+    return config
+
+
+def create_session(place: Place, events: list[object], **options: Any) -> aiohttp.ClientSession:
+    async def middleware(request: Any, handler: Any) -> Any:
+        events.append(("middleware", request.method, str(request.url)))
+        response = await handler(request)
+        events.append(("middleware", response.status))
+        return response
+
+    if HAS_MIDDLEWARES:
+        options.setdefault("middlewares", (middleware,))
+    return aiohttp.ClientSession(
+        trace_configs=[traced(events)], cookie_jar=aiohttp.CookieJar(unsafe=True), **options
+    )
+
+
+def body_of(call: Call) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if call.body is not None:
+        options["data"] = call.body
+    if call.stream is not None:
+        options["data"] = pieces_of(call.stream)
+    if call.form is not None:
+        options["data"] = dict(call.form)
+    if call.files is not None:
+        form = aiohttp.FormData()
+        for field, name, data in call.files:
+            form.add_field(field, io.BytesIO(data), filename=name)
+        options["data"] = form
+    return options
+
+
+async def pieces_of(stream: Any) -> AsyncIterator[Any]:
+    for piece in stream:
+        yield piece
+
+
+def options_of(call: Call, scenario: Scenario, place: Place) -> dict[str, Any]:
+    options = body_of(call)
+    options["headers"] = list(call.headers)
+    if call.auth == "basic":
+        options["headers"].append(("Authorization", aiohttp.BasicAuth("ada", "engine").encode()))
+    if call.auth == "digest":
+        options["middlewares"] = (aiohttp.DigestAuthMiddleware("ada", "engine"),)
+    if place.proxy:
+        options["proxy"] = place.proxy
+    verified = ssl.create_default_context(cafile=place.ca) if scenario.verify else False
+    return {
+        **options,
+        "ssl": verified,
+        "allow_redirects": call.redirects,
+        "auto_decompress": call.read != "raw",
+        "timeout": aiohttp.ClientTimeout(total=call.timeout),
+    }
+
+
+async def make(session: Any, call: Call, scenario: Scenario, place: Place) -> object:
+    options = options_of(call, scenario, place)
+    async with session.request(call.method, place.to(call), **options) as response:
+        unread = seen_of(response, is_settled=False)
+        body = await attempt(functools.partial(read, call, response, place))
+        after = seen_of(response)
+        history = [seen_of(one) for one in response.history]
+    return [unread, body, after, seen_of(response), history]
+
+
+async def read(call: Call, response: Any, place: Place) -> object:
+    content = response.content
+    if call.read in ("none", "partial"):
+        # until all that comes at once is here: whether the connection stays depends on it
+        await asyncio.sleep(0.05)
+        pieces = [await content.readchunk()] if call.read == "partial" else []
+        response.close()
+        return [*pieces, await attempt(content.readany)]
+    if call.read == "twice":
+        return [await response.read(), await response.read(), await attempt(content.read)]
+    if call.read == "whole":
+        return [await response.read(), await attempt(response.text), await attempt(response.json)]
+    if call.read == "lines":
+        return [line async for line in content]
+    pieces = []
+    async for piece in content.iter_chunked(7) if call.read == "sized" else content.iter_chunks():
+        if piece != (b"", True):  # comes or not, by the timing of the end alone
+            pieces.append(piece)
+        if call.read == "gated":
+            place.server.open_gate(re.search(r"gate=(\w+)", call.path)[1])
+    # pieces of a size are cut short where no more had come yet
+    return b"".join(pieces) if call.read == "sized" and not response.content_length else pieces
+
+
+def seen_of(response: Any, *, is_settled: bool = True) -> object:
+    """Everything that a response shows.
+
+    :param is_settled: whether all of it that will be read has been read; before, the end of a body
+        in chunks may have come with its head, or not.
+    """
+    is_settled = is_settled or response.content_length is not None
+    plain = [
+        "method",
+        "status",
+        "reason",
+        "version",
+        "ok",
+        *(["closed"] if is_settled else []),
+        "url",
+        "real_url",
+        "host",
+        "content_type",
+        "charset",
+        "content_length",
+        "content_disposition",
+        "raw_headers",
+        "cookies",
+        "links",
+    ]
+    seen = {name: show(response, name) for name in plain}
+    seen["headers"] = list(response.headers.items())
+    seen["encoding"] = show(response, "get_encoding", lambda method: method())
+    seen["repr"] = repr(response)
+    seen["body"] = response._body
+    if is_settled:
+        seen["connection"] = connection_of(response)
+        if response.closed:
+            seen["raised"] = show(response, "raise_for_status", lambda method: method())
+        seen["content"] = [
+            type(response.content).__name__,
+            response.content.is_eof(),
+            visible(response.content.exception()),
+        ]
+    info = response.request_info
+    seen["request"] = [
+        info.method, str(info.url), str(info.real_url), list(info.headers.items())
+    ]  # fmt: skip
+    return visible(seen)
+
+
+def connection_of(response: Any) -> object:
+    connection = response.connection
+    if connection is None:
+        return None
+    transport = connection.transport
+    return [
+        isinstance(transport, asyncio.Transport),
+        transport.is_closing(),
+        connection.closed,
+        str(connection._key.host),
+        transport.get_extra_info("peername")[1],
+        transport.get_extra_info("nonsense", "nothing"),
+    ]
+
+
+def show(thing: Any, name: str, what: Callable[[Any], Any] = lambda value: value) -> object:
+    try:
+        return visible(what(getattr(thing, name)))
+    except EXPECTED as error:
+        return visible(error)
+
+
+def jar(session: Any) -> list[object]:
+    return sorted((cookie.key, cookie.value, cookie["path"]) for cookie in session.cookie_jar)
+
+
+async def run_async(scenario: Scenario, place: Place) -> object:
+    events: list[object] = []
+    async with create_session(place, events) as session:
+        calls = [
+            functools.partial(attempt, functools.partial(make, session, call, scenario, place))
+            for call in scenario.calls
+        ]
+        if scenario.is_parallel:
+            results = await asyncio.gather(*(call() for call in calls))
+            events = sorted(map(repr, events))
+        else:
+            results = [await call() for call in calls]
+        return [results, events, jar(session)]
+
+
+def run(scenario: Scenario, place: Place) -> object:
+    return asyncio.run(run_async(scenario, place))
+
+
+OWN: Mapping[str, Callable[[Place], object]] = {}
+
+FACES = (
+    Face(
+        "aiohttp",
+        "aiohttp_connector",
+        run,
+        lacks=frozenset({"lenient", "retries"} | (set() if HAS_MIDDLEWARES else {"digest"})),
+        own=OWN,
+        masks=MASKS,
+    ),
+)

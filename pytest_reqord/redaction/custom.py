@@ -2,8 +2,9 @@
 
 A mapping has any of the keys ``request_headers``, ``response_headers``, ``url``,
 ``request_body_json``, ``request_body_raw``, ``response_body_json`` and ``response_body_raw``.
-Each value is a function that takes the part and gives the new one, or a mapping from names (of
-headers or fields, for ``url`` and ``raw``: from text) to replacements or functions of the value.
+Each value is a function that takes the part and gives the new one (headers as a dictionary, URLs as
+text, JSON as a document, raw bodies as bytes), or a mapping from names of headers or fields, for
+URLs and raw bodies from pieces of text, to replacements or to functions of the value.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def _message(message: _Message, parts: Mapping[str, Any], kind: str) -> _Message
 def _with_text(message: _Message, rule: Any, change: Callable[[Any, str], str]) -> _Message:
     unpacked = Unpacked.of(message.body, message.headers.get("content-encoding"))
     latin = unpacked.text.text
-    unpacked.text.replace([(0, len(latin), to_latin(change(rule, from_latin(latin))))])
+    unpacked.text.replace([(0, len(latin), change(rule, latin))])
     return with_body(message, unpacked) if unpacked.text.is_changed else message
 
 
@@ -77,8 +78,10 @@ def _text(rule: Any, text: str) -> str:
     return str(rule(text))
 
 
-def _raw(rule: Any, text: str) -> str:
-    return _text(rule, text)
+def _raw(rule: Any, latin: str) -> str:
+    if isinstance(rule, Mapping):
+        return to_latin(_text(rule, from_latin(latin)))
+    return bytes(rule(latin.encode("latin-1"))).decode("latin-1")
 
 
 def _headers(rule: Any, headers: Headers) -> Headers:
@@ -113,19 +116,20 @@ def _new(replacement: Any, value: Any) -> Any:
     return replacement(value) if callable(replacement) else replacement
 
 
-def _json(rule: Any, text: str) -> str:
+def _json(rule: Any, latin: str) -> str:
     """The document after the rule; the very same text where it changed nothing."""
     import json  # late: only for those who have such rules
 
+    text = from_latin(latin)
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        return text
+        return latin
     changed = _walk(rule, document) if isinstance(rule, Mapping) else rule(json.loads(text))
     if changed == document:
-        return text
+        return latin
     separators = (", ", ": ") if '": ' in text else (",", ":")
-    return json.dumps(changed, separators=separators, ensure_ascii=text.isascii())
+    return to_latin(json.dumps(changed, separators=separators, ensure_ascii=text.isascii()))
 
 
 def _walk(rule: Mapping[str, Any], document: Any) -> Any:

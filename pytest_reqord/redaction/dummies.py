@@ -49,7 +49,7 @@ _PREFIXES = (  # the first that is part of the name
     ("SHOPIFY", "shpat_"),
 )
 _HOST = "reqord-dummy.invalid"
-_SHAPES = (  # by what the name ends in
+_SHAPES = (  # by what the name ends in; empty for an identifier
     (
         r"(?:DATABASE|POSTGRES|PG|DB)_(?:URL|URI|DSN)",
         f"postgresql://reqord:reqord-dummy@{_HOST}/dummy",
@@ -60,7 +60,7 @@ _SHAPES = (  # by what the name ends in
     (r"(?:HOST|HOSTNAME|DOMAIN)", _HOST),
     (r"PORT", "65535"),
     (r"(?:EMAIL|MAIL)", f"dummy@{_HOST}"),
-    (r"TELEGRAM\w*TOKEN|BOT_TOKEN", "123456789:reqord-dummy-token-0000000000000000"),
+    (r"TELEGRAM\w*TOKEN", "123456789:reqord-dummy-token-0000000000000000"),
     (r"(?:TENANT|CLIENT|SUBSCRIPTION|APP|APPLICATION|ORG|ORGANIZATION|PROJECT|ACCOUNT)_ID", ""),
 )
 _UUID = "00000000-0000-4000-8000-000000000000"

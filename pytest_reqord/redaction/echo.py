@@ -144,9 +144,11 @@ class Echo:
 
     :param declared: secrets that the user named: replaced from 4 characters on, those shorter
         than 12 where they aren't part of a longer word.
+    :param is_on: False where only declared secrets are.
     """
 
-    def __init__(self, declared: Iterable[str] = ()) -> None:
+    def __init__(self, declared: Iterable[str] = (), *, is_on: bool = True) -> None:
+        self._is_on = is_on
         self._known: set[str] = set()
         # needles are only added, and a dict is copied in one step: no lock is needed
         self._needles: dict[str, tuple[Needle, ...]] = {}
@@ -162,7 +164,7 @@ class Echo:
             self._known.add(secret)
             self._needles[secret] = (Needle(secret, is_word=True),)
         else:
-            self.add(secret)
+            self._remember(secret)
 
     def _declare_url(self, secret: str) -> None:
         """An address that is secret: what it is replaced by must be an address too."""
@@ -170,22 +172,24 @@ class Echo:
             parts = urlsplit(secret)
             host = parts.hostname or ""
         except ValueError:
-            return self.add(secret)
+            self._remember(secret)
+            return
         if len(host) >= _SHORTEST_DECLARED:
             self._needles[host] = (Needle(host, is_word=True, new=REDACTED_HOST),)
         rest = secret.partition("://")[2].partition("/")[2].rstrip("/")
         for part in (parts.password or "", rest):
             if len(part) >= SHORTEST:
-                self.add(part)
-        return None
+                self._remember(part)
 
     def add(self, secret: str) -> None:
         """Remember a value that was redacted.
 
         :param secret: the value without any escapes, Latin-1 text; too short a one is not.
         """
-        if secret in self._known or len(secret) < SHORTEST:
-            return
+        if self._is_on and len(secret) >= SHORTEST and secret not in self._known:
+            self._remember(secret)
+
+    def _remember(self, secret: str) -> None:
         if any(marker in secret for marker in MARKERS) or is_dummy_jwt(secret):
             return
         if any(secret in marker for marker in MARKERS):

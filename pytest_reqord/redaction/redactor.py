@@ -54,7 +54,9 @@ class Redactor:
         self.rules = Rules() if rules is None else rules
         self._vocabulary, self._headers = _prepared(self.rules)
         values = getattr(secrets, "values", None)
-        self._echo = Echo(values() if callable(values) else secrets)
+        self._echo = Echo(
+            values() if callable(values) else secrets, is_on=self._vocabulary.has("echo")
+        )
 
     def request(self, request: Request) -> Request:
         """The request as it is recorded, and as it is matched with recordings.

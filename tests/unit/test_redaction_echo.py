@@ -1,0 +1,227 @@
+"""What was secret in one place is secret everywhere."""
+
+import base64
+import html
+import json
+import threading
+from datetime import datetime, timezone
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
+from pytest_reqord.redaction import REDACTED, REDACTED_IN_URL, Redactor, Rules
+
+SECRET = 'S3cr3t-value/with+odd&chars="<é>'  # fmt: skip
+WHEN = datetime(2026, 11, 23, tzinfo=timezone.utc)
+
+
+def request(headers=(), body=b"", uri="https://api.example.com/"):
+    return Request("POST", uri, Headers(headers), body)
+
+
+def response(body, headers=()):
+    return Response(200, "OK", Headers(headers), body)
+
+
+def after_login(password=SECRET):
+    """A redactor that has seen a password in a JSON body."""
+    redactor = Redactor()
+    redactor.request(request(body=json.dumps({"password": password}).encode()))
+    return redactor
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda text: text,
+        lambda text: quote(text, safe=""),
+        quote,
+        lambda text: quote(text, safe="").lower().replace("s3cr3t", "S3cr3t"),
+        quote_plus,
+        lambda text: quote(quote(text, safe=""), safe=""),
+        json.dumps,
+        lambda text: json.dumps(text, ensure_ascii=False),
+        lambda text: json.dumps(json.dumps(text)),
+        lambda text: json.dumps(text).replace("/", "\\/").replace("&", "\\u0026"),
+        lambda text: json.dumps(text).replace("<", "\\u003C").replace(">", "\\u003E"),
+        html.escape,
+        lambda text: base64.b64encode(f"ada:{text}".encode()).decode(),
+        lambda text: base64.urlsafe_b64encode(f"ada:{text}".encode()).decode(),
+        lambda text: quote(base64.b64encode(f"user:{text}".encode()).decode(), safe="+"),
+        lambda text: base64.b64encode(f"a:{text}:b".encode()).decode(),
+        lambda text: base64.b64encode(text.encode()).decode(),
+    ],
+)
+def test_a_secret_is_replaced_in_every_spelling(spell):
+    """Plain, percent-encoded, in JSON, in HTML, in base64 of user:password."""
+    text = f"before {spell(SECRET)} after"
+    new = after_login().response(response(text.encode())).body.decode()
+    assert new.strip('"').replace('"', "").replace("\\", "") == f"before {REDACTED} after"
+
+
+def test_an_echo_is_replaced_wherever_it_stands():
+    """Headers, URL, body, and a message of an error."""
+    redactor = after_login("longpassword99")
+    new = redactor.request(
+        request(
+            [("X-Note", "was longpassword99")],
+            b"a longpassword99",
+            "https://a.example/longpassword99",
+        )
+    )
+    assert new.headers["x-note"] == f"was {REDACTED}"
+    assert new.body == f"a {REDACTED}".encode()
+    assert new.uri == f"https://a.example/{REDACTED_IN_URL}"
+    assert redactor.text("is longpassword99") == f"is {REDACTED}"
+    assert redactor.response(response(b"", [("Location", "/longpassword99")])).headers[
+        "location"
+    ] == (f"/{REDACTED}")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Authorization", "Bearer 0123456789ab")],
+        [("Authorization", "Basic " + base64.b64encode(b"ada:0123456789ab").decode())],
+        [("Cookie", "sid=0123456789ab")],
+        [("X-Api-Key", "0123456789ab")],
+    ],
+)
+def test_secrets_of_headers_are_remembered(headers):
+    """A token that was sent in a header is replaced in the answer."""
+    redactor = Redactor()
+    redactor.request(request(headers))
+    assert redactor.response(response(b'"0123456789ab"')).body == b'"[REDACTED]"'
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://ada:0123456789%61b@a.example/",
+        "https://a.example/?api_key=0123456789%61b",
+        "https://a.example/#access_token=0123456789%61b",
+    ],
+)
+def test_secrets_of_urls_are_remembered_decoded(uri):
+    """A percent-encoded secret is known by what it means."""
+    redactor = Redactor()
+    redactor.request(request(uri=uri))
+    assert redactor.response(response(b"0123456789ab")).body == b"[REDACTED]"
+
+
+def test_short_values_are_not_replaced_elsewhere():
+    """Eleven characters may be a word of an answer."""
+    assert after_login("elevenchars").response(response(b"elevenchars")).body == b"elevenchars"
+    assert after_login("twelve chars").response(response(b"twelve chars")).body == b"[REDACTED]"
+
+
+def test_a_secret_in_a_longer_one_leaves_nothing_of_it():
+    """The longest is replaced first."""
+    redactor = after_login("0123456789ab")
+    redactor.request(request(body=b'{"password":"start-0123456789ab-end"}'))
+    assert redactor.response(response(b"start-0123456789ab-end")).body == b"[REDACTED]"
+
+
+def test_a_number_that_echoes_leaves_a_number():
+    """JSON stays JSON where the secret stands as a bare number."""
+    redactor = after_login("4242424242424242")
+    body = b'{"n": 4242424242424242, "s": "4242424242424242"}'
+    assert redactor.response(response(body)).body == b'{"n": 0, "s": "[REDACTED]"}'
+
+
+def test_markers_are_no_secrets():
+    """What stands in the place of a secret is never taken for one."""
+    redactor = after_login("[REDACTED]")
+    redactor.request(
+        request(uri="https://a.example/?password=%5BREDACTED%5D&api_key=%255BREDACTED%255D")
+    )
+    body = b"[REDACTED] %5BREDACTED%5D"
+    assert redactor.response(response(body)).body == body
+
+
+def test_an_interaction_is_swept_for_what_its_response_told():
+    """A token that the answer declares secret goes from the request, too."""
+    sent = request([("X-Note", "0123456789ab")])
+    answer = response(b'{"access_token":"0123456789ab"}')
+    new = Redactor().interaction(Interaction(sent, answer, WHEN))
+    assert new.request.headers["x-note"] == REDACTED
+    assert new.response.body == b'{"access_token":"[REDACTED]"}'
+
+
+def test_an_interaction_without_secrets_comes_back_as_it_is():
+    """Nothing to do costs no copy."""
+    interaction = Interaction(request(), response(b"{}"), WHEN)
+    assert Redactor().interaction(interaction) is interaction
+    failed = Interaction(request(), None, WHEN, failure=Failure("E", "m", {"errno": "1"}))
+    assert Redactor().interaction(failed) is failed
+
+
+def test_a_failure_is_redacted():
+    """The text of an exception has the URL in it."""
+    failure = Failure(
+        "E", "no answer from https://a.example/?api_key=abc", {"url": "/?api_key=abc"}
+    )
+    new = Redactor().interaction(Interaction(request(), None, WHEN, failure=failure))
+    assert new.failure.message == "no answer from https://a.example/?api_key=%5BREDACTED%5D"
+    assert new.failure.details == {"url": "/?api_key=%5BREDACTED%5D"}
+
+
+def test_sweep_takes_bytes():
+    """Encoded entries are swept for what is known by now; nothing found costs no copy."""
+    data = b"body: x\n"
+    assert after_login().sweep(data) is data
+    assert (
+        Redactor(secrets=["0123456789ab"]).sweep(b"body: 0123456789ab\n") == b"body: [REDACTED]\n"
+    )
+
+
+def test_declared_secrets_are_replaced_everywhere():
+    """The values of reqord_secrets need not stand in a secret place first."""
+    redactor = Redactor(secrets={"A_KEY": "0123456789ab", "B": "pin-7"})
+    new = redactor.request(request(body=b"x0123456789aby pin-7 pin-70"))
+    assert new.body == b"x[REDACTED]y [REDACTED] pin-70"
+
+
+def test_declared_secrets_that_are_too_short_are_left():
+    """Three characters are in every text."""
+    assert Redactor(secrets=["abc", ""]).request(request(body=b"abc")).body == b"abc"
+
+
+def test_a_declared_address_becomes_an_address():
+    """A URL that is secret is replaced by one that can still be taken apart."""
+    redactor = Redactor(secrets=["https://tenant-7.example.com/v1/abcdefghijkl/", "https://[bad"])
+    new = redactor.request(
+        request(
+            [("Host", "tenant-7.example.com")], uri="https://tenant-7.example.com/v1/abcdefghijkl/x"
+        )
+    )
+    assert new.uri == "https://redacted.invalid/%5BREDACTED%5D/x"
+    assert new.headers["host"] == "redacted.invalid"
+
+
+def test_the_echo_rule_can_be_switched_off():
+    """Under the name echo."""
+    redactor = Redactor(Rules().with_(keep=["echo"]))
+    redactor.request(request(body=b'{"password":"0123456789ab"}'))
+    assert redactor.response(response(b"0123456789ab")).body == b"0123456789ab"
+
+
+def test_threads_share_what_was_seen():
+    """A secret that any thread has seen is replaced for all."""
+    redactor = Redactor()
+    secrets = [f"secret-number-{number:04}" for number in range(200)]
+
+    def login(some):
+        for secret in some:
+            redactor.request(request(body=json.dumps({"password": secret}).encode()))
+
+    threads = [threading.Thread(target=login, args=(secrets[at::4],)) for at in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (
+        redactor.response(response(" ".join(secrets).encode())).body.split()
+        == [b"[REDACTED]"] * 200
+    )

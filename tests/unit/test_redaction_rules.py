@@ -1,0 +1,207 @@
+"""The user's own rules add to the defaults, and switch them off by name."""
+
+import json
+import re
+from dataclasses import replace
+from datetime import datetime, timezone
+
+import pytest
+
+from pytest_reqord.models import Headers, Interaction, Request, Response
+from pytest_reqord.redaction import HEADERS_ONLY, REDACTED, Redactor, Rules
+
+WHEN = datetime(2026, 11, 23, tzinfo=timezone.utc)
+
+
+def request(headers=(), body=b"", uri="https://api.example.com/"):
+    return Request("POST", uri, Headers(headers), body)
+
+
+def interaction(body=b"", headers=(), sent=None):
+    response = Response(200, "OK", Headers(headers), body)
+    return Interaction(sent or request(), response, WHEN)
+
+
+def test_names_can_be_added():
+    """Headers, parameters and fields of one's own, with wildcards."""
+    rules = Rules().with_(headers=["X-Team-*"], query=["pin"], fields=["mother*name"])
+    new = Redactor(rules).request(
+        request(
+            [("x-team-id", "7")],
+            b'{"mothersMaidenName":"x","pin":"1"}',
+            "https://a.example/?PIN=1&a=b",
+        )
+    )
+    assert new.headers["x-team-id"] == REDACTED
+    assert new.uri == "https://a.example/?PIN=%5BREDACTED%5D&a=b"
+    assert new.body == b'{"mothersMaidenName":"[REDACTED]","pin":"1"}'
+
+
+@pytest.mark.parametrize("name", ["X-Api-Key", "x-api-key", "x_api_key"])
+def test_a_default_header_can_be_kept(name):
+    """Whatever the spelling of its name."""
+    new = Redactor(Rules().with_(keep=[name])).request(request([("X-Api-Key", "abc")]))
+    assert new.headers["x-api-key"] == "abc"
+
+
+def test_default_names_can_be_kept():
+    """A name that is kept is no secret, in no place."""
+    rules = Rules().with_(keep=["password", "*_key", "user_info", "jwt"])
+    sent = request(
+        body=b'{"password":"x","api_key":"y","a":"eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2ln"}',
+        uri="https://u:p@a.example/?api_key=1",
+    )
+    assert Redactor(rules).request(sent) is sent
+    assert (
+        Redactor(rules).request(request(body=b'{"secret":"x"}')).body == b'{"secret":"[REDACTED]"}'
+    )
+
+
+def test_a_name_that_is_added_beats_the_innocent_ones():
+    """Page tokens stay by default, and go where the user says so."""
+    body = b'{"next_token":"abc"}'
+    assert Redactor().request(request(body=body)).body == body
+    rules = Rules().with_(fields=["*next_token"])
+    assert Redactor(rules).request(request(body=body)).body == b'{"next_token":"[REDACTED]"}'
+
+
+def test_patterns_replace_what_they_find():
+    """Everywhere; of a pattern with a group, the group."""
+    rules = Rules().with_(patterns=[r"\bcus_\w+", re.compile(r"order=(\d+)")])
+    new = Redactor(rules).request(
+        request([("X-A", "cus_1")], b"cus_2 order=17", "https://a.example/cus_3?order=17")
+    )
+    assert new.headers["x-a"] == REDACTED
+    assert new.body == b"[REDACTED] order=[REDACTED]"
+    assert new.uri == "https://a.example/%5BREDACTED%5D?order=%5BREDACTED%5D"
+
+
+def test_a_pattern_must_be_one():
+    """The error names it."""
+    with pytest.raises(ValueError, match=r"'\(' is no regular expression"):
+        Rules().with_(patterns=["("])
+
+
+def test_all_of_it_can_be_switched_off():
+    """With is_on=False whatever is given comes back."""
+    redactor = Redactor(replace(Rules(), is_on=False), secrets=["0123456789ab"])
+    one = interaction(b'{"password":"x"}')
+    assert redactor.interaction(one) is one
+    assert redactor.request(one.request) is one.request
+    assert redactor.response(one.response) is one.response
+    assert redactor.text("0123456789ab") == "0123456789ab"
+    assert redactor.sweep(b"0123456789ab") == b"0123456789ab"
+
+
+def test_headers_only():
+    """For suites with rules of their own: the default headers, nothing in URLs and bodies."""
+    sent = request([("X-Api-Key", "abc")], b'{"password":"x"}', "https://u:p@a.example/?api_key=1")
+    new = Redactor(HEADERS_ONLY).request(sent)
+    assert new == replace(sent, headers=Headers([("X-Api-Key", REDACTED)]))
+
+
+def test_a_function_has_the_last_word():
+    """It gets the redacted interaction; what it gives is kept, None changes nothing."""
+    seen = []
+
+    def custom(one):
+        seen.append(one.response.body)
+        return replace(one, response=replace(one.response, body=b"mine"))
+
+    rules = Rules().with_(custom=[custom, lambda _: None])
+    new = Redactor(rules).interaction(interaction(b'{"password":"x"}'))
+    assert seen == [b'{"password":"[REDACTED]"}']
+    assert new.response.body == b"mine"
+
+
+def test_a_function_is_asked_about_live_requests():
+    """What it does to requests holds for matching too; there is no response then."""
+
+    def custom(one):
+        path = re.sub(r"/t/\w+", "/t/x", one.request.uri)
+        return replace(one, request=replace(one.request, uri=path))
+
+    redactor = Redactor(Rules().with_(custom=[custom]))
+    assert redactor.request(request(uri="https://a.example/t/abc")).uri == "https://a.example/t/x"
+
+
+def test_reqords_shapes():
+    """A mapping from parts to functions, as in Reqord."""
+    custom = {
+        "request_headers": lambda headers: {**headers, "X-A": "1"},
+        "response_headers": lambda headers: {k: v for k, v in headers.items() if k != "X-B"},
+        "url": lambda url: url.replace("ada", "x"),
+        "request_body_raw": lambda body: body.replace(b"ada", b"x"),
+        "response_body_json": lambda document: {**document, "name": "x"},
+        "response_body_raw": {"1": "2"},
+    }
+    one = interaction(
+        b'{"name": "ada", "n": 1}',
+        [
+            ("X-B", "2"),
+            ("Set-Cookie", "theme=a"),
+            ("Set-Cookie", "theme=b"),
+            ("Content-Length", "23"),
+        ],
+        request(body=b"ada", uri="https://a.example/ada"),
+    )
+
+    new = Redactor(Rules().with_(custom=[custom])).interaction(one)
+
+    assert new.request.headers.pairs == (("X-A", "1"),)
+    assert new.request.uri == "https://a.example/x"
+    assert new.request.body == b"x"
+    assert new.response.body == b'{"name": "x", "n": 2}'
+    expected = (("Set-Cookie", "theme=a"), ("Set-Cookie", "theme=b"), ("Content-Length", "21"))
+    assert new.response.headers.pairs == expected
+
+
+def test_mappings_in_place_of_functions():
+    """From names of headers and fields, and from texts, to values or functions of the value."""
+    custom = {
+        "request_headers": {"x-a": "1", "x-none": "2"},
+        "response_headers": {"Set-Cookie": lambda value: value.upper()},
+        "url": {"ada": "x", "bob": lambda text: text[::-1]},
+        "request_body_json": {"id": 0},
+        "response_body_json": {"name": "x", "n": lambda n: n + 1},
+    }
+    one = Interaction(
+        request([("X-A", "0")], b"no json", "https://a.example/ada/bop/bob"),
+        Response(
+            200,
+            "OK",
+            Headers([("Set-Cookie", "theme=a"), ("Set-Cookie", "theme=b")]),
+            '{"a":[{"name":"ada"}],"n":1,"é":"é"}'.encode(),
+        ),
+        WHEN,
+    )
+
+    new = Redactor(Rules().with_(custom=[custom])).interaction(one)
+
+    assert new.request.headers.pairs == (("X-A", "1"),)
+    assert new.request.uri == "https://a.example/x/bop/bob"
+    assert new.request.body == b"no json"
+    assert new.response.headers.pairs == (("Set-Cookie", "THEME=A, THEME=B"),)
+    assert new.response.body == '{"a":[{"name":"x"}],"n":2,"é":"é"}'.encode()
+
+
+def test_json_that_a_rule_did_not_change_keeps_its_bytes():
+    """Numbers, repeats and blanks survive a rule that has nothing to do."""
+    body = b'{"a": 1.0, "a":1e2 }'
+    rules = Rules().with_(custom=[{"response_body_json": lambda document: document}])
+    assert Redactor(rules).interaction(interaction(body)).response.body == body
+
+
+def test_rules_are_values():
+    """Equal rules are equal, and may hold mappings."""
+    assert Rules().with_(fields=["a"]) == Rules().with_(fields=["a"])
+    assert hash(Rules().with_(custom=[{"url": str}])) == hash(Rules())
+    assert json.dumps(Rules().with_(headers=["A"]).headers[-1]) == '"A"'
+
+
+def test_names_without_end_are_not_remembered_without_end():
+    """Names come from data: the answers about them are forgotten at some point."""
+    redactor = Redactor(Rules().with_(fields=["zzz"]))
+    body = json.dumps({f"name{number}": "x" for number in range(5000)}).encode()
+    assert redactor.request(request([(f"h{n}", "") for n in range(5000)], body)).body == body
+    assert redactor.request(request(body=b'{"zzz":"x"}')).body == b'{"zzz":"[REDACTED]"}'

@@ -46,6 +46,7 @@ def compare(
 ) -> None:
     bare = watch(face, place, run)
     bare_traffic = traffic(face, place, is_parallel=is_parallel)
+    assert bare_traffic, "no request was made: there is nothing to compare"
     tape = Tape()
     with intercepted(face):
         with tape.recording():

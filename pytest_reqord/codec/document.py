@@ -1,0 +1,129 @@
+"""A cassette's entries, decoded when they are first needed."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_reqord.clock import format_time
+from pytest_reqord.codec.emit import encode
+from pytest_reqord.errors import CassetteFormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_reqord.codec.safe import SafeError
+    from pytest_reqord.models import Interaction
+
+__all__ = ["HEADER", "Document", "Entry", "Source"]
+
+HEADER = b"reqord: 1\ninteractions:\n"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that was read.
+
+    :param data: its bytes.
+    :param path: its path as the user knows it, for errors.
+    :param files: reads a body that lies beside it.
+    """
+
+    data: bytes
+    path: str
+    files: Callable[[str], bytes]
+
+    def error(
+        self, reason: str, remedy: str, line: int = 0, column: int = 0
+    ) -> CassetteFormatError:
+        """An error about the file; line and column count from 1, 0 where none is to blame."""
+        return CassetteFormatError(self.path, line, column, reason, remedy)
+
+    def broken(self, reason: str, line: int = 0, column: int = 0) -> CassetteFormatError:
+        """An error about something that must have been edited or was written by another tool."""
+        return self.error(reason, "Correct it, restore the file, or record it anew", line, column)
+
+    def unsafe(self, error: SafeError, before: int = 0) -> CassetteFormatError:
+        """An error that the loader found, in a part of the file after ``before`` lines."""
+        return self.broken(error.reason, before + error.line + 1, error.column + 1)
+
+    def line(self, at: int) -> int:
+        """The line of a place in the bytes, counted from 1."""
+        return self.data.count(b"\n", 0, at) + 1
+
+
+class Entry:
+    """An entry of a cassette. This one was decoded when its file was read.
+
+    :param interaction: what it says.
+    :param text: how it stands in the file; None where it has to be written anew.
+    """
+
+    __slots__ = ("_interaction", "_text")
+
+    def __init__(self, interaction: Interaction | None, text: bytes | None = None) -> None:
+        self._interaction = interaction
+        self._text = text
+
+    def interaction(self) -> Interaction:
+        """The whole of it, decoded on the first call.
+
+        :raises CassetteFormatError: if it can't be read.
+        """
+        if self._interaction is None:
+            self._interaction = self._decode()
+        return self._interaction
+
+    def _decode(self) -> Interaction:
+        raise NotImplementedError
+
+    @property
+    def text(self) -> bytes:
+        """The entry in our layout: its own bytes, with keys that we don't know, where it can be."""
+        if self._text is None:
+            self._text = encode(self.interaction(), inline_limit=sys.maxsize).text
+        return self._text
+
+    @property
+    def recorded_at(self) -> str:
+        """When the request was started; sorts as text."""
+        return format_time(self.interaction().recorded_at)
+
+    @property
+    def recorded_by(self) -> str:
+        """The test that recorded it; empty where that is not known."""
+        return self.interaction().recorded_by
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+        return self.interaction().request.method
+
+    @property
+    def uri(self) -> str:
+        """The request's URI."""
+        return self.interaction().request.uri
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the request has a body."""
+        return bool(self.interaction().request.body)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A cassette.
+
+    :param entries: its entries, in the order of the file.
+    :param locked: whether the file says that it must not be written.
+    :param format: ``reqord``, or whose format it is in: ``vcr``, ``cassetter``.
+    :param torn: line and reason where the last entry is cut off; the others are intact.
+    :param head: what is before the first entry; `render` with it keeps keys that we don't know.
+    """
+
+    entries: Sequence[Entry] = field(repr=False)
+    locked: bool = False
+    format: str = "reqord"
+    torn: tuple[int, str] | None = None
+    head: bytes = HEADER

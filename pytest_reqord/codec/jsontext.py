@@ -1,0 +1,75 @@
+r"""JSON in many lines, for reading and for diffs, from which the one line can be rebuilt.
+
+Every token stays as it came (``1.0``, ``\u00e9``, duplicate keys); only line breaks and
+indentation are added.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["pretty", "rebuild"]
+
+_STRING = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")')
+_STRUCTURE = re.compile(r"(\{\}|\[\]|[\[{\]}]|, ?)")
+_MOST_DEPTH = 60  # indentation grows with the square of the depth
+
+
+def pretty(text: str) -> tuple[str, bool] | None:
+    """Break a JSON document of one line into lines.
+
+    :returns: the lines, and whether commas are followed by a blank in the one line; None where
+        the text isn't a JSON object or array that can be rebuilt from them.
+    """
+    if text[:1] not in ("{", "[") or text[-1:] not in ("}", "]") or "\n" in text or "\r" in text:
+        return None
+    lines = _break(text)
+    is_spaced = ",\n" in lines and rebuild(lines, is_spaced=False) != text
+    if rebuild(lines, is_spaced=is_spaced) != text or not _is_json(text):
+        return None
+    return lines, is_spaced
+
+
+def rebuild(text: str, *, is_spaced: bool) -> str:
+    """Join the lines again."""
+    lines = [line.strip(" \t\r") for line in text.split("\n")]
+    if is_spaced:
+        lines = [f"{line} " if line[-1:] in (",", ":") else line for line in lines]
+    return "".join(lines)
+
+
+def _break(text: str) -> str:
+    """Break before and after what holds members; empty where it is nested too deep."""
+    parts: list[str] = []
+    depth = 0
+    line = "\n"
+    for place, piece in enumerate(_STRING.split(text)):
+        if place % 2 or piece in (":", ": "):  # every second piece is a string
+            parts.append(piece)
+            continue
+        for token in (piece,) if piece == "," else _STRUCTURE.split(piece):
+            if token[:1] == ",":
+                parts.append(f",{line}")
+            elif token in ("{", "["):
+                depth += 1
+                line = "\n" + "  " * depth
+                parts.append(token + line)
+            elif token in ("}", "]"):
+                depth -= 1
+                line = "\n" + "  " * depth
+                parts.append(line + token)
+            else:
+                parts.append(token)
+        if depth > _MOST_DEPTH:
+            return ""
+    return "".join(parts)
+
+
+def _is_json(text: str) -> bool:
+    import json  # late: a run that records no JSON doesn't pay for the parser
+
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

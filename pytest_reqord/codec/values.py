@@ -1,0 +1,163 @@
+"""What a YAML loader gives for an entry, made into an `Interaction`; all ways to read end here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from pytest_reqord.clock import parse_time
+from pytest_reqord.codec import bodies
+from pytest_reqord.models import Arrival, Failure, Headers, Interaction, Request, Response
+
+__all__ = ["header_pairs", "interaction", "is_true", "text_of"]
+
+Files = Callable[[str], bytes]
+
+
+def interaction(entry: Any, files: Files) -> Interaction:
+    """Make an interaction of the plain data of an entry. Unknown keys are passed over.
+
+    :param entry: mappings, sequences and text; numbers and booleans may be text too.
+    :param files: reads a body that lies beside the cassette.
+    :raises ValueError: if something is missing or is of the wrong type; the text says what.
+    """
+    entry = _mapping(entry, "an interaction")
+    response = failure = None
+    if "response" in entry:
+        response = _response(_mapping(entry["response"], "response"), files)
+    elif "error" in entry:
+        failure = _failure(_mapping(entry["error"], "error"))
+    else:
+        raise ValueError("the interaction has no response")
+    return Interaction(
+        _request(_mapping(_required(entry, "request", "interaction"), "request"), files),
+        response,
+        parse_time(_required_text(entry, "recorded_at", "interaction")),
+        text_of(entry.get("recorded_by", ""), "recorded_by"),
+        float(_required(entry, "elapsed", "interaction")),
+        failure,
+    )
+
+
+def _request(request: Mapping[str, Any], files: Files) -> Request:
+    headers = _headers(request.get("headers"))
+    body = _body(request, files)
+    if _is_packed(request):
+        headers = _with_length(headers, len(body))
+    method = _required_text(request, "method", "request")
+    return Request(method, _required_text(request, "uri", "request"), headers, body)
+
+
+def _response(response: Mapping[str, Any], files: Files) -> Response:
+    headers = _headers(response.get("headers"))
+    body = _body(response, files)
+    chunks = _numbers(response["chunks"], "chunks") if "chunks" in response else None
+    if _is_packed(response):
+        headers = _with_length(headers, len(body))
+        if chunks is not None and sum(chunks) != len(body):
+            chunks = (len(body),)
+    return Response(
+        int(_required(response, "status", "response")),
+        text_of(response.get("reason") or "", "reason"),
+        headers,
+        body,
+        text_of(response.get("http_version", "1.1"), "http_version"),
+        _headers(response.get("trailers")),
+        chunks,
+        tuple(_arrival(one) for one in _sequence(response.get("arrivals", ()), "arrivals")),
+        _numbers(response.get("interim", ()), "interim"),
+        is_true(response.get("complete", True)),
+    )
+
+
+def _failure(failure: Mapping[str, Any]) -> Failure:
+    details = _mapping(failure.get("details", {}), "details")
+    return Failure(
+        _required_text(failure, "kind", "error"),
+        text_of(failure.get("message", ""), "message"),
+        {str(key): text_of(value, "details") for key, value in details.items()},
+    )
+
+
+def _body(message: Mapping[str, Any], files: Files) -> bytes:
+    body = message.get("body")
+    return b"" if body is None else bodies.read(_mapping(body, "body"), files)
+
+
+def _is_packed(message: Mapping[str, Any]) -> bool:
+    return "compressed" in (message.get("body") or ())
+
+
+def _with_length(headers: Headers, length: int) -> Headers:
+    """Another build of zlib may pack a body to another length than the one it was sent with."""
+    announced = headers.get("content-length")
+    if announced is None or announced == str(length):
+        return headers
+    return Headers(
+        (name, str(length) if name.lower() == "content-length" else value)
+        for name, value in headers.pairs
+    )
+
+
+def _headers(lines: Any) -> Headers:
+    if isinstance(lines, str):
+        return Headers.parse(lines)
+    return Headers(header_pairs(lines))
+
+
+def header_pairs(headers: Any) -> Iterable[tuple[str, str]]:
+    """The pairs of a mapping of names to a value or a list of values, as other tools write them.
+
+    :raises ValueError: if it is something else.
+    """
+    for name, values in _mapping(headers or {}, "headers").items():
+        for value in (values,) if isinstance(values, (str, bytes)) else _sequence(values, name):
+            text = value.decode("latin-1") if isinstance(value, bytes) else value
+            yield str(name), text_of(text, "a header's value")
+
+
+def _arrival(pair: Any) -> Arrival:
+    offset, time = _sequence(pair, "arrivals")
+    return Arrival(int(offset), float(time))
+
+
+def _numbers(values: Any, what: str) -> tuple[int, ...]:
+    return tuple(int(value) for value in _sequence(values, what))
+
+
+def _mapping(value: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{what} is not a mapping")  # noqa: TRY004 -- one error for a bad file
+    return value
+
+
+def _sequence(value: Any, what: str) -> Sequence[Any]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ValueError(f"{what} is not a list")  # noqa: TRY004 -- one error for a bad file
+    return value
+
+
+def _required(mapping: Mapping[str, Any], key: str, what: str) -> Any:
+    value = mapping.get(key)
+    if value is None:
+        raise ValueError(f"the {what} has no {key}")
+    return value
+
+
+def _required_text(mapping: Mapping[str, Any], key: str, what: str) -> str:
+    return text_of(_required(mapping, key, what), key)
+
+
+def text_of(value: Any, what: str) -> str:
+    """The value itself if it is text.
+
+    :raises ValueError: if it isn't.
+    """
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"{what} is not text")
+
+
+def is_true(value: Any) -> bool:
+    """A boolean of YAML 1.1 or 1.2, be it text or not."""
+    return str(value).lower() in ("true", "yes", "on", "y")

@@ -34,6 +34,10 @@ class Exchange(Protocol):
 
     route: Route
 
+    @property
+    def records_errors(self) -> bool:
+        """Whether `fail` keeps what it is given, so that half a response is worth less."""
+
     def play(self, request: Request) -> Response | Failure | None:
         """Claim the recorded answer. Not to be called where the route is ``RECORD``.
 

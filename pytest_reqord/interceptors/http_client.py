@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active
-from pytest_reqord.interceptors.turns import Turn
 from pytest_reqord.interceptors.wire import Wire
 from pytest_reqord.seam import Route
 
@@ -95,7 +94,7 @@ def _wrap_send(original: Callable[..., Any]) -> Callable[..., Any]:
             elif self.sock is not None:
                 self.sock = _wire(self, self.sock)
             elif self.auto_open:
-                _open(self, data)
+                _open(self)
         return original(self, data)
 
     return send
@@ -137,7 +136,7 @@ _SEAMS = (
 )
 
 
-def _open(connection: Any, data: Any) -> None:
+def _open(connection: Any) -> None:
     """Do what ``send`` does where there is no socket yet: connect, or be ready to play."""
     route = active.route(_base(connection))
     if route is None:
@@ -145,14 +144,7 @@ def _open(connection: Any, data: Any) -> None:
     if route is not Route.RECORD:
         _hold_back(connection)
         return
-    try:
-        connection.connect()
-    except Exception as error:
-        if isinstance(data, bytes):
-            turn = Turn(_base(connection))
-            turn.take(data)
-            turn.fail(error)
-        raise
+    connection.connect()
     if not isinstance(connection.sock, Wire):
         connection.sock = _wire(connection, connection.sock)
 

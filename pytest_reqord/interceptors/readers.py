@@ -38,25 +38,27 @@ class Answer:
         self._pieces = to_wire(response, method)
         size = len(response.body)
         is_cut = any(arrival.offset == size for arrival in response.arrivals)
-        self._shortage = ""
+        self._shortage: BaseException | None = None
         if not response.complete and not is_cut:
-            self._shortage = f"the recording ends here: only {size} bytes of this body were read"
+            self._shortage = ConnectionAbortedError(
+                f"the recording ends here: only {size} bytes of this body were read"
+            )
 
     def reader(self, wire: Any) -> Any:
         """A raw reader of what wasn't read yet."""
-        if len(self._pieces) == 1 and not self._shortage:
+        if len(self._pieces) == 1 and self._shortage is None:
             return Bytes(self._pieces[0], wire)
-        return _Pieces(self._pieces, self._shortage, wire)
+        return Pieces(self._pieces, self._shortage, wire)
 
 
-class _Pieces(io.RawIOBase):
-    """Gives a message in the pieces in which it came, and says so where it goes no further."""
+class Pieces(io.RawIOBase):
+    """Gives a message in the pieces in which it came, then the error that it ended in."""
 
-    def __init__(self, pieces: list[bytes], shortage: str, wire: Any) -> None:
+    def __init__(self, pieces: list[bytes], error: BaseException | None, wire: Any) -> None:
         super().__init__()
         self._pieces = pieces
         self._start = 0
-        self._shortage = shortage
+        self._error = error
         self._sock = wire
 
     def readable(self) -> bool:
@@ -64,8 +66,8 @@ class _Pieces(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         if not self._pieces:
-            if self._shortage:
-                raise ConnectionAbortedError(self._shortage)
+            if self._error is not None:
+                raise self._error
             return 0
         piece = self._pieces[0]
         start = self._start
@@ -78,27 +80,11 @@ class _Pieces(io.RawIOBase):
         return size
 
 
-class Broken(io.RawIOBase):
-    """Gives an error where a response should be."""
-
-    def __init__(self, error: BaseException, wire: Any) -> None:
-        super().__init__()
-        self._error = error
-        self._sock = wire
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, _: Any) -> int:
-        raise self._error
-
-
 def failing(failure: Failure, wire: Any) -> Any:
     """A raw reader of what came in place of a response."""
-    garbage = socket_errors.received(failure)
-    if garbage is not None:
-        return Bytes(garbage, wire)
-    return Broken(socket_errors.revive(failure), wire)
+    pieces = [piece for piece in (socket_errors.received(failure),) if piece]
+    error = socket_errors.revive(failure) if socket_errors.is_broken(failure) else None
+    return Pieces(pieces, error, wire)
 
 
 class Tee(io.RawIOBase):

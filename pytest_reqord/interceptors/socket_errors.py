@@ -16,12 +16,23 @@ from pytest_reqord.models import Failure
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["describe", "received", "revive"]
+__all__ = [
+    "describe",
+    "is_broken",
+    "is_connecting",
+    "is_urllib3",
+    "of_connect",
+    "received",
+    "revive",
+]
 
 CONNECTING = "connecting"
 """The detail that says that there was no connection at all."""
 
 _RECEIVED = "received"
+_WRAPPED = "wrapped"
+"""The detail that says that the client's ``connect`` made an error of its own of it."""
+
 _SSL_DETAILS = ("library", "reason", "verify_code", "verify_message")
 
 
@@ -44,11 +55,14 @@ def describe(
     if received:
         details[_RECEIVED] = received.decode("latin-1")
     if error is None:
-        if not is_ended:
+        is_garbage = bool(received) and not received.startswith(b"HTTP/1.")
+        if not is_ended and not is_garbage:
             return None
         kind = "http.client.BadStatusLine" if received else "http.client.RemoteDisconnected"
-        return Failure(kind, "the server closed the connection", details)
-    error = _of_socket(error)
+        return Failure(kind, "what the server sent is no response", details)
+    outer, error = error, _of_socket(error)
+    if outer is not error:
+        details[_WRAPPED] = "yes"
     if isinstance(error, OSError) and error.errno is not None:
         details["errno"] = str(error.errno)
         details["strerror"] = str(error.strerror)
@@ -69,11 +83,14 @@ def _of_socket(error: BaseException) -> BaseException:
     return error
 
 
-def received(failure: Failure) -> bytes | None:
-    """The bytes that came in place of a response; None where the connection broke instead."""
-    if failure.kind.startswith("http.client."):
-        return failure.details.get(_RECEIVED, "").encode("latin-1", "replace")
-    return None
+def received(failure: Failure) -> bytes:
+    """The bytes that came in place of a response, or of all of it."""
+    return failure.details.get(_RECEIVED, "").encode("latin-1", "replace")
+
+
+def is_broken(failure: Failure) -> bool:
+    """Whether the connection broke; else it ended in good order after what was received."""
+    return not failure.kind.startswith("http.client.")
 
 
 def is_connecting(failure: Failure) -> bool:
@@ -87,9 +104,27 @@ def revive(failure: Failure, connection: Any = None) -> BaseException:
     :param connection: the connection whose ``connect`` fails, where it does.
     """
     error = _error(failure.kind, failure.message, failure.details)
-    if connection is not None and hasattr(connection, "_new_conn"):
-        return _of_urllib3(error, connection)
-    return error
+    if not is_urllib3(connection) or isinstance(error, ssl.SSLError):
+        return of_connect(error, connection)
+    if isinstance(error, TimeoutError) and _WRAPPED not in failure.details:
+        return error  # it was in the TLS handshake
+    return _of_urllib3(error, connection)
+
+
+def is_urllib3(connection: Any) -> bool:
+    """Whether a connection is one of urllib3's."""
+    return hasattr(connection, "_new_conn")
+
+
+def of_connect(error: BaseException, connection: Any) -> BaseException:
+    """What urllib3 2 makes of an error of ``connect`` before it sends a request."""
+    if not hasattr(connection, "proxy_is_tunneling") or not isinstance(error, ssl.SSLError):
+        return error
+    from urllib3.exceptions import SSLError  # late: only who uses it gets here
+
+    wrapped = SSLError(error)
+    wrapped.__context__ = error
+    return wrapped
 
 
 def _error(kind: str, message: str, details: Mapping[str, str]) -> OSError:
@@ -111,9 +146,7 @@ def _error(kind: str, message: str, details: Mapping[str, str]) -> OSError:
 
 
 def _of_urllib3(error: OSError, connection: Any) -> BaseException:
-    """What urllib3's ``_new_conn`` makes of an error; TLS errors it leaves as they are."""
-    if isinstance(error, ssl.SSLError):
-        return error
+    """What urllib3's ``_new_conn`` makes of an error."""
     from urllib3 import exceptions  # late: only who uses it gets here
 
     text = f"Failed to establish a new connection: {error}"
@@ -127,7 +160,9 @@ def _of_urllib3(error: OSError, connection: Any) -> BaseException:
         wrapped = exceptions.NameResolutionError(connection.host, connection, error)
     else:
         wrapped = exceptions.NewConnectionError(connection, text)
-    wrapped.__cause__ = error
+    wrapped.__context__ = error
+    if hasattr(exceptions, "NameResolutionError"):  # urllib3 2 raises them ``from`` it
+        wrapped.__cause__ = error
     return wrapped
 
 

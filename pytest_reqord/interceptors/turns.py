@@ -222,12 +222,19 @@ class Turn:
         """The reader was closed: the end, unless it only saw the answer to ``Expect``."""
         if self._exchange is not None:
             response = self.response()
-            if response is not None:
+            if response is None:
+                return
+            if self.error is None or response.complete or not self._exchange.records_errors:
                 self._end(lambda exchange: exchange.record(self.request(), response))
+            else:
+                self._fail()
 
     def finish(self) -> None:
         """Nothing more will come: record what did, or how it failed."""
         self.close_reader()
+        self._fail()
+
+    def _fail(self) -> None:
         failure = describe(self.error, b"".join(self._received), is_ended=self.is_ended)
         if failure is not None:
             self._end(lambda exchange: exchange.fail(self.request(), failure))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import io
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,6 @@ class Wire:
         self._connect_timeout = connection.timeout
         self._turn: Turn | None = None
         self._answer: Callable[[], Any] | None = None
-        self._held: BaseException | None = None
 
     # what clients send
 
@@ -61,7 +61,7 @@ class Wire:
         if not turn.is_open:
             return
         if turn.route in (None, Route.RECORD):
-            if self._held is None:
+            if self._answer is None:
                 self._transmit(turn, data if was_open else turn.sent, *flags)
         elif turn.is_complete and self._answer is None:
             self._decide(turn)
@@ -70,7 +70,7 @@ class Wire:
         if self._turn is not None and self._turn.route is Route.RECORD:
             self._turn.finish()
         self._turn = Turn(self._base)
-        self._answer = self._held = None
+        self._answer = None
         return self._turn
 
     def _transmit(self, turn: Turn, data: bytes, *flags: int) -> None:
@@ -83,16 +83,15 @@ class Wire:
             raise
 
     def _open_late(self, turn: Turn) -> bool:
-        """Connect; an error that urllib3 would swallow here is held for the reader."""
+        """Connect where ``connect`` was held back."""
+        connection = self._connection()
         try:
-            self._real = self._connect(self._connection(), self._connect_timeout)
+            self._real = self._connect(connection, self._connect_timeout)
             if self._timeout is not _UNSET:
                 self._real.settimeout(self._timeout)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- a client's connect raises its own
             turn.fail(error)
-            if not (isinstance(error, OSError) and error.errno in _SWALLOWED):
-                raise
-            self._held = error
+            self._raise_or_hold(socket_errors.of_connect(error, connection), connection)
             return False
         return True
 
@@ -105,9 +104,20 @@ class Wire:
             answer = readers.Answer(played, turn.method)
             self._answer = lambda: answer.reader(self)
         elif socket_errors.is_connecting(played):
-            raise socket_errors.revive(played, self._connection())
+            connection = self._connection()
+            self._raise_or_hold(socket_errors.revive(played, connection), connection)
         else:
             self._answer = lambda: readers.failing(played, self)
+
+    def _raise_or_hold(self, error: BaseException, connection: Any) -> None:
+        """Raise an error of ``connect``, or have the reader do so where urllib3 wants it.
+
+        While it sends, urllib3 swallows a broken connection and doesn't know a timeout for one.
+        """
+        is_odd = isinstance(error, TimeoutError) or getattr(error, "errno", None) in _SWALLOWED
+        if not (is_odd and socket_errors.is_urllib3(connection)):
+            raise error
+        self._answer = lambda: readers.Pieces([], error, self)
 
     # what clients receive
 
@@ -127,10 +137,11 @@ class Wire:
             turn.has_reader = True
             return readers.Bytes(_CONTINUE, self)
         if not is_live and self._answer is None:
-            self._decide(turn)
+            try:
+                self._decide(turn)
+            except BaseException as error:  # noqa: BLE001 -- raised by the reader, not under it
+                self._answer = functools.partial(readers.Pieces, [], error, self)
         turn.has_reader = True
-        if self._held is not None:
-            raise self._held
         if self._answer is not None:
             return self._answer()
         raw: io.RawIOBase = self._real.makefile("rb", buffering=0)

@@ -193,16 +193,10 @@ class Cassette:
         host = host_of(uri)
         if self._is_ignored(host) or (is_metadata(host) and self.access.record):
             return None
-        if not self.access.record:
-            return Route.EITHER if self.settings.rerecord else Route.PLAY
-        return Route.EITHER if self.access.play else Route.RECORD
-
-    def route(self, uri: str) -> Route | None:
-        """See `pytest_reqord.seam.Recorder.route`."""
-        host = host_of(uri)
-        if self._is_ignored(host) or (is_metadata(host) and self.access.record):
-            return None
-        return Route.EITHER if self.settings.rerecord else self._route("", uri)
+        route = Route.EITHER if self.settings.rerecord else self._route("", uri)
+        if route is Route.RECORD and self.settings.record_errors:
+            return Route.EITHER  # an error while connecting is recorded with its request
+        return route
 
     def close(self) -> None:
         """Take no more requests; what is still being read is recorded as far as it came."""
@@ -303,8 +297,12 @@ class _Exchange:
     def record(self, request: Request, response: Response) -> None:
         self._end(request, response, None)
 
+    @property
+    def records_errors(self) -> bool:
+        return self._cassette.settings.record_errors
+
     def fail(self, request: Request, failure: Failure) -> None:
-        if self._cassette.settings.record_errors:
+        if self.records_errors:
             self._end(request, None, failure)
         else:
             self.discard()
@@ -337,6 +335,7 @@ class _Unreachable:
     """A cloud metadata service on replay: as on a machine that isn't in that cloud."""
 
     route = Route.PLAY
+    records_errors = False
 
     def __init__(self, host: str) -> None:
         self._host = host

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,16 @@ if TYPE_CHECKING:
 
 
 def run(scenario: Scenario, place: Place) -> object:
-    with requests.Session() as session:
+    with requests.Session() as session, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         session.verify = place.ca if scenario.verify else False
         session.proxies = {"http": place.proxy, "https": place.proxy} if place.proxy else {}
         one = functools.partial(call, session, place)
         if scenario.is_parallel:
             with ThreadPoolExecutor(len(scenario.calls)) as pool:
                 return list(pool.map(one, scenario.calls))
-        return [one(each) for each in scenario.calls]
+        seen = [one(each) for each in scenario.calls]
+        return [seen, [str(each.message) for each in caught]]
 
 
 def call(session: requests.Session, place: Place, given: Call) -> object:

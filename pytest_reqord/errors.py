@@ -257,7 +257,8 @@ class NetworkBlocked(ReqordError, RuntimeError):
         self.owner = owner
 
     def __str__(self) -> str:
-        place = f"{self.host}:{self.port}" if self.port else self.host
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        place = f"{host}:{self.port}" if self.port else self.host
         return (
             f"Network is disabled for host '{self.host}': {self.owner or 'code outside a test'}"
             f" wanted {place}. Allow it with --allowed-hosts={self.host}"

@@ -2,141 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pytest_reqord.redaction.jwt import is_dummy_jwt
-from pytest_reqord.redaction.text import (
-    MARKERS,
-    REDACTED,
-    REDACTED_IN_URL,
-    EditedText,
-    from_latin,
-    to_latin,
-)
+from pytest_reqord.redaction.needles import Needle, needles_of
+from pytest_reqord.redaction.text import MARKERS, REDACTED, EditedText, to_latin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from pytest_reqord.redaction.text import Edit
-
-__all__ = ["SHORTEST", "Echo", "Needle", "sweep"]
+__all__ = ["SHORTEST", "Echo", "sweep"]
 
 SHORTEST = 12
 """The length from which on a value that was redacted in one place is replaced in all."""
 
 _SHORTEST_DECLARED = 4
-_PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*")
-_BASE64_IN_URL = re.compile(r"[A-Za-z0-9+_-]*")
-_PADDING = re.compile(r"(?:=|%3[Dd]){0,2}")
-_LONGEST_BASE64 = 4096
-_NUMBER_BEFORE = re.compile(r"[:,\[\s]\Z")
-_NUMBER_AFTER = re.compile(r"\s*[,\]}]|\s*\Z")
-REDACTED_HOST = "redacted.invalid"
-
-
-class Needle:
-    """One spelling of a secret, and all its escaped forms.
-
-    :param secret: the spelling without any escapes, Latin-1 text.
-    :param is_base64: whether it is the inside of base64 text, all of which is to go.
-    :param is_word: whether it must not be part of a longer word.
-    :param new: what comes in its place; None for the marker.
-    """
-
-    __slots__ = ("_is_base64", "_is_word", "_new", "_pattern", "_secret", "anchor")
-
-    def __init__(
-        self, secret: str, *, is_base64: bool = False, is_word: bool = False, new: str | None = None
-    ) -> None:
-        self._secret = secret
-        self._is_base64 = is_base64
-        self._is_word = is_word
-        self._new = new
-        self._pattern: re.Pattern[str] | None = None
-        # what no escape changes: a secret isn't where this isn't
-        self.anchor = max(_PLAIN.findall(secret), key=len, default="")
-
-    def __len__(self) -> int:
-        return len(self._secret)
-
-    def edits(self, text: str, marker: str) -> Iterator[Edit]:
-        """Replace it."""
-        if self._pattern is None:  # most secrets never show up again
-            self._pattern = re.compile(_pattern(self._secret, is_word=self._is_word))
-        last = 0
-        for match in self._pattern.finditer(text):
-            start, end = match.span()
-            if self._is_base64:
-                start, end = _base64_around(text, start, end, in_url=marker == REDACTED_IN_URL)
-            if start >= last:
-                last = end
-                yield start, end, self._new or _in_number(text, start, end) or marker
-
-
-def _pattern(secret: str, *, is_word: bool) -> str:
-    spellings = re.sub(r"\\+", r"\\", from_latin(secret))  # a run of them: its escapes are one too
-    pattern = "".join(map(_spellings, spellings))
-    return rf"(?<![A-Za-z0-9]){pattern}(?![A-Za-z0-9])" if is_word else pattern
-
-
-def _spellings(character: str) -> str:
-    """A pattern for a character of a secret as it may stand in a URL, in JSON, in XML."""
-    if _PLAIN.fullmatch(character):
-        return re.escape(character)
-    latin = to_latin(character)
-    forms = [
-        re.escape(latin),
-        "".join(f"%(?:25)?(?i:{ord(byte):02x})" for byte in latin),
-        "".join(rf"\\+u(?i:{unit:04x})" for unit in _utf16(character)),
-        *_SHORT_FORMS.get(character, ()),
-    ]
-    return f"(?:{'|'.join(forms)})"
-
-
-def _utf16(character: str) -> Iterator[int]:
-    data = character.encode("utf-16-be", "surrogatepass")
-    return (int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
-
-
-_SHORT_FORMS = {
-    " ": (r"\+",),
-    '"': (r'\\+"', "&quot;", "&#34;"),
-    "\\": (r"\\+",),
-    "/": (r"\\+/",),
-    "\n": (r"\\+n", "&#10;"),
-    "\r": (r"\\+r", "&#13;"),
-    "\t": (r"\\+t", "&#9;"),
-    "&": ("&amp;",),
-    "<": ("&lt;",),
-    ">": ("&gt;",),
-    "'": ("&#39;", "&#x27;", "&apos;"),
-}
-
-
-def _base64_around(text: str, start: int, end: int, *, in_url: bool) -> tuple[int, int]:
-    """The base64 text around its inside; in a URL a slash is a path's, not base64's."""
-    letters = _BASE64_IN_URL if in_url else _BASE64
-    before = letters.match(text[max(0, start - _LONGEST_BASE64) : start][::-1])
-    after = letters.match(text, end, min(len(text), end + _LONGEST_BASE64))
-    start -= before.end() if before else 0
-    end = after.end() if after else end
-    padding = _PADDING.match(text, end)
-    return start, padding.end() if padding else end
-
-
-def _in_number(text: str, start: int, end: int) -> str | None:
-    """A number in JSON must be followed by a number."""
-    if (
-        text[start:end].isdigit()
-        and _NUMBER_BEFORE.search(text, max(0, start - 1), start)
-        and _NUMBER_AFTER.match(text, end)
-        and text[:1] in "{["
-    ):
-        return "0"
-    return None
+_REDACTED_HOST = "redacted.invalid"
 
 
 class Echo:
@@ -175,7 +57,7 @@ class Echo:
             self._remember(secret)
             return
         if len(host) >= _SHORTEST_DECLARED:
-            self._needles[host] = (Needle(host, is_word=True, new=REDACTED_HOST),)
+            self._needles[host] = (Needle(host, is_word=True, new=_REDACTED_HOST),)
         rest = secret.partition("://")[2].partition("/")[2].rstrip("/")
         for part in (parts.password or "", rest):
             if len(part) >= SHORTEST:
@@ -195,8 +77,7 @@ class Echo:
         if any(secret in marker for marker in MARKERS):
             return
         self._known.add(secret)
-        inside = (Needle(text, is_base64=True) for text in _insides(secret))
-        self._needles[secret] = (Needle(secret), *inside)
+        self._needles[secret] = needles_of(secret)
 
     def __bool__(self) -> bool:
         return bool(self._needles)
@@ -217,16 +98,3 @@ def sweep(text: EditedText, needles: Iterable[Needle], marker: str = REDACTED) -
     """Replace what `Echo.seen_in` found."""
     for needle in needles:
         text.replace(needle.edits(text.text, marker))
-
-
-def _insides(secret: str) -> Iterator[str]:
-    """What of base64 text stays the same whatever stands before and after the secret in it."""
-    import base64  # late: only once a secret was seen
-
-    data = from_latin(secret).encode("utf-8", "surrogateescape")
-    for offset in range(3):
-        text = base64.b64encode(bytes(offset) + data).decode()
-        inside = text[(0, 2, 3)[offset] : (offset + len(data)) * 8 // 6]
-        yield inside
-        if "+" in inside or "/" in inside:
-            yield inside.replace("+", "-").replace("/", "_")

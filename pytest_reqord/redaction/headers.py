@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_reqord.redaction import urls, values
@@ -14,14 +15,16 @@ from pytest_reqord.redaction.text import REDACTED, EditedText
 if TYPE_CHECKING:
     from pytest_reqord.redaction.text import Found
 
-__all__ = ["HeaderRules"]
+__all__ = ["URL_HEADERS", "HeaderRules"]
 
 Pairs = tuple[tuple[str, str], ...]
 _Handler = Callable[[str, "Found", bool], str]
 
-_URLS = frozenset({"location", "content-location", "referer"})
+URL_HEADERS = frozenset({"location", "content-location", "referer"})
+"""Headers whose value is one URL."""
+
 _TEXTS_WITH_URLS = frozenset({"link", "refresh"})
-_PLAIN_WORD = re.compile(r"[A-Za-z]{1,12}(?:[-_][A-Za-z]{1,12})?|[0-9.]{0,6}")
+_PLAIN_WORD = re.compile(r"[A-Za-z]{1,12}|[A-Za-z]{1,8}[-_][A-Za-z]{1,6}|[0-9.]{0,6}")
 _COOKIE = re.compile(r"(\s*)([^=;]*)=([^;]*)")
 _NEXT_COOKIE = re.compile(r",\s*(?=[^\s;,=]+=)")  # a comma in a date has no name after it
 
@@ -32,6 +35,8 @@ class HeaderRules(dict[str, "_Handler | None"]):
     def __init__(self, vocabulary: Vocabulary) -> None:
         super().__init__()
         self._vocabulary = vocabulary
+        # clients send the same keys and cookies with every request
+        self._new = lru_cache(maxsize=1024)(self._redacted)
         self._known: dict[str, _Handler] = {
             "authorization": _authorization,
             "proxy-authorization": _authorization,
@@ -44,7 +49,7 @@ class HeaderRules(dict[str, "_Handler | None"]):
         handler: _Handler | None = None
         if self._vocabulary.headers[name] is not Secrecy.NO:
             handler = self._known.get(name.lower(), _value)
-        elif name.lower() in _URLS:
+        elif name.lower() in URL_HEADERS:
             handler = self._uri
         elif name.lower() in _TEXTS_WITH_URLS:
             handler = self._urls
@@ -60,18 +65,26 @@ class HeaderRules(dict[str, "_Handler | None"]):
         """
         redacted: list[tuple[str, str]] | None = None
         for at, (name, text) in enumerate(pairs):
-            handler = self[name]
-            if handler is None and "eyJ" not in text:
+            if self[name] is None and "eyJ" not in text:
                 continue
-            new = handler(text, found, parseable) if handler else text
-            if "eyJ" in new and self._vocabulary.has("jwt"):
-                edited = EditedText(new)
-                edited.replace(jwt_edits(new, found, REDACTED, parseable=parseable))
-                new = edited.text
+            new, secrets = self._new(name, text, parseable)
+            for secret in secrets:
+                found(secret)
             if new != text:
                 redacted = list(pairs) if redacted is None else redacted
                 redacted[at] = (name, new)
         return pairs if redacted is None else tuple(redacted)
+
+    def _redacted(self, name: str, text: str, parseable: bool) -> tuple[str, tuple[str, ...]]:
+        """A value without its secrets, and what they were."""
+        secrets: list[str] = []
+        handler = self[name]
+        new = handler(text, secrets.append, parseable) if handler else text
+        if "eyJ" in new and self._vocabulary.has("jwt"):
+            edited = EditedText(new)
+            edited.replace(jwt_edits(new, secrets.append, REDACTED, parseable=parseable))
+            new = edited.text
+        return new, tuple(secrets)
 
     def _uri(self, text: str, found: Found, parseable: bool) -> str:
         return urls.redact_uri(text, self._vocabulary, found, parseable=parseable)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pytest_reqord.models import Headers, Interaction, Request, Response
 from pytest_reqord.redaction import bodies, custom, urls
-from pytest_reqord.redaction.echo import Echo, Needle, sweep
-from pytest_reqord.redaction.headers import HeaderRules
+from pytest_reqord.redaction.echo import Echo, sweep
+from pytest_reqord.redaction.headers import URL_HEADERS, HeaderRules
 from pytest_reqord.redaction.names import Vocabulary
 from pytest_reqord.redaction.packing import Unpacked, with_body
 from pytest_reqord.redaction.rules import Rules
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
     from pytest_reqord.models import Failure
     from pytest_reqord.redaction.headers import Pairs
+    from pytest_reqord.redaction.needles import Needle
     from pytest_reqord.redaction.text import Edit
 
 __all__ = ["Redactor"]
 
-_Message = TypeVar("_Message", Request, Response)
 _NO_RESPONSE = Response(0, "", Headers(), b"")
 _NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -130,9 +130,10 @@ class Redactor:
         pairs = self._headers.redact(request.headers.pairs, found, parseable=False)
         body = self._body(request, parseable=False)
         uri, pairs = self._finish(uri, pairs, body)
-        if uri is not request.uri:
-            request = replace(request, uri=uri)
-        return _rebuilt(request, pairs, body)
+        if uri is not request.uri or pairs is not request.headers.pairs:
+            headers = request.headers if pairs is request.headers.pairs else Headers(pairs)
+            request = Request(request.method, uri, headers, request.body)
+        return with_body(request, body) if body and body.text.is_changed else request
 
     def _response(self, response: Response) -> Response:
         found = self._echo.add
@@ -144,7 +145,9 @@ class Redactor:
             _, trailers = self._finish("", trailers, None)
             if trailers is not response.trailers.pairs:
                 response = replace(response, trailers=Headers(trailers))
-        return _rebuilt(response, pairs, body)
+        if pairs is not response.headers.pairs:
+            response = replace(response, headers=Headers(pairs))
+        return with_body(response, body) if body and body.text.is_changed else response
 
     def _body(self, message: Request | Response, *, parseable: bool) -> Unpacked | None:
         if not message.body:
@@ -167,7 +170,9 @@ class Redactor:
             return uri, pairs
         if body is not None:
             self._replace(body.text, needles, REDACTED)
-        new = tuple((name, self._replaced(value, needles, REDACTED)) for name, value in pairs)
+        new = tuple(
+            (name, self._replaced(value, needles, _marker_in(name))) for name, value in pairs
+        )
         return self._replaced(uri, needles, REDACTED_IN_URL), pairs if new == pairs else new
 
     def _replaced(self, text: str, needles: list[Needle], marker: str) -> str:
@@ -200,10 +205,8 @@ class Redactor:
         return interaction
 
 
-def _rebuilt(message: _Message, pairs: Pairs, body: Unpacked | None) -> _Message:
-    if pairs is not message.headers.pairs:
-        message = replace(message, headers=Headers(pairs))
-    return message if body is None or not body.text.is_changed else with_body(message, body)
+def _marker_in(header: str) -> str:
+    return REDACTED_IN_URL if header.lower() in URL_HEADERS else REDACTED
 
 
 @lru_cache(maxsize=64)

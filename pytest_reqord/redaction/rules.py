@@ -1,10 +1,20 @@
-"""What is secret: the names and values that are replaced by default, and the user's own."""
+"""What is secret: the default names, and what the user adds to them and takes from them."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from pytest_reqord.redaction.defaults import (
+    COOKIES,
+    FIELDS,
+    GUARDED_FIELDS,
+    GUARDED_QUERY,
+    HEADERS,
+    INNOCENT,
+    QUERY,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -14,168 +24,6 @@ if TYPE_CHECKING:
     Custom = Callable[[Interaction], Interaction | None] | Mapping[str, Any]
 
 __all__ = ["HEADERS_ONLY", "Rules"]
-
-HEADERS = (
-    "authorization",
-    "proxy-authorization",
-    "x-amz-security-token",
-    "x-ms-authorization-auxiliary",
-    "x-forwarded-access-token",
-    "cookie",
-    "set-cookie",
-    "set-cookie2",
-    "apikey",
-    "x-apikey",
-    "api-key",
-    "x-auth-key",
-    "x-functions-key",
-    "x-honeycomb-team",
-    "dd-application-key",
-    "*-api-key",
-    "*-api-token",
-    "*-access-key",
-    "*-secret-key",
-    "*-subscription-key",
-    "*-app-key",
-    "*-client-secret",
-    "*-secret",
-    "*-password",
-    "*-token",
-)
-
-FIELDS = (
-    "*password",
-    "*passwd",
-    "*passphrase",
-    "*passcode",
-    "pwd",
-    "*secret",
-    "secretstring",
-    "secretbinary",
-    "*api_key",
-    "*api_token",
-    "*app_key",
-    "*secret_key",
-    "*private_key",
-    "*signing_key",
-    "*encryption_key",
-    "*subscription_key",
-    "*secret_access_key",
-    "*access_key_id",
-    "*access_token",
-    "*refresh_token",
-    "*auth_token",
-    "*authentication_token",
-    "*authenticity_token",
-    "*bearer_token",
-    "*session_token",
-    "*security_token",
-    "*csrf_token",
-    "*xsrf_token",
-    "csrfmiddlewaretoken",
-    "*oauth_token",
-    "*identity_token",
-    "*user_token",
-    "*bot_token",
-    "*app_token",
-    "*service_token",
-    "*deploy_token",
-    "*private_token",
-    "*personal_token",
-    "*admin_token",
-    "*webhook_token",
-    "*verification_token",
-    "*github_token",
-    "*gitlab_token",
-    "*slack_token",
-    "*sas_token",
-    "*vault_token",
-    "*jwt_token",
-    "*reset_token",
-    "id_token",
-    "id_token_hint",
-    "jwt",
-    "secret_token",
-    "device_code",
-    "subject_token",
-    "actor_token",
-    "federated_token",
-    "code_verifier",
-    "client_assertion",
-    "saml_response",
-    "saml_assertion",
-    "otp",
-    "totp",
-    "*cvc",
-    "*cvv",
-    "card_number",
-    "authorization",
-    "proxy_authorization",
-    "cookie",
-    "set_cookie",
-)
-"""Names of fields in JSON, forms, multipart and XML, and of query parameters."""
-
-GUARDED_FIELDS = (
-    "token",
-    "auth",
-    "assertion",
-    "credential",
-    "credentials",
-    "session",
-    "*access_key",
-)
-"""Names that are words of their own too: only where the value looks like a secret."""
-
-QUERY = (
-    "sig",
-    "signature",
-    "*_signature",
-    "x-amz-credential",
-    "x-goog-credential",
-    "aws_access_key_id",
-    "google_access_id",
-    "hapikey",
-    "phpsessid",
-    "jsessionid",
-    "oauth_consumer_key",
-    "oauth_verifier",
-)
-"""Names of parameters in URLs and forms, besides those of fields."""
-
-GUARDED_QUERY = ("key", "code", "appid", "sid", "session_id", "ticket")
-
-COOKIES = (
-    "*sess*",
-    "*token*",
-    "*auth*",
-    "*jwt*",
-    "*csrf*",
-    "*xsrf*",
-    "*secret*",
-    "*login*",
-    "*passw*",
-    "*credential*",
-    "*remember*",
-    "*api_key*",
-    "*sid",
-    "sid*",
-    "*user*",
-    "*key",
-)
-"""Names of cookies whose value is secret even where it is a plain word."""
-
-INNOCENT = (
-    "*next_token",
-    "*page_token",
-    "*continuation_token",
-    "*sync_token",
-    "*cursor_token",
-    "*client_token",
-    "*client_request_token",
-    "*public_key",
-)
-"""Names that are never secret, whatever they end in: code sends them back, or anyone may know."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ __all__ = ["form_edits", "path_edits", "redact_uri", "url_edits", "user_info_edi
 
 _HINTS = ("?", "@", "#", ";", "/bot", "hook", "eyJ")
 _PAIR = re.compile(r"(?:^|[?&#])([^=&?#]{1,128})=([^&#]*)")
+_PARAMETER_NAME = re.compile(r"[?&#]([^=&?#]{1,128})=")
 _PATH_PARAMETER = re.compile(r";([A-Za-z_]{1,64})=([^?#;/&]*)")  # ;jsessionid=...
 _PAIR_IN_FORM = re.compile(r"(?:^|&)([^=&]{1,128})=([^&]*)")
 _PAIR_IN_TEXT = re.compile(
@@ -64,12 +65,23 @@ def redact_uri(
         edited.replace(path_edits(edited.text, found))
     if ";" in uri:
         edited.replace(_edits(_PATH_PARAMETER, edited.text, vocabulary, found, _DEEPEST))
-    if "=" in uri:
+    if "=" in uri and _may_have_secrets(uri, vocabulary):
         edited.replace(_edits(_PAIR, edited.text, vocabulary, found, depth))
     if "eyJ" in edited.text and vocabulary.has("jwt"):
         edited.replace(jwt_edits(edited.text, found, REDACTED_IN_URL, parseable=parseable))
     text = edited.text
     return text.replace(REDACTED, REDACTED_IN_URL) if REDACTED in text else text
+
+
+def _may_have_secrets(uri: str, vocabulary: Vocabulary) -> bool:
+    """Whether a parameter has a secret name, or a value in which there may be one that has."""
+    query = uri.partition("?")[2] or uri
+    return (
+        "%" in query
+        or "/" in query
+        or "{" in query
+        or any(map(vocabulary.parameters.__getitem__, _PARAMETER_NAME.findall(uri)))
+    )
 
 
 def user_info_edits(text: str, found: Found) -> Iterator[Edit]:

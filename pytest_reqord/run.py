@@ -271,11 +271,16 @@ class Run:
         if self.settings.record_mode != "none":
             self._staging.hold()
 
-    def finish(self) -> None:
-        """The last test is over: settle what was cut short; save what waited for this moment."""
+    def finish(self, is_gone: Callable[[Path, str], bool] = lambda *_: False) -> None:
+        """The last test is over: settle what was cut short; save what waited for this moment.
+
+        :param is_gone: whether a test that recorded into a cassette exists no more.
+        """
         for opening in list(self._unsettled.values()):
             opening.cassette.close()
             self._settle(opening, "the run was interrupted")
+        if "_settling" in self.__dict__:
+            self._settling.note_gone(is_gone)
         if "_staging" in self.__dict__ and not self.info.is_worker:
             self._settling.finish()
 

@@ -45,6 +45,7 @@ class Settling:
         self._drafts = drafts
         self._notes = notes
         self._settings = settings
+        self._to_replace: set[Path] = set()
 
     def settle(self, opening: Opening, failure: str) -> None:
         """Settle one recording.
@@ -66,6 +67,7 @@ class Settling:
             elif settings.record_mode in modes.SAVED_AT_END:
                 opening.flush()
                 self._staging.settle(recording, "passed")
+                self._to_replace.add(recording.cassette)
             elif self._staging.claim(recording):
                 self._save_now(opening, recording)
             else:  # another worker recorded the same test and was first (--dist each)
@@ -128,6 +130,19 @@ class Settling:
             return
 
     # the end of the run
+
+    def note_gone(self, is_gone: Callable[[Path, str], bool]) -> None:
+        """Note whose recordings `finish` is to drop, in whichever process that is.
+
+        :param is_gone: whether a test that recorded into a cassette exists no more.
+        """
+        for path in self._to_replace:
+            try:
+                owners = {entry.recorded_by for entry in read_document(path).entries}
+            except (FileNotFoundError, ReqordError):  # nothing yet, or told when it is replaced
+                continue
+            gone = sorted(owner for owner in owners if owner and is_gone(path, owner))
+            self._notes.gone.extend((os.fspath(path), owner) for owner in gone)
 
     def finish(self) -> None:
         """Save what waited for the end of the run, and note the drafts that stay."""

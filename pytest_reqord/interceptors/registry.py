@@ -43,6 +43,7 @@ _INTERCEPTORS = {
 }
 
 _installed: dict[str, Interceptor] = {}
+_watched: dict[str, Callable[[], None]] = {}
 _is_watching = False
 
 
@@ -50,13 +51,15 @@ def ensure() -> None:
     """Take the clients that are imported, now or later, and see that those taken still are."""
     global _is_watching  # noqa: PLW0603 -- one process, one set of seams
     if _is_watching:
+        imports.check()
         stamps.check()
         for interceptor in _installed.values():
             interceptor.check()
         return
     _is_watching = True
     stamps.install(active.current)
-    imports.watch({client: _installer(ours) for client, ours in _INTERCEPTORS.items()})
+    _watched.update({client: _installer(ours) for client, ours in _INTERCEPTORS.items()})
+    imports.watch(_watched)
 
 
 def _installer(ours: str) -> Callable[[], None]:
@@ -72,7 +75,8 @@ def _installer(ours: str) -> Callable[[], None]:
 def uninstall() -> None:
     """Put every client back as it was."""
     global _is_watching  # noqa: PLW0603 -- as above
-    imports.unwatch()
+    imports.unwatch(_watched)  # the network guard has its own
+    _watched.clear()
     stamps.uninstall()
     for interceptor in _installed.values():
         interceptor.uninstall()

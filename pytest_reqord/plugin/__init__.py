@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cassette", "cassette_config", "cassette_factory"]
 
-_SESSION = pytest.StashKey["PytestSession"]()
+_SESSION: pytest.StashKey[PytestSession] = pytest.StashKey()
 
 _INI_TYPES: dict[str, Any] = {
     "bool": "bool",
@@ -85,6 +85,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Say what the run may record, where it is more than nothing."""
     return config.stash[_SESSION].header()
+
+
+@pytest.hookimpl(tryfirst=True)  # before -k and others deselect
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Remember which tests there are."""
+    config.stash[_SESSION].remember(items)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

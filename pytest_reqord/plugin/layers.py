@@ -42,7 +42,7 @@ def ini_layer(config: pytest.Config) -> Layer:
         key = f"reqord_{name}"
         try:
             value = config.getini(key)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, pytest.UsageError) as error:
             raise pytest.UsageError(f"{key} ({place}): {error}") from error
         if value is not None:
             values[name] = value

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_reqord.errors import UsageError
+from pytest_reqord.modes import SAVED_AT_END
 from pytest_reqord.plugin.layers import MARK, ini_layer, marker_layers, strong_layers
 from pytest_reqord.plugin.workers import INPUT, Workers
 from pytest_reqord.settings import Layer, resolve
@@ -40,6 +41,7 @@ class PytestSession:
         self.config = config
         self.item: pytest.Item | None = None
         self._run: Run | None = None
+        self._collected: list[pytest.Item] = []
         self._layers = [*strong_layers(config), ini_layer(config)]
         self._is_ci = os.environ.get("CI", "").lower() not in _FALSE
         self._matchers: dict[str, Matcher] = {}
@@ -51,7 +53,7 @@ class PytestSession:
         except UsageError as error:
             raise pytest.UsageError(str(error)) from error
 
-        if config.pluginmanager.has_plugin("xdist") and not hasattr(config, "workerinput"):
+        if hasattr(config.hook, "pytest_configure_node") and not hasattr(config, "workerinput"):
             config.pluginmanager.register(Workers(self), "reqord-workers")
 
     @property
@@ -72,6 +74,11 @@ class PytestSession:
         """Collection is over: watch for traffic outside of cassettes where the run records."""
         if self.is_recording and not self.config.option.collectonly:
             self.run.watch_outside()
+
+    def remember(self, items: list[pytest.Item]) -> None:
+        """Keep what was collected, before others deselect, where a cassette may be replaced."""
+        if self.settings.record_mode in SAVED_AT_END:
+            self._collected = list(items)
 
     # a test
 
@@ -139,7 +146,13 @@ class PytestSession:
         """Save what waits for the end of the run; fail it if something could not be saved."""
         if self._run is None:
             return
-        self._run.finish()
+        if self._collected:
+            from pytest_reqord.plugin.collected import Collected
+
+            collected = Collected(self._collected, self.settings.cassette_dir)
+            self._run.finish(collected.is_gone)
+        else:
+            self._run.finish()
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
             output[INPUT] = self._run.notes.as_plain()

@@ -210,7 +210,7 @@ def test_a_draft_is_played_by_the_next_run(suite, api, cassettes, monkeypatch):
     assert sorted(cassettes()) == ["test_bad.yaml", "test_good.yaml"]
     result = suite.runpytest()
     result.assert_outcomes(passed=2)
-    result.stdout.no_fnmatch_line("*draft*")
+    result.stdout.no_fnmatch_line("draft *")
 
 
 @pytest.mark.parametrize("path", ["status/429", "status/503", "status/401"])
@@ -253,7 +253,7 @@ def test_on_failure(suite, cassettes, monkeypatch, policy, kept):
     result = suite.runpytest("--record-mode=once")
 
     assert ("test_bad.yaml" in cassettes()) is kept
-    result.stdout.no_fnmatch_line("*draft*")
+    result.stdout.no_fnmatch_line("draft *")
 
 
 def test_a_locked_cassette_is_never_written(suite, api, cassettes):
@@ -360,3 +360,33 @@ def test_a_recording_outside_of_cassettes_is_counted(suite, api):
     result = suite.runpytest("--record-mode=once")
 
     result.stdout.fnmatch_lines(["outside*1 request to 127.0.0.1*"])
+
+
+def test_all_drops_recordings_of_tests_that_are_gone(suite, cassettes):
+    """In a shared cassette `all` drops, and names, what tests recorded that exist no more."""
+    suite.makepyfile("""
+        import os, requests, pytest
+        pytestmark = pytest.mark.cassette("shared")
+
+        def test_a():
+            requests.get(os.environ["API"] + "/json?a")
+
+        def test_old():
+            requests.get(os.environ["API"] + "/json?old")
+
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_many(n):
+            requests.get(os.environ["API"] + f"/json?{n}")
+    """)
+    suite.runpytest("--record-mode=all").assert_outcomes(passed=4)
+    path = next(suite.path.glob("*.py"))
+    path.write_text(path.read_text().replace("test_old", "test_new").replace("[1, 2]", "[1]"))
+
+    result = suite.runpytest("--record-mode=all", "-k", "not test_new")
+
+    owners = [
+        one["recorded_by"].rpartition("::")[2]
+        for one in yaml.safe_load(cassettes()["shared.yaml"])["interactions"]
+    ]
+    assert sorted(owners) == ["test_a", "test_many[1]"]
+    result.stdout.fnmatch_lines(["dropped *::test_many?2?*", "dropped *::test_old*"])

@@ -1,0 +1,245 @@
+"""When a cassette is open, and which of several answers."""
+
+from __future__ import annotations
+
+import yaml
+
+
+def uris(data: bytes) -> list[str]:
+    """What a cassette holds, as the last parts of its URIs."""
+    stored = yaml.safe_load(data)["interactions"]
+    return [one["request"]["uri"].rpartition("/")[2] for one in stored]
+
+
+def test_open_before_the_first_function_fixture(suite, cassettes):
+    """The cassette takes what function-scoped fixtures do, whatever the order of arguments."""
+    suite.makepyfile("""
+        import os, requests, pytest
+        API = os.environ["API"]
+
+        @pytest.fixture
+        def first():
+            requests.get(API + "/json?setup")
+            yield
+            requests.get(API + "/json?teardown")
+
+        def test_it(first, cassette):
+            requests.get(API + "/json?call")
+
+        @pytest.mark.cassette
+        def test_marked(first):
+            pass
+    """)
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=2)
+
+    found = cassettes()
+    assert uris(found["test_it.yaml"]) == ["json?setup", "json?call", "json?teardown"]
+    assert uris(found["test_marked.yaml"]) == ["json?setup", "json?teardown"]
+    suite.runpytest().assert_outcomes(passed=2)
+
+
+def test_wider_fixtures_do_not_record_into_a_test(suite, api, cassettes):
+    """What a module fixture does is in no test's cassette, also where a test asks for it late."""
+    suite.makepyfile("""
+        import os, requests, pytest
+        API = os.environ["API"]
+
+        @pytest.fixture(scope="module")
+        def wide():
+            requests.get(API + "/json?wide")
+
+        def test_it(cassette, request):
+            request.getfixturevalue("wide")
+            requests.get(API + "/json?call")
+    """)
+
+    result = suite.runpytest("--record-mode=once")
+
+    result.assert_outcomes(passed=1)
+    assert uris(cassettes()["test_it.yaml"]) == ["json?call"]
+    result.stdout.fnmatch_lines(["outside*1 request to 127.0.0.1*"])
+
+
+def test_a_factory_serves_wider_fixtures(suite, api, cassettes):
+    """`cassette_factory` and `use_cassette` record what a session fixture does."""
+    suite.makepyfile("""
+        import os, requests, pytest
+        from pytest_reqord import use_cassette
+        API = os.environ["API"]
+
+        @pytest.fixture(scope="session")
+        def login(cassette_factory):
+            with cassette_factory("login"):
+                return requests.get(API + "/json?login").json()
+
+        @pytest.fixture(scope="module")
+        @use_cassette("cassettes/other.yaml")
+        def other():
+            yield requests.get(API + "/json?other").json()
+
+        def test_it(cassette, login, other):
+            assert requests.get(API + "/json?call").json() == login == other
+    """)
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+    assert sorted(cassettes()) == ["login.yaml", "other.yaml", "test_it.yaml"]
+    assert [uris(data) for _, data in sorted(cassettes().items())] == [
+        ["json?login"],
+        ["json?other"],
+        ["json?call"],
+    ]
+    suite.runpytest().assert_outcomes(passed=1)
+    assert len(api.seen) == 3
+
+
+def test_cassettes_nest(suite, cassettes):
+    """The inner cassette answers, then the outer one again; the inner shares the test's fate."""
+    suite.makepyfile("""
+        import os, requests, pytest
+        from pytest_reqord import use_cassette
+        API = os.environ["API"]
+
+        def test_it(cassette):
+            requests.get(API + "/json?1")
+            with use_cassette("inner.yaml") as inner:
+                requests.get(API + "/json?2")
+                assert inner.record_mode == cassette.record_mode
+            requests.get(API + "/json?3")
+            assert not os.environ.get("BREAK")
+    """)
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+
+    assert uris(cassettes()["test_it.yaml"]) == ["json?1", "json?3"]
+    assert uris((suite.path / "inner.yaml").read_bytes()) == ["json?2"]
+    suite.runpytest().assert_outcomes(passed=1)
+
+
+def test_an_inner_cassette_of_a_failing_test_is_not_saved(suite, monkeypatch):
+    """`use_cassette` inside a test that fails is kept as a draft like the test's own."""
+    suite.makepyfile("""
+        import os, requests
+        from pytest_reqord import use_cassette
+
+        def test_it():
+            with use_cassette("inner.yaml"):
+                requests.get(os.environ["API"] + "/json")
+            assert False
+    """)
+
+    result = suite.runpytest("--record-mode=once")
+
+    assert not (suite.path / "inner.yaml").exists()
+    result.stdout.fnmatch_lines(["draft*test_it for *inner.yaml*the test failed*"])
+
+
+def test_what_a_test_can_read_of_its_cassette(suite):
+    """The cassette tells what was recorded, played, missed and left over."""
+    suite.makepyfile("""
+        import os, requests
+        from datetime import timezone
+        API = os.environ["API"]
+
+        def test_it(cassette):
+            for n in range(2):
+                requests.post(API + "/echo", json={"n": n})
+            if cassette.record_mode == "none":
+                assert cassette.play_count == 2 and not cassette.recorded
+                assert cassette.all_played and not cassette.unplayed
+                [first, second] = cassette.played
+            else:
+                cassette.flush()
+                [first, second] = cassette.recorded
+            assert cassette.interactions == (first, second)
+            assert first.request.json() == {"n": 0} and first.response.status == 200
+            assert first.recorded_at < second.recorded_at
+            assert first.recorded_at.tzinfo is timezone.utc
+            assert cassette.path.name == "test_it.yaml" and not cassette.misses
+    """)
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+    suite.runpytest().assert_outcomes(passed=1)
+
+
+def test_threads_of_a_test_belong_to_its_cassette(suite, api, cassettes):
+    """Bare threads and pools record into, and play from, the cassette of their test."""
+    suite.makepyfile("""
+        import os, requests, threading
+        from concurrent.futures import ThreadPoolExecutor
+        API = os.environ["API"]
+
+        def test_it(cassette):
+            def get(n):
+                return requests.post(API + "/echo", json={"n": n}).json()["body"]
+
+            with ThreadPoolExecutor(8) as pool:
+                assert list(pool.map(get, range(20))) == [f'{{"n": {n}}}' for n in range(20)]
+            thread = threading.Thread(target=get, args=[20])
+            thread.start()
+            thread.join()
+    """)
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+    assert len(yaml.safe_load(cassettes()["test_it.yaml"])["interactions"]) == 21
+    suite.runpytest().assert_outcomes(passed=1)
+
+    assert len(api.seen) == 21
+
+
+def test_a_thread_that_outlives_its_test_is_refused(suite, api):
+    """A request after its test ended is refused with the test's name, and not recorded."""
+    suite.makepyfile("""
+        import os, requests, threading
+        API = os.environ["API"]
+        go, errors = threading.Event(), []
+
+        def late():
+            go.wait(5)
+            try:
+                requests.get(API + "/json")
+            except Exception as error:
+                errors.append(str(error))
+
+        thread = threading.Thread(target=late)
+
+        def test_one(cassette):
+            thread.start()
+
+        def test_two(cassette):
+            go.set()
+            thread.join()
+            assert "test_one" in errors[0] and "after that test had ended" in errors[0]
+    """)
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=2)
+
+    assert not api.seen
+
+
+def test_scripts(suite, api):
+    """In a script `use_cassette` records once and plays ever after, sync, async, decorated."""
+    script = suite.makepyfile(
+        script="""
+        import asyncio, os, httpx
+        from pytest_reqord import use_cassette
+        API = os.environ["API"]
+
+        with use_cassette("one.yaml") as cassette:
+            httpx.get(API + "/json")
+        print("played", cassette.play_count)
+
+        @use_cassette("two.yaml")
+        async def fetch():
+            async with httpx.AsyncClient() as client:
+                return (await client.get(API + "/json")).status_code
+
+        print(asyncio.run(fetch()))
+    """
+    )
+
+    suite.runpython(script)
+    result = suite.runpython(script)
+
+    result.stdout.fnmatch_lines(["played 1", "200"])
+    assert len(api.seen) == 2

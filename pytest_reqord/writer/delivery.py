@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pytest_reqord.writer.sinks import Sink
 
 __all__ = ["Delivery", "write_failed"]
+
+_FORK_PATIENCE = 1.0
 
 
 class Delivery:
@@ -44,6 +47,7 @@ class Delivery:
         self._stage = stage
         self._aside = aside
         self._patience = patience
+        self._gate = threading.RLock()
         self._deaths: dict[int, int] = {}
         self._unreported: list[SetAside] = []
         self.set_aside: list[SetAside] = []
@@ -52,7 +56,21 @@ class Delivery:
         """Write what is due until the queue is stopped: the life of the writer's thread."""
         self._queue.recover()
         while (claim := self._queue.claim_due()) is not None:
-            self._deliver(claim)
+            with self._gate:
+                self._deliver(claim)
+
+    def hold(self) -> None:
+        """Keep the writer's thread from writing, for a fork.
+
+        A child would inherit what that thread is in the middle of: an import, which it could
+        never end, or a cassette's lock. A write that takes too long isn't waited for.
+        """
+        self._gate.acquire(timeout=_FORK_PATIENCE)
+
+    def let_go(self) -> None:
+        """Let the writer's thread go on after `hold`."""
+        with suppress(RuntimeError):  # it was too long
+            self._gate.release()
 
     def write(self, target: Target) -> None:
         """Write all that waits for a target.

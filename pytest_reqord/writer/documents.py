@@ -6,8 +6,7 @@ Entries move as text, so that what we don't know in them stays.
 from __future__ import annotations
 
 import os
-from heapq import merge
-from operator import attrgetter
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from pytest_reqord import codec, storage
@@ -16,14 +15,12 @@ from pytest_reqord.errors import WriteFailed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_reqord.codec import Document, Encoded, Entry
+    from pytest_reqord.codec import Document, Encoded
 
 __all__ = ["add", "read", "refuse_if_locked", "rewrite"]
 
 _HEAD_SIZE = 4096
 _TAIL_SIZES = (8 << 10, 256 << 10, 4 << 20)
-
-_recorded_at = attrgetter("recorded_at")
 
 
 def read(path: str) -> Document | None:
@@ -56,9 +53,10 @@ def add(path: str, new: Sequence[Encoded]) -> None:
         storage.append(path, b"".join(each.text for each in new), header=codec.HEADER)
         return
     document = read(path)
-    old: Sequence[Entry] = document.entries if document else ()
-    ordered = merge(sorted(old, key=_recorded_at), new, key=_recorded_at)
-    rewrite(path, [each.text for each in ordered], document)
+    dated = [(entry.recorded_at, entry.text) for entry in (document.entries if document else ())]
+    dated += [(entry.recorded_at, entry.text) for entry in new]
+    dated.sort(key=itemgetter(0))  # stable: of one moment, what was there stays first
+    rewrite(path, [text for _, text in dated], document)
 
 
 def rewrite(path: str, texts: Sequence[bytes], document: Document | None) -> None:

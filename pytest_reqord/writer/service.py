@@ -10,6 +10,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import filelock  # noqa: F401 - here so that its fork handlers, which stop all locking, run after ours
+
 from pytest_reqord.errors import ReqordError, WriteFailed
 from pytest_reqord.writer.batches import Rhythm
 from pytest_reqord.writer.delivery import Delivery, write_failed
@@ -258,10 +260,24 @@ def _absolute(path: str) -> str:
 _writers: weakref.WeakSet[CassetteWriter] = weakref.WeakSet()
 
 
-def _after_fork() -> None:
-    """Give a forked child writers of its own: the entries that wait are its parent's."""
-    for writer in _writers:
-        writer._start_afresh()  # noqa: SLF001 - nobody else may do this
+def _before_fork() -> None:
+    for writer in list(_writers):
+        writer._delivery.hold()  # noqa: SLF001 - forking is nobody's but the process's
 
 
-os.register_at_fork(after_in_child=_after_fork)
+def _after_fork_in_parent() -> None:
+    for writer in list(_writers):
+        writer._delivery.let_go()  # noqa: SLF001
+
+
+def _after_fork_in_child() -> None:
+    """Give the child writers of its own: the entries that wait are its parent's."""
+    for writer in list(_writers):
+        writer._start_afresh()  # noqa: SLF001
+
+
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)

@@ -48,9 +48,9 @@ class Supervisor:
 
     @property
     def is_running(self) -> bool:
-        """Whether the thread is there and alive."""
+        """Whether the thread is there, alive, and not on its way out."""
         thread = self._thread
-        return thread is not None and thread.is_alive()
+        return thread is not None and not self.has_given_up and thread.is_alive()
 
     def ensure(self) -> bool:
         """Start the thread if it isn't running.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord.cassette import Cassette
 from pytest_reqord.library import read_document
-from pytest_reqord.replay import Index
+from pytest_reqord.replay import Index, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -159,5 +159,5 @@ class Opening:
         return self.plan.hints()
 
 
-def _recorded_at(entry: Entry) -> str:
+def _recorded_at(entry: Stored) -> str:
     return entry.recorded_at

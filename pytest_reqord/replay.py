@@ -31,6 +31,10 @@ class Stored(Protocol):
         """The request's URI, found without decoding the entry."""
 
     @property
+    def recorded_at(self) -> str:
+        """When it was recorded, as text that sorts by time."""
+
+    @property
     def recorded_by(self) -> str:
         """The test that recorded it, found without decoding the entry."""
 

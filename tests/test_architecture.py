@@ -1,0 +1,131 @@
+"""Imports run one way; what costs is imported late."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pytest_reqord
+
+PACKAGE = Path(pytest_reqord.__file__).parent
+
+# lower numbers know nothing of higher ones; imports for types count too
+LEVELS = {
+    "content": 0,
+    "options": 0,
+    "modes": 0,
+    "hosts": 0,
+    "clock": 0,
+    "notes": 0,
+    "models": 1,
+    "errors": 2,
+    "paths": 3,
+    "seam": 3,
+    "matching": 3,
+    "redaction": 3,
+    "codec": 3,
+    "storage": 3,
+    "interceptors": 4,
+    "difference": 4,
+    "replay": 4,
+    "settings": 4,
+    "network": 5,
+    "writer": 5,
+    "cassette": 6,
+    "library": 6,
+    "drafts": 7,
+    "opening": 7,
+    "settling": 8,
+    "run": 9,
+    "script": 10,
+    "session": 11,
+    "report": 12,
+    "hookspecs": 12,
+    "cli": 13,
+    "plugin": 13,
+    "compat": 14,
+    "__init__": 15,
+}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def part(path: Path) -> str:
+    """The part of the package that a module belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Everything that a module imports, as dotted names."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def parts_imported(path: Path) -> set[str]:
+    found = set()
+    for name in imported(ast.parse(path.read_text())):
+        head, _, rest = name.partition(".")
+        if head == "pytest_reqord" and rest and rest.partition(".")[0] in LEVELS:
+            found.add(rest.partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_one_way(path):
+    """No part imports from a part above it or, but for itself, beside it."""
+    own = part(path)
+    for other in parts_imported(path) - {own}:
+        assert LEVELS[other] < LEVELS[own], f"{own} imports {other}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_who_knows_what(path):
+    """Only the plugin knows pytest, interceptors know no cassette, storage no interaction."""
+    names = imported(ast.parse(path.read_text()))
+    others = parts_imported(path)
+
+    if part(path) not in ("plugin", "compat", "hookspecs"):
+        assert not {name for name in names if name.partition(".")[0] in ("pytest", "_pytest")}
+    if part(path) == "interceptors":
+        assert not others & {"cassette", "replay", "writer", "storage", "codec", "run"}
+    if part(path) == "storage":
+        assert not others & {"models", "codec"}
+    if part(path) in ("errors", "models", "matching", "redaction", "codec", "modes"):
+        heads = {name.partition(".")[0] for name in names}
+        assert not heads & {"os", "pathlib", "socket", "time"}
+
+
+def test_a_run_without_a_cassette_imports_nothing_that_costs():
+    """Loading the plugin imports no client, no YAML, no lock, no thread pool."""
+    code = (
+        "import sys, pytest; before = set(sys.modules)\n"
+        "pytest.main(['-p', 'reqord', '-q', '--collect-only', '-p', 'no:cacheprovider'])\n"
+        "print(sorted(set(sys.modules) - before))"
+    )
+    environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+        cwd=Path(__file__).parent / "typing",
+    )
+
+    loaded = done.stdout
+    for name in ("yaml", "filelock", "http.client", "requests", "httpx", "aiohttp", "urllib3"):
+        assert f"'{name}'" not in loaded
+    for name in ("run", "cassette", "codec", "writer", "storage", "interceptors", "redaction"):
+        assert f"'pytest_reqord.{name}'" not in loaded

@@ -1,0 +1,198 @@
+"""``reqord audit``: look for known secrets in cassettes that exist."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from pytest_reqord.errors import CassetteFormatError
+from pytest_reqord.library import read_document
+from pytest_reqord.redaction import Redactor
+from pytest_reqord.redaction.scan import KINDS, scan
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Collection, Iterable, Iterator
+
+__all__ = ["HELP", "Leak", "Report", "add_arguments", "audit", "run"]
+
+HELP = "look for known secrets in cassettes; exit status 1 if there are any"
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+_HEAD = 4096  # where "interactions" stands in any cassette that a tool has written
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A known secret in a cassette.
+
+    :param path: the cassette.
+    :param interaction: which of its interactions, counted from 1.
+    :param request: method and URI, redacted.
+    :param recorded_by: the test that recorded it, empty where that is not known.
+    :param kind: what it is, such as ``GitHub token``.
+    :param place: where it is, such as ``response body, line 3``.
+    :param excerpt: what stands around it.
+    """
+
+    path: str
+    interaction: int
+    request: str
+    recorded_by: str
+    kind: str
+    place: str
+    excerpt: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: interaction {self.interaction}, {self.request}:"
+            f" {self.kind} in {self.place}: {self.excerpt}"
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an audit found.
+
+    :param cassettes: how many were read.
+    :param leaks: the known secrets in them.
+    :param errors: what couldn't be read, as messages.
+    """
+
+    cassettes: int
+    leaks: list[Leak]
+    errors: list[str]
+
+    @property
+    def status(self) -> int:
+        """The exit status: 0 only where all was read and nothing found."""
+        return 1 if self.leaks or self.errors else 0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's words."""
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="cassettes, or folders in which they are looked for (default: the current folder)",
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON document")
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        choices=KINDS,
+        metavar="KIND",
+        help="a kind that is no leak here, such as 'JSON Web Token'; may be repeated",
+    )
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Audit what is asked for and print what was found."""
+    return audit(parsed.paths or [Path()], as_json=parsed.json, allowed=parsed.allow)
+
+
+def audit(
+    paths: Iterable[Path],
+    *,
+    as_json: bool = False,
+    allowed: Collection[str] = (),
+    out: IO[str] | None = None,
+) -> int:
+    """Look for known secrets in cassettes, ours and VCR.py's, bodies beside them included.
+
+    :param paths: cassettes, and folders in which they are looked for.
+    :param as_json: whether to print a JSON document instead of lines.
+    :param allowed: kinds that are not reported.
+    :param out: where to print to; None is the standard output.
+    :returns: the exit status: 1 if there are findings, or files that can't be read.
+    """
+    report = _examine(paths, allowed)
+    out = sys.stdout if out is None else out
+    if as_json:
+        print(json.dumps(asdict(report), indent=2), file=out)
+    else:
+        for line in (*report.leaks, *report.errors):
+            print(line, file=out)
+        print(_summary(report), file=out)
+    return report.status
+
+
+def _summary(report: Report) -> str:
+    cassettes = f"{report.cassettes} cassette{'' if report.cassettes == 1 else 's'}"
+    if not report.leaks:
+        return f"{cassettes}, no known secrets"
+    count = len(report.leaks)
+    return (
+        f"{cassettes}, {count} known secret{'' if count == 1 else 's'}."
+        " Revoke what was ever pushed, then record the cassettes anew"
+    )
+
+
+def _examine(paths: Iterable[Path], allowed: Collection[str]) -> Report:
+    leaks: list[Leak] = []
+    errors: list[str] = []
+    count = 0
+    for path in _cassettes(paths):
+        try:
+            leaks += (leak for leak in _leaks(path) if leak.kind not in allowed)
+            count += 1
+        except (OSError, CassetteFormatError) as error:
+            errors.append(str(error))
+    return Report(count, leaks, errors)
+
+
+def _cassettes(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not _is_skipped(name))
+            yield from (
+                Path(folder, name)
+                for name in sorted(names)
+                if name.endswith(_SUFFIXES) and _is_cassette(Path(folder, name))
+            )
+
+
+def _is_skipped(folder: str) -> bool:
+    """Hidden folders, and those for bodies, which are read with their cassettes."""
+    return folder.startswith(".") or folder.endswith(".bodies") or folder == "node_modules"
+
+
+def _is_cassette(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b"interactions" in file.read(_HEAD)
+
+
+def _leaks(path: Path) -> Iterator[Leak]:
+    for number, entry in enumerate(read_document(path).entries, 1):
+        interaction = entry.interaction()
+        findings = scan(interaction)
+        if not findings:
+            continue
+        redactor = Redactor()
+        redactor.interaction(interaction)  # what it finds by name is not to be shown either
+        request = redactor.request(interaction.request)
+        for finding in findings:
+            yield Leak(
+                os.fspath(path),
+                number,
+                _without_leaks(f"{request.method} {request.uri}"),
+                interaction.recorded_by,
+                finding.kind,
+                finding.place,
+                redactor.text(finding.excerpt),
+            )
+
+
+def _without_leaks(text: str) -> str:
+    """A URI that has the secret in it is not shown."""
+    return text.partition("://")[0] + "://..." if scan(text) else text

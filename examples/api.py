@@ -1,0 +1,156 @@
+"""The API that the examples talk to: users, posts, a login, a chat that streams.
+
+It answers for http://api.example.test as a forward proxy on a free loopback port, so that no
+cassette holds a port. Nothing of an answer depends on what was asked before.
+
+    python examples/api.py                      serve until Ctrl-C
+    python examples/api.py pytest FOLDER ...    run a command with the API up, then stop it
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+USERS = [
+    {"id": 1, "name": "Ada Lovelace", "email": "ada@example.test"},
+    {"id": 2, "name": "Grace Hopper", "email": "grace@example.test"},
+    {"id": 3, "name": "Katherine Johnson", "email": "katherine@example.test"},
+]
+POSTS = [
+    {"id": number, "user": 1 + number % 3, "title": f"Note {number}", "words": 40 * number}
+    for number in range(1, 10)
+]
+PAUSE = 0.03  # seconds between two words of a chat: enough for a recording to tell them apart
+
+
+class Api(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)  # whole, as a proxy is asked for it, or the path alone
+        query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+        match url.path.strip("/").split("/"):
+            case ["users"]:
+                self._answer(USERS)
+            case ["users", number]:
+                self._answer(_find(USERS, number))
+            case ["posts"]:
+                found = [post for post in POSTS if query.get("user") in (None, str(post["user"]))]
+                size = int(query.get("size", len(found)))
+                start = size * (int(query.get("page", 1)) - 1)
+                self._answer(found[start : start + size])
+            case ["posts", number]:
+                self._answer(_find(POSTS, number))
+            case ["me"] if self.headers.get("Authorization", "").startswith("Bearer "):
+                self._answer(USERS[0])
+            case ["me"]:
+                self._answer({"error": "log in first"}, 401)
+            case _:
+                self._answer(None)
+
+    def do_POST(self) -> None:
+        sent = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+        match urlsplit(self.path).path.strip("/").split("/"):
+            case ["posts"]:
+                self._answer({"id": len(POSTS) + 1, **sent}, 201)
+            case ["login"] if sent.get("password"):
+                token = secrets.token_urlsafe(24)
+                cookie = ("Set-Cookie", f"session={secrets.token_hex(16)}; Path=/; HttpOnly")
+                self._answer({"access_token": token, "expires_in": 3600}, 200, cookie)
+            case ["login"]:
+                self._answer({"error": "wrong password"}, 403)
+            case ["v1", "chat", "completions"]:
+                self._chat(str(sent["messages"][-1]["content"]))
+            case _:
+                self._answer(None)
+
+    def _answer(self, value: object, status: int = 200, *headers: tuple[str, str]) -> None:
+        if value is None:
+            value, status = {"error": "not found"}, 404
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        for name, text in headers:
+            self.send_header(name, text)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _chat(self, question: str) -> None:
+        """Say the question back, word by word, as server-sent events."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for word in ["You", "said:", *question.split()]:
+            event = {"choices": [{"index": 0, "delta": {"content": f"{word} "}}]}
+            self._event(json.dumps(event))
+            time.sleep(PAUSE)
+        self._event("[DONE]")
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _event(self, data: str) -> None:
+        event = f"data: {data}\n\n".encode()
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
+
+    def version_string(self) -> str:
+        return "example-api"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- http.server's name
+        """Nothing: the tests are what is to be read."""
+
+
+def _find(rows: list[dict[str, object]], number: str) -> dict[str, object] | None:
+    return next((row for row in rows if str(row["id"]) == number), None)
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """The API for the length of a ``with``: its address, which is to be used as a proxy."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def environment(address: str) -> dict[str, str]:
+    """The environment of a process whose clients are to find the API at that address."""
+    quiet = {name: text for name, text in os.environ.items() if not name.upper().endswith("_PROXY")}
+    return {**quiet, "HTTP_PROXY": address, "http_proxy": address}
+
+
+def main(command: list[str]) -> int:
+    with running() as address:
+        if command:
+            env = environment(address)
+            return subprocess.run(command, env=env, check=False).returncode  # noqa: S603 -- the user's
+        print(f"http://api.example.test is served with HTTP_PROXY={address}")
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from pytest_reqord.errors import UsageError
+from pytest_reqord.options import MODES, OPTIONS
+from pytest_reqord.settings import Layer, Settings, resolve
+
+
+def test_the_table_and_the_value_agree():
+    """Each option is a field of its name with its default; only `rerecord` has no option."""
+    defaults = {one.name: getattr(Settings(), one.name) for one in fields(Settings)}
+    assert defaults.pop("rerecord") == ()
+    assert defaults == {name: option.default for name, option in OPTIONS.items()}
+
+
+def test_the_first_layer_that_speaks_is_heard():
+    """Each setting comes from the strongest place that says something of it."""
+    settled = resolve(
+        [
+            Layer("a", {"record_mode": "once"}),
+            Layer("b", {"record_mode": "all", "on_drift": "fail"}),
+        ]
+    )
+    assert (settled.record_mode, settled.on_drift) == ("once", "fail")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("is_explicit", [True, False])
+def test_under_ci_only_a_person_records(mode, is_explicit):
+    """With `CI` a recording mode counts only where somebody set it for this run."""
+    settled = resolve([Layer("x", {"record_mode": mode}, is_explicit)], is_ci=True)
+    assert settled.record_mode == (mode if is_explicit else "none")
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "value"),
+    [
+        ("locked", "yes", True),
+        ("locked", "off", False),
+        ("batch_size", "7", 7),
+        ("lock_timeout", "1.5", 1.5),
+        ("ignore_hosts", "a b", ("a", "b")),
+        ("ignore_hosts", ["a"], ("a",)),
+        ("match_on", "method path", ("method", "path")),
+    ],
+)
+def test_texts_and_values(name, raw, value):
+    """An ini file's text and a typed value mean the same."""
+    assert getattr(resolve([Layer("x", {name: raw})]), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("locked", "perhaps"),
+        ("locked", 3),
+        ("batch_size", 0),
+        ("batch_size", "x"),
+        ("batch_size", True),
+        ("batch_size", 1.5),
+        ("lock_timeout", -1),
+        ("record_mode", "auto"),
+        ("record_mode", None),
+        ("match_on", "colour"),
+        ("match_on", []),
+        ("ignore_hosts", 3),
+        ("record_mod", "once"),
+    ],
+)
+def test_wrong_values_are_named(name, raw):
+    """The error names key, value and place, also where a stronger layer would win."""
+    good = Layer("strong", {"record_mode": "once"})
+    with pytest.raises(UsageError) as caught:
+        resolve([good, Layer("the weak place", {name: raw})])
+    assert name in str(caught.value)
+    assert "the weak place" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "method", "uri", "matches"),
+    [
+        ("POST */chat/completions", "POST", "https://api/v1/chat/completions", True),
+        ("POST */chat/completions", "GET", "https://api/v1/chat/completions", False),
+        ("*/users/*", "DELETE", "https://api/users/1", True),
+        ("post *", "POST", "http://x/", True),
+    ],
+)
+def test_rerecord_patterns(pattern, method, uri, matches):
+    """A pattern is a method and a glob, or a glob for any method."""
+    assert Settings(rerecord=(pattern,)).is_rerecorded(method, uri) is matches

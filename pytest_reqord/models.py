@@ -78,6 +78,11 @@ class Headers(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return ", ".join(self._by_name()[name.lower()])
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a header, repeated lines joined; ``default`` where there is none."""
+        values = self._by_name().get(name.lower())
+        return default if values is None else ", ".join(values)
+
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._by_name()
 

@@ -22,6 +22,7 @@ __all__ = [
     "is_bodiless",
     "is_chunked",
     "parse_request",
+    "parse_request_head",
     "parse_response",
     "to_wire",
     "unchunk",
@@ -81,15 +82,19 @@ def is_bodiless(method: str, status: int) -> bool:
     )
 
 
+def parse_request_head(head: bytes) -> tuple[str, str, Headers]:
+    """Read method, target and headers from the head of a request."""
+    line, headers = _split_head(head)
+    method, _, rest = line.partition(" ")
+    return method, rest.rpartition(" ")[0], headers
+
+
 def parse_request(raw: bytes) -> RawRequest:
     """Read a request from what was sent, complete or as far as it goes."""
     end = end_of_head(raw)
-    line, headers = _split_head(raw[:end])
-    method, _, rest = line.partition(" ")
-    body = raw[end:]
-    if is_chunked(headers):
-        body = unchunk(body, 0).data
-    return RawRequest(method, rest.rpartition(" ")[0], headers, body)
+    method, target, headers = parse_request_head(raw[:end])
+    body = unchunk(raw, end).data if is_chunked(headers) else raw[end:]
+    return RawRequest(method, target, headers, body)
 
 
 def parse_response(

@@ -9,7 +9,7 @@ from pytest_reqord.interceptors import active
 from pytest_reqord.interceptors.framing import (
     end_of_head,
     is_chunked,
-    parse_request,
+    parse_request_head,
     parse_response,
     unchunk,
 )
@@ -20,7 +20,7 @@ from pytest_reqord.seam import Route
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_reqord.models import Failure, Response
+    from pytest_reqord.models import Failure, Headers, Response
     from pytest_reqord.seam import Exchange
 
 __all__ = ["PAUSE", "Turn"]
@@ -42,7 +42,9 @@ class Turn:
     """
 
     __slots__ = (
+        "_end_of_head",
         "_exchange",
+        "_headers",
         "_is_chunked",
         "_is_stream",
         "_missing",
@@ -79,6 +81,8 @@ class Turn:
         self._sent: list[bytes] = []
         self._received: list[bytes] = []
         self._request: Request | None = None
+        self._headers: Headers
+        self._end_of_head = 0
         self._missing = 0
         self._is_chunked = False
         self._is_stream = False
@@ -145,10 +149,12 @@ class Turn:
 
     def _open(self, end: int) -> None:
         raw = self.sent
-        method, target, headers, _ = parse_request(raw[:end])
+        method, target, headers = parse_request_head(raw[:end])
         self.uri = target if "://" in target else self.base + target
         exchange = active.begin(method, self.uri)
         self.method = method
+        self._headers = headers
+        self._end_of_head = end
         length = headers.get("content-length", "")
         self._is_chunked = is_chunked(headers)
         self._missing = (int(length) if length.isdigit() else 0) - (len(raw) - end)
@@ -162,8 +168,9 @@ class Turn:
     def request(self) -> Request:
         """The request as far as it was sent."""
         if self._request is None:
-            method, _, headers, body = parse_request(self.sent)
-            self._request = Request(method, self.uri, headers, body)
+            raw, end = self.sent, self._end_of_head
+            body = unchunk(raw, end).data if self._is_chunked else raw[end:]
+            self._request = Request(self.method, self.uri, self._headers, body)
         return self._request
 
     def play(self) -> Response | Failure | None:

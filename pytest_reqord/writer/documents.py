@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.codec import Document, Encoded
 
-__all__ = ["add", "read", "refuse_if_locked", "rewrite"]
+__all__ = ["add", "can_append", "read", "refuse_if_locked", "rewrite"]
 
 _HEAD_SIZE = 4096
 _TAIL_SIZES = (8 << 10, 256 << 10, 4 << 20)
@@ -49,7 +49,7 @@ def add(path: str, new: Sequence[Encoded]) -> None:
     refuse_if_locked(path)
     for each in new:
         storage.write_bodies(path, each.bodies)
-    if _is_older(path, new[0].recorded_at):
+    if can_append(path, new[0].recorded_at):
         storage.append(path, b"".join(each.text for each in new), header=codec.HEADER)
         return
     document = read(path)
@@ -85,8 +85,11 @@ def refuse_if_locked(path: str) -> None:
             raise WriteFailed(os.fspath(path), "it says locked: true, so nothing ever writes it")
 
 
-def _is_older(path: str, recorded_at: str) -> bool:
-    """Whether all that is in a cassette is at most as new as this, and its end is sound."""
+def can_append(path: str, recorded_at: str) -> bool:
+    """Whether an entry of this time can follow the last one of a cassette as it lies there.
+
+    Not after a newer one, a torn one, or one in another layout than ours.
+    """
     for size in _TAIL_SIZES:
         try:
             tail = storage.read_tail(path, size)

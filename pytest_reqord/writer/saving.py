@@ -67,20 +67,26 @@ def save(
         revision = revise(
             old, _as_entries(name, new), keep=keep, volatile=volatile, is_ordered=is_ordered
         )
-        counts = revision.kept, revision.added, revision.removed
-        is_whole = document is None or document.torn is None
+        before = [entry.text for entry in old]
         texts = [entry.text for entry in revision.entries]
-        if not texts or (is_whole and texts == [entry.text for entry in old]):
+        is_whole = document is None or document.torn is None
+        if not texts or (is_whole and texts == before):
             return Saved(False, len(old), 0, 0)
-        added = {entry.text for entry in revision.entries} - {entry.text for entry in old}
-        for each in new:
-            if each.text in added:
-                storage.write_bodies(name, each.bodies)
-        if is_whole and revision.removed == 0 and texts[: len(old)] == [e.text for e in old]:
+        _write_bodies(name, new, texts)
+        more = revision.entries[len(old) :]
+        if more and texts[: len(old)] == before and documents.can_append(name, more[0].recorded_at):
             storage.append(name, b"".join(texts[len(old) :]), header=codec.HEADER)
         else:
             documents.rewrite(name, texts, document)
-        return Saved(True, *counts)
+        return Saved(True, revision.kept, revision.added, revision.removed)
+
+
+def _write_bodies(path: str, new: Sequence[Encoded], texts: Sequence[bytes]) -> None:
+    """Write the bodies of those new entries that the cassette will have."""
+    taken = set(texts)
+    for each in new:
+        if each.text in taken:
+            storage.write_bodies(path, each.bodies)
 
 
 def _as_entries(path: str, new: Sequence[Encoded]) -> Sequence[Entry]:

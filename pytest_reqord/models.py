@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from pytest_reqord import content
 
 __all__ = ["Arrival", "Failure", "Headers", "Interaction", "Request", "Response"]
+
+T = TypeVar("T")
 
 
 class Headers(Mapping[str, str]):
@@ -78,9 +80,13 @@ class Headers(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return ", ".join(self._by_name()[name.lower()])
 
-    def get(self, name: str, default: Any = None) -> Any:
+    @overload
+    def get(self, key: str, default: None = None, /) -> str | None: ...
+    @overload
+    def get(self, key: str, default: str | T, /) -> str | T: ...
+    def get(self, key: str, default: Any = None, /) -> Any:
         """The value of a header, repeated lines joined; ``default`` where there is none."""
-        values = self._by_name().get(name.lower())
+        values = self._by_name().get(key.lower())
         return default if values is None else ", ".join(values)
 
     def __contains__(self, name: object) -> bool:

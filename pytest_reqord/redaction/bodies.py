@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_reqord.redaction import fields, markup, urls
 from pytest_reqord.redaction.jwt import jwt_edits
+from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import REDACTED
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["redact_body"]
 
-_BINARY = re.compile(r"(?:image|audio|video|font)/(?!svg)", re.IGNORECASE)
-_FORM = re.compile(r"[A-Za-z0-9_.%\[\]+-]{1,64}=[^\s<>\"{}]*\s*")
+_BINARY = Pattern(r"(?:image|audio|video|font)/(?!svg)", re.IGNORECASE)
+_FORM = Pattern(r"[A-Za-z0-9_.%\[\]+-]{1,64}=[^\s<>\"{}]*\s*")
 _FORM_LENGTH = 1 << 16  # what has no content type and is longer is no form
 
 

@@ -12,8 +12,7 @@ __all__ = [
 
 HEADERS = (
     "authorization",
-    "proxy-authorization",
-    "x-amz-security-token",
+    "*-authorization",
     "x-ms-authorization-auxiliary",
     "x-forwarded-access-token",
     "cookie",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_reqord.redaction import values
 from pytest_reqord.redaction.names import Secrecy
+from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import from_latin, to_latin
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ __all__ = ["argument_edits", "field_edits", "has_secret_fields"]
 
 _NAME = r"[A-Za-z0-9_.$:@-]{2,64}"
 _BLANK = r"(?:\s|\\+[nrt])*"  # line ends are \n in JSON in a string of JSON
-_FIELD = re.compile(rf'"({_NAME})(\\*)"{_BLANK}:{_BLANK}(\[{_BLANK})?(\\*)"', re.ASCII)
-_ANY_NAME = re.compile(rf'"({_NAME})\\*"\s*:', re.ASCII)
-_ARGUMENT = re.compile(r'\b([A-Za-z_][A-Za-z0-9_]{1,63})\s*:\s*(\\*)"', re.ASCII)
-_NEXT = re.compile(rf'{_BLANK},{_BLANK}(\\*)"')
-_AUTHORIZATION = re.compile(r"(?:proxy[-_]?)?authorization", re.IGNORECASE)
-_WORD_OF_A_TEXT = re.compile(r"log_?prob|\"bytes|start_?offset|token_?id", re.IGNORECASE)
+_FIELD = Pattern(rf'"({_NAME})(\\*)"{_BLANK}:{_BLANK}(\[{_BLANK})?(\\*)"', re.ASCII)
+_ANY_NAME = Pattern(rf'"({_NAME})\\*"\s*:', re.ASCII)
+_ARGUMENT = Pattern(r'\b([A-Za-z_][A-Za-z0-9_]{1,63})\s*:\s*(\\*)"', re.ASCII)
+_NEXT = Pattern(rf'{_BLANK},{_BLANK}(\\*)"')
+_AUTHORIZATION = Pattern(r"(?:proxy[-_]?)?authorization", re.IGNORECASE)
+_WORD_OF_A_TEXT = Pattern(r"log_?prob|\"bytes|start_?offset|token_?id", re.IGNORECASE)
 _NEARBY = 160
 
 

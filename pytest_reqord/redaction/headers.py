@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -10,9 +9,12 @@ from typing import TYPE_CHECKING
 from pytest_reqord.redaction import urls, values
 from pytest_reqord.redaction.jwt import jwt_edits
 from pytest_reqord.redaction.names import Secrecy, Vocabulary
+from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import REDACTED, EditedText
 
 if TYPE_CHECKING:
+    import re
+
     from pytest_reqord.redaction.text import Found
 
 __all__ = ["URL_HEADERS", "HeaderRules"]
@@ -24,9 +26,9 @@ URL_HEADERS = frozenset({"location", "content-location", "referer"})
 """Headers whose value is one URL."""
 
 _TEXTS_WITH_URLS = frozenset({"link", "refresh"})
-_PLAIN_WORD = re.compile(r"[A-Za-z]{1,12}|[A-Za-z]{1,8}[-_][A-Za-z]{1,6}|[0-9.]{0,6}")
-_COOKIE = re.compile(r"(\s*)([^=;]*)=([^;]*)")
-_NEXT_COOKIE = re.compile(r",\s*(?=[^\s;,=]+=)")  # a comma in a date has no name after it
+_PLAIN_WORD = Pattern(r"[A-Za-z]{1,12}|[A-Za-z]{1,8}[-_][A-Za-z]{1,6}|[0-9.]{0,6}")
+_COOKIE = Pattern(r"(\s*)([^=;]*)=([^;]*)")
+_NEXT_COOKIE = Pattern(r",\s*(?=[^\s;,=]+=)")  # a comma in a date has no name after it
 
 
 class HeaderRules(dict[str, "_Handler | None"]):
@@ -38,8 +40,6 @@ class HeaderRules(dict[str, "_Handler | None"]):
         # clients send the same keys and cookies with every request
         self._new = lru_cache(maxsize=1024)(self._redacted)
         self._known: dict[str, _Handler] = {
-            "authorization": _authorization,
-            "proxy-authorization": _authorization,
             "cookie": self._cookie,
             "set-cookie": self._set_cookie,
             "set-cookie2": self._set_cookie,
@@ -48,7 +48,9 @@ class HeaderRules(dict[str, "_Handler | None"]):
     def __missing__(self, name: str) -> _Handler | None:
         handler: _Handler | None = None
         if self._vocabulary.headers[name] is not Secrecy.NO:
-            handler = self._known.get(name.lower(), _value)
+            is_authorization = name.lower().endswith("authorization")
+            usual = _authorization if is_authorization else _value
+            handler = self._known.get(name.lower(), usual)
         elif name.lower() in URL_HEADERS:
             handler = self._uri
         elif name.lower() in _TEXTS_WITH_URLS:

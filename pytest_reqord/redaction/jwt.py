@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import REDACTED
 
 if TYPE_CHECKING:
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DUMMY_JWT", "JWT", "dummy_jwt", "is_dummy_jwt", "jwt_edits"]
 
-JWT = re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}\.eyJ[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]*")
+JWT = Pattern(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}\.eyJ[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]*")
 
 _DUMMY_SIGNATURE = "W1JFREFDVEVEXQ"  # REDACTED in base64url
-DUMMY_JWT = re.compile(rf"eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.{_DUMMY_SIGNATURE}")
+DUMMY_JWT = Pattern(rf"eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.{_DUMMY_SIGNATURE}")
 """A token of ours: the signature says so."""
 
 _TIME_CLAIMS = frozenset({"exp", "iat", "nbf", "auth_time"})

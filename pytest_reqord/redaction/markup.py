@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_reqord.redaction import values
 from pytest_reqord.redaction.names import Secrecy
+from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import from_latin, to_latin
 
 if TYPE_CHECKING:
@@ -17,17 +18,17 @@ if TYPE_CHECKING:
 
 __all__ = ["attribute_edits", "element_edits", "input_edits", "part_edits"]
 
-_ELEMENT = re.compile(
+_ELEMENT = Pattern(
     r"<([A-Za-z_][\w.:-]{1,63})(?:\s[^<>]*)?(?<!/)>\s*"
     r"(?:<!\[CDATA\[(.*?)(?:\]\]>|\Z)|([^<]+))",
     re.ASCII | re.DOTALL,
 )
-_ATTRIBUTE = re.compile(r"""\s([A-Za-z_][\w.:-]{1,63})=("[^"<]*"|'[^'<]*')""", re.ASCII)
-_INPUT = re.compile(r"<(?:input|meta)\b[^<>]*>", re.IGNORECASE)
-_INPUT_NAME = re.compile(r"""\s(?:name|id)=["']?([^\s"'>]+)""", re.IGNORECASE)
-_INPUT_VALUE = re.compile(r"""\s(?:value|content)=("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
-_BOUNDARY = re.compile(r'boundary="?([^";,\s]+)', re.IGNORECASE)
-_PART_NAME = re.compile(r'\bname="((?:[^"\\]|\\.)*)"|\bname=([^\s;"]+)', re.IGNORECASE)
+_ATTRIBUTE = Pattern(r"""\s([A-Za-z_][\w.:-]{1,63})=("[^"<]*"|'[^'<]*')""", re.ASCII)
+_INPUT = Pattern(r"<(?:input|meta)\b[^<>]*>", re.IGNORECASE)
+_INPUT_NAME = Pattern(r"""\s(?:name|id)=["']?([^\s"'>]+)""", re.IGNORECASE)
+_INPUT_VALUE = Pattern(r"""\s(?:value|content)=("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
+_BOUNDARY = Pattern(r'boundary="?([^";,\s]+)', re.IGNORECASE)
+_PART_NAME = Pattern(r'\bname="((?:[^"\\]|\\.)*)"|\bname=([^\s;"]+)', re.IGNORECASE)
 
 
 def element_edits(text: str, names: Names, found: Found) -> Iterator[Edit]:

@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import REDACTED_IN_URL, from_latin, to_latin
 
 if TYPE_CHECKING:
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Needle", "needles_of"]
 
-_PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
+_PLAIN = Pattern(r"[A-Za-z0-9_.~-]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*")
 _BASE64_IN_URL = re.compile(r"[A-Za-z0-9+_-]*")
-_PADDING = re.compile(r"(?:=|%3[Dd]){0,2}")
+_PADDING = Pattern(r"(?:=|%3[Dd]){0,2}")
 _LONGEST_BASE64 = 4096
-_NUMBER_BEFORE = re.compile(r"[:,\[\s]\Z")
-_NUMBER_AFTER = re.compile(r"\s*[,\]}]|\s*\Z")
+_NUMBER_BEFORE = Pattern(r"[:,\[\s]\Z")
+_NUMBER_AFTER = Pattern(r"\s*[,\]}]|\s*\Z")
 
 
 class Needle:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_reqord import content
 from pytest_reqord.models import Headers, Request, Response
+from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import EditedText
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Unpacked", "with_body"]
 
-_CHECKSUMS = re.compile(
+_CHECKSUMS = Pattern(
     r"content-md5|(?:content-|repr-)?digest|x-amz-crc32|x-amz-checksum-(?!mode|type|algorithm).*"
     r"|x-goog-hash",
     re.IGNORECASE,
@@ -75,9 +76,7 @@ def with_body(message: _Message, unpacked: Unpacked) -> _Message:
     body, is_packed = unpacked.packed()
     message = _with_length(message, body)
     if not is_packed:
-        message = replace(
-            message, headers=_without(message.headers, re.compile("content-encoding"))
-        )
+        message = replace(message, headers=_without(message.headers, Pattern("content-encoding")))
     if isinstance(message, Response) and (message.chunks is not None or message.arrivals):
         edits = None if unpacked.coding else unpacked.text
         return _with_boundaries(message, len(body), edits)
@@ -96,7 +95,7 @@ def _with_length(message: _Message, body: bytes) -> _Message:
     return replace(message, headers=_without(Headers(pairs), _CHECKSUMS), body=body)
 
 
-def _without(headers: Headers, names: re.Pattern[str]) -> Headers:
+def _without(headers: Headers, names: Pattern) -> Headers:
     return Headers(pair for pair in headers.pairs if not names.fullmatch(pair[0].lower()))
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 
 from pytest_reqord.redaction.jwt import DUMMY_JWT
+from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import REDACTED, REDACTED_IN_URL
 
 __all__ = ["is_redacted", "matches"]
 
-_PLACE = re.compile(
+_PLACE = Pattern(
     "|".join((re.escape(REDACTED), re.escape(REDACTED_IN_URL), DUMMY_JWT.pattern)), re.IGNORECASE
 )
-_ANYTHING = re.compile(r'(?:[^"&<\n\\]|\\.)*')  # one value: not beyond its string, field or line
+_ANYTHING = Pattern(r'(?:[^"&<\n\\]|\\.)*')  # one value: not beyond its string, field or line
 
 
 def is_redacted(text: str | bytes) -> bool:

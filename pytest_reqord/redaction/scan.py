@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_reqord.models import Interaction
 from pytest_reqord.redaction.dummies import is_dummy
 from pytest_reqord.redaction.jwt import JWT, is_dummy_jwt
+from pytest_reqord.redaction.patterns import Pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +116,7 @@ _PATTERNS = (
 KINDS = tuple(dict.fromkeys(kind for kind, _, _ in _PATTERNS))
 """What can be found, by name."""
 
-_EXAMPLES = re.compile(r"EXAMPLE|example|REDACTED|(.)\1{9}")  # what documentation has in its place
+_EXAMPLES = Pattern(r"EXAMPLE|example|REDACTED|(.)\1{9}")  # what documentation has in its place
 _AROUND = 24
 
 

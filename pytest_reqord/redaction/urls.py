@@ -10,6 +10,7 @@ from pytest_reqord.redaction import values
 from pytest_reqord.redaction.fields import field_edits
 from pytest_reqord.redaction.jwt import jwt_edits
 from pytest_reqord.redaction.names import Secrecy
+from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import (
     REDACTED,
     REDACTED_IN_URL,
@@ -27,15 +28,15 @@ if TYPE_CHECKING:
 __all__ = ["form_edits", "path_edits", "redact_uri", "url_edits", "user_info_edits"]
 
 _HINTS = ("?", "@", "#", ";", "/bot", "hook", "eyJ")
-_PAIR = re.compile(r"(?:^|[?&#])([^=&?#]{1,128})=([^&#]*)")
-_PARAMETER_NAME = re.compile(r"[?&#]([^=&?#]{1,128})=")
-_PATH_PARAMETER = re.compile(r";([A-Za-z_]{1,64})=([^?#;/&]*)")  # ;jsessionid=...
-_PAIR_IN_FORM = re.compile(r"(?:^|&)([^=&]{1,128})=([^&]*)")
-_PAIR_IN_TEXT = re.compile(
+_PAIR = Pattern(r"(?:^|[?&#])([^=&?#]{1,128})=([^&#]*)")
+_PARAMETER_NAME = Pattern(r"[?&#]([^=&?#]{1,128})=")
+_PATH_PARAMETER = Pattern(r";([A-Za-z_]{1,64})=([^?#;/&]*)")  # ;jsessionid=...
+_PAIR_IN_FORM = Pattern(r"(?:^|&)([^=&]{1,128})=([^&]*)")
+_PAIR_IN_TEXT = Pattern(
     r"""(?:[?&;#]|\\u0026)([A-Za-z0-9_.$%\[\]-]{1,64})=([^&;\s"'<>\\#]*)""", re.ASCII
 )
-_USER_INFO = re.compile(r"""://([^/?#\s"'<>\\@]*)@""")
-_PATHS = re.compile(
+_USER_INFO = Pattern(r"""://([^/?#\s"'<>\\@]*)@""")
+_PATHS = Pattern(
     r"/bot\d{6,12}(?::|%3A)([\w-]{30,})"  # Telegram
     r"|hooks\.slack\.com/(?:services|workflows|triggers)/([\w/-]+)"
     r"|/api/(?:v\d+/)?webhooks/\d+/([\w-]{40,})"  # Discord
@@ -118,7 +119,7 @@ def url_edits(text: str, vocabulary: Vocabulary, found: Found) -> Iterator[Edit]
 
 
 def _edits(
-    pairs: re.Pattern[str], text: str, vocabulary: Vocabulary, found: Found, depth: int
+    pairs: Pattern, text: str, vocabulary: Vocabulary, found: Found, depth: int
 ) -> Iterator[Edit]:
     for match in pairs.finditer(text):
         new = _parameter(match[1], match[2], vocabulary, found, depth)
@@ -136,12 +137,18 @@ def _parameter(name: str, raw: str, vocabulary: Vocabulary, found: Found, depth:
     text = to_latin(unquote_plus(raw)) if "%" in raw or "+" in raw else raw
     if text == REDACTED:
         return REDACTED_IN_URL
-    if secrecy is Secrecy.GUARDED and not values.looks_opaque(text):
+    if secrecy is Secrecy.GUARDED and not _is_secret(name, text):
         return None
     if re.sub(r"[^a-z]", "", name.lower()) in _SCOPED:
         slash = "/" if "/" in raw else "%2F"
         return values.credential_scope(raw, found, REDACTED_IN_URL, slash)
     return values.value(text, found, parseable=False, marker=REDACTED_IN_URL)
+
+
+def _is_secret(name: str, text: str) -> bool:
+    if name.lower() == "key" and values.looks_like_a_path(text):
+        return False
+    return values.looks_opaque(text)
 
 
 def _within(raw: str, vocabulary: Vocabulary, found: Found, depth: int) -> str | None:

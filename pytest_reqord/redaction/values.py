@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_reqord.redaction.jwt import dummy_jwt, is_dummy_jwt
+from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import MARKERS, REDACTED
 
 if TYPE_CHECKING:
@@ -15,23 +16,23 @@ if TYPE_CHECKING:
 __all__ = [
     "authorization",
     "credential_scope",
+    "looks_like_a_path",
     "looks_opaque",
     "looks_secret",
     "value",
 ]
 
-_OPAQUE = re.compile(  # 16 or more, a digit, a letter, no path (but Google's codes), no file name
-    r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])(?:4/)?[^\s/]{16,}(?<!\.\w)(?<!\.\w\w)(?<!\.\w{3})(?<!\.\w{4})"
-)
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_OPAQUE = Pattern(r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])\S{16,}")  # with a digit and a letter
+_FILE_NAME = Pattern(r"\.[A-Za-z]\w{0,4}\Z")
+_UUID = Pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SCHEMES = frozenset(
     {"bot", "gwt", "hawk", "hoba", "mac", "sharedkeylite", "splunk", "ssws", "vapid"}
     | {"basic", "bearer", "digest", "dpop", "fernet", "negotiate", "ntlm", "oauth"}
 )
 _WITHOUT_PARAMETERS = frozenset({"basic", "bearer", "negotiate", "ntlm", "dpop"})
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,40})([ \t]+)(?=\S)")
-_SCHEME_WORDS = re.compile(r"key|token|auth|jwt|hmac|signature|api", re.IGNORECASE)
-_PARAMETER = re.compile(r"""([A-Za-z][\w*-]{0,31})(\s*=\s*)("(?:[^"\\]|\\.)*"|[^\s,"]+)""")
+_SCHEME = Pattern(r"([A-Za-z][A-Za-z0-9_-]{0,40})([ \t]+)(?=\S)")
+_SCHEME_WORDS = Pattern(r"key|token|auth|jwt|hmac|signature|api", re.IGNORECASE)
+_PARAMETER = Pattern(r"""([A-Za-z][\w*-]{0,31})(\s*=\s*)("(?:[^"\\]|\\.)*"|[^\s,"]+)""")
 _OPEN = frozenset(
     {"realm", "uri", "algorithm", "qop", "nc", "opaque", "nonce", "userhash", "charset"}
     | {"signedheaders", "headers", "ts", "oauth_signature_method", "oauth_timestamp"}
@@ -47,8 +48,13 @@ def looks_secret(text: str) -> bool:
 
 
 def looks_opaque(text: str) -> bool:
-    """Whether a parameter of a doubtful name does: no word, UUID, path or file name."""
+    """Whether a parameter of a doubtful name does: no word, no UUID."""
     return _OPAQUE.fullmatch(text) is not None and _UUID.fullmatch(text) is None
+
+
+def looks_like_a_path(text: str) -> bool:
+    """Whether a ``key`` is that of an object in a store: folders, or a file's name."""
+    return "/" in text or _FILE_NAME.search(text, max(0, len(text) - 6)) is not None
 
 
 def value(text: str, found: Found, *, parseable: bool, marker: str = REDACTED) -> str:

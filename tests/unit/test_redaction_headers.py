@@ -69,6 +69,7 @@ def test_authorization_keeps_its_scheme_and_structure(value, expected):
     """Of an Authorization value only what is secret goes."""
     assert redacted("Authorization", value) == expected
     assert redacted("proxy-authorization", value) == expected
+    assert redacted("X-Forwarded-Authorization", value) == expected
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import secrets
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -41,6 +41,10 @@ class Api(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # a client may leave in the middle of a chat
+            super().handle()
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)  # whole, as a proxy is asked for it, or the path alone

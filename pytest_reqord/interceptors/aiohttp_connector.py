@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from functools import partial
+from functools import partial, wraps
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,39 +31,47 @@ MODULES = ("aiohttp",)
 
 _PARAMETERS = ["self", "req", "traces", "timeout"]
 _NEEDED = {
-    "aiohttp.connector": ("BaseConnector._create_connection", "Connection.add_callback"),
+    "aiohttp.connector": (
+        "BaseConnector.connect",
+        "BaseConnector._create_connection",
+        "Connection.add_callback",
+    ),
     "aiohttp.client_proto": ("ResponseHandler.data_received", "ResponseHandler.connection_lost"),
     "aiohttp.streams": ("StreamReader._wait",),
 }
 
-_originals: dict[tuple[type, str], Any] = {}
+_seams: dict[tuple[type, str], tuple[Any, Any]] = {}
+"""The method of a class: its own function and ours. Kept when ours is taken out: a tool that has
+found ours in its place may put it there again."""
 
 
 def install() -> None:
-    """Take over the seam; again is nothing.
+    """Take over the seam; again is nothing. What a mock has put there is left to the mock.
 
     :raises UnsupportedClient: if this version hasn't got it.
     """
-    if not _originals:
-        _require_seam()
-        _originals[_connector(), "connect"] = _connector().connect
-        _originals[_reader(), "_wait"] = _reader()._wait  # noqa: SLF001 -- no other way to see it
-    check()
+    _require_seam()
+    for owner, name, take in (
+        (sys.modules["aiohttp"].BaseConnector, "connect", _taking_connect),
+        (sys.modules["aiohttp.streams"].StreamReader, "_wait", _taking_wait),
+    ):
+        present = owner.__dict__[name]
+        if (owner, name) not in _seams and present.__module__ == owner.__module__:
+            _seams[owner, name] = (present, take(present))
+        original, ours = _seams.get((owner, name), (None, None))
+        if present is original:
+            setattr(owner, name, ours)
 
 
-def check() -> None:
-    """Take the seam again where another tool's teardown put the original back."""
-    for (owner, name), original in _originals.items():
-        if owner.__dict__.get(name) is original:
-            setattr(owner, name, _REPLACEMENTS[name])
+check = install
+"""Take the seam again where another tool's teardown put the original back."""
 
 
 def uninstall() -> None:
     """Put the originals back, where nothing else has replaced ours since."""
-    for (owner, name), original in _originals.items():
-        if owner.__dict__.get(name) is _REPLACEMENTS[name]:
+    for (owner, name), (original, ours) in _seams.items():
+        if owner.__dict__.get(name) is ours:
             setattr(owner, name, original)
-    _originals.clear()
 
 
 def _require_seam() -> None:
@@ -73,8 +81,10 @@ def _require_seam() -> None:
         for path in paths
         if not _has(sys.modules.get(module), path)
     ]
-    connect = getattr(_connector(), "connect", None)
-    if connect is None or list(inspect.signature(connect).parameters) != _PARAMETERS:
+    connector = sys.modules["aiohttp"].BaseConnector
+    connect = connector.__dict__.get("connect")
+    is_known = connect is None or (connector, "connect") in _seams
+    if not is_known and list(inspect.signature(connect).parameters) != _PARAMETERS:
         missing.insert(0, "aiohttp.BaseConnector.connect(req, traces, timeout)")
     if missing:
         reason = f"this version has no {missing[0]}, where it is taken"
@@ -87,14 +97,6 @@ def _has(thing: Any, path: str) -> bool:
     return thing is not None
 
 
-def _connector() -> Any:
-    return sys.modules["aiohttp"].BaseConnector
-
-
-def _reader() -> Any:
-    return sys.modules["aiohttp.streams"].StreamReader
-
-
 def _version() -> str:
     return cast("str", getattr(sys.modules["aiohttp"], "__version__", ""))
 
@@ -102,29 +104,34 @@ def _version() -> str:
 # the seam
 
 
-async def _connect(self: Any, req: Any, traces: Any, timeout: Any) -> Any:
-    exchange = active.begin(req.method, str(req.url))
-    original = _originals[_connector(), "connect"]
-    if exchange is None:
-        return await original(self, req, traces, timeout)
-    connect = partial(original, self, req, traces, timeout)
-    if "Upgrade" in req.headers:
-        return await _let_through(exchange, connect)
-    if exchange.route is Route.RECORD:
-        return await _record(exchange, req, connect)
-    if exchange.route is Route.EITHER:
-        return _hold(exchange, req, self, connect)
-    return await _play(exchange, req, self, partial(original, traces=traces, timeout=timeout))
+def _taking_connect(original: Any) -> Any:
+    @wraps(original)
+    async def connect(self: Any, req: Any, traces: Any, timeout: Any) -> Any:
+        exchange = active.begin(req.method, str(req.url))
+        if exchange is None:
+            return await original(self, req, traces, timeout)
+        live = partial(original, self, req, traces, timeout)
+        if "Upgrade" in req.headers:
+            return await _let_through(exchange, live)
+        if exchange.route is Route.RECORD:
+            return await _record(exchange, req, live)
+        if exchange.route is Route.EITHER:
+            return _hold(exchange, req, self, live)
+        played = partial(original, traces=traces, timeout=timeout)
+        return await _play(exchange, req, self, played)
+
+    return connect
 
 
-def _wait(self: Any, func_name: str) -> Any:
-    transport = getattr(self._protocol, "transport", None)
-    if type(transport) is Played:
-        transport.hurry()
-    return _originals[_reader(), "_wait"](self, func_name)
+def _taking_wait(original: Any) -> Any:
+    @wraps(original)
+    def wait(self: Any, func_name: str) -> Any:
+        transport = getattr(self._protocol, "transport", None)
+        if type(transport) is Played:
+            transport.hurry()
+        return original(self, func_name)
 
-
-_REPLACEMENTS: dict[str, Any] = {"connect": _connect, "_wait": _wait}
+    return wait
 
 
 async def _let_through(exchange: Exchange, connect: Callable[[], Awaitable[Any]]) -> Any:

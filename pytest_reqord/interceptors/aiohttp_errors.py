@@ -87,7 +87,7 @@ def late(error: BaseException, client_request: Any) -> BaseException:
     timeout: BaseException = _newest("ConnectionTimeoutError", "ServerTimeoutError")(
         f"Connection timeout to host {client_request.url}"
     )
-    timeout.__cause__ = error
+    timeout.__cause__ = timeout.__context__ = error
     return timeout
 
 
@@ -96,7 +96,7 @@ def _timeout(failure: Failure) -> BaseException:
         error: BaseException = _newest("SocketTimeoutError", "ServerTimeoutError")(failure.message)
         return error
     error = asyncio.TimeoutError(*filter(None, [failure.message]))
-    error.__cause__ = asyncio.CancelledError()
+    error.__cause__ = error.__context__ = asyncio.CancelledError()
     return error
 
 
@@ -118,7 +118,7 @@ def _of_connector(error: BaseException, client_request: Any, connector: Any) -> 
     else:
         names = ["ClientConnectorError"]
     wrapped: BaseException = _newest(*names)(*arguments)
-    wrapped.__cause__ = error
+    wrapped.__cause__ = wrapped.__context__ = error
     return wrapped
 
 

@@ -46,7 +46,7 @@ def run(parsed: argparse.Namespace) -> int:
         staging = StagingArea(root, record.recording.path.parent.name)
         Settling(staging, Drafts(root, ""), notes, Settings()).keep(record)
     for path, count in notes.saved:
-        print(f"saved {path} ({count} interactions)")
+        print(f"saved {path} ({count} interaction{'s' * (count != 1)})")
     for path in notes.unchanged:
         print(f"unchanged {path}")
     return 0

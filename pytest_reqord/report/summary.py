@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -29,14 +30,14 @@ def _recorded(notes: Notes) -> Iterator[str]:
     for path, count in notes.saved:
         saved[path] += count
     for path, count in sorted(saved.items()):
-        yield f"saved     {path} ({_plural(count, 'interaction')})"
+        yield f"saved     {_shown(path)} ({_plural(count, 'interaction')})"
     for path in sorted(set(notes.unchanged) - set(saved)):
-        yield f"unchanged {path}"
+        yield f"unchanged {_shown(path)}"
     for path, test in sorted(set(notes.gone)):
-        yield f"dropped   {test} from {path}: there is no such test any more"
+        yield f"dropped   {test} from {_shown(path)}: there is no such test any more"
     for test, path, reason, place in notes.drafts:
-        yield f"draft     {test} for {path}: {reason}"
-        yield f"          kept in {place}; save it as it is with: reqord keep '{test}'"
+        yield f"draft     {test} for {_shown(path)}: {reason}"
+        yield f"          kept in {_shown(place)}; save it as it is with: reqord keep '{test}'"
     for test in sorted(set(notes.unredacted)):
         yield f"redaction is off in {test or 'use_cassette'}: its cassette may hold secrets"
     for problem in notes.problems:
@@ -47,10 +48,10 @@ def _recorded(notes: Notes) -> Iterator[str]:
 
 def _watched(notes: Notes) -> Iterator[str]:
     for test, path, lines in notes.drifted:
-        yield f"drifted   {test} sent other bodies than {path} has"
+        yield f"drifted   {test} sent other bodies than {_shown(path)} has"
         yield from _indented(lines)
     for test, path, lines in notes.unplayed:
-        yield f"unplayed  {test} left {_plural(len(lines), 'interaction')} of {path}"
+        yield f"unplayed  {test} left {_plural(len(lines), 'interaction')} of {_shown(path)}"
         yield from _indented(lines)
 
 
@@ -64,6 +65,15 @@ def _indented(lines: list[str]) -> Iterator[str]:
         yield f"          {line}"
     if len(lines) > _MOST:
         yield f"          and {len(lines) - _MOST} more"
+
+
+def _shown(path: str) -> str:
+    """A path as a user would write it: from the working directory, where it lies in there."""
+    try:
+        here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 -- texts
+    except OSError:  # a test has removed it
+        return path
+    return path.removeprefix(here)
 
 
 def _plural(count: int, noun: str) -> str:

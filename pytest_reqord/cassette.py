@@ -11,7 +11,6 @@ from pytest_reqord.difference import nearest
 from pytest_reqord.errors import CassetteClosed, CassetteMiss, CassetteMissError, ReqordError
 from pytest_reqord.hosts import host_of, is_local, is_metadata
 from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
-from pytest_reqord.replay import Replay
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -21,12 +20,11 @@ if TYPE_CHECKING:
 
     from pytest_reqord.clock import Clock
     from pytest_reqord.modes import Access
-    from pytest_reqord.redaction import Redactor
-    from pytest_reqord.replay import Index, Stored
+    from pytest_reqord.replay import Index, Replay, Stored
     from pytest_reqord.seam import Exchange
     from pytest_reqord.settings import Settings
 
-__all__ = ["Cassette", "Drift", "Source"]
+__all__ = ["Cassette", "Drift", "Filter", "Source"]
 
 _NO_HEADERS = Headers()
 
@@ -42,14 +40,29 @@ class Drift(NamedTuple):
     interaction: Interaction
 
 
+class Filter(Protocol):
+    """What requests are matched as and interactions are kept as: without their secrets."""
+
+    def request(self, request: Request) -> Request | None:
+        """The request as it is matched; None for one to let through untouched."""
+
+    def interaction(self, interaction: Interaction) -> Interaction | None:
+        """The interaction as it is recorded; None for one not to record."""
+
+
 class Source(Protocol):
     """Where a cassette gets its recording from and puts what it records."""
 
-    redactor: Redactor
+    redactor: Filter
     clock: Clock
+    lets_through: bool
+    """Whether the filter may let requests through, which only a whole request tells."""
 
     def index(self) -> Index:
         """The recording, read when it is first needed."""
+
+    def replay(self) -> Replay:
+        """What plays the recording, made once."""
 
     def record(self, interaction: Interaction) -> None:
         """Take what was recorded, redacted; returns at once."""
@@ -62,6 +75,9 @@ class Source(Protocol):
 
     def commands(self) -> Sequence[str]:
         """The shell commands that would add a missing request or start over."""
+
+    def translate(self, miss: BaseException) -> BaseException:
+        """A miss as the error that the suite knows it by; natively itself."""
 
 
 class Cassette:
@@ -178,6 +194,8 @@ class Cassette:
         """See `pytest_reqord.seam.Recorder.begin`."""
         if self._is_closed:
             request = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
+            if request is None:
+                return None
             raise self._refuse(CassetteClosed(request, str(self.path), self.owner))
         host = host_of(uri)
         if self._is_ignored(host):
@@ -216,11 +234,13 @@ class Cassette:
         if self.settings.is_rerecorded(method, uri):
             return Route.RECORD
         if not self.access.record:
-            return Route.PLAY
+            return Route.EITHER if self._source.lets_through else Route.PLAY
         return Route.EITHER if self.access.play else Route.RECORD
 
     def _claim(self, request: Request) -> Response | Failure | None:
         live = self._redactor.request(request)
+        if live is None:
+            return None
         try:
             claimed = self._replay.claim(live)
         except ReqordError as error:
@@ -239,7 +259,8 @@ class Cassette:
         kind = CassetteMissError if self.settings.on_miss == "fail" else CassetteMiss
         others = (entry.interaction().request for entry in self._stored())
         lines = nearest(live, tuple(others)) or self._absence()
-        return self._refuse(kind(live, str(self.path), lines, self._source.commands()))
+        miss = kind(live, str(self.path), lines, self._source.commands())
+        return self._refuse(self._source.translate(miss))
 
     def _absence(self) -> list[str]:
         return ["it has no interactions"] if self.path.exists() else ["there is no such cassette"]
@@ -249,20 +270,16 @@ class Cassette:
         return error
 
     def _keep(self, interaction: Interaction) -> None:
-        self._recorded_count += 1
-        self._source.record(self._redactor.interaction(interaction))
+        kept = self._redactor.interaction(interaction)
+        if kept is not None:
+            self._recorded_count += 1
+            self._source.record(kept)
 
     # the recording that is played
 
     @cached_property
     def _replay(self) -> Replay:
-        return Replay(
-            self._source.index(),
-            self.owner,
-            str(self.path),
-            repeats=self.settings.allow_playback_repeats,
-            strict_order=self.settings.strict_order,
-        )
+        return self._source.replay()
 
     @property
     def _has_replay(self) -> bool:

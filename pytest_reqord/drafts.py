@@ -47,6 +47,10 @@ class Drafts:
             for record in self.all
         }
 
+    def has(self, path: Path, owner: str) -> bool:
+        """Whether an earlier run left a draft of a test for a cassette."""
+        return (_real(path), owner) in self._latest
+
     def playable(self, path: Path, owner: str) -> Recording | None:
         """The last draft of a test for a cassette, if it may be played without being asked.
 

@@ -7,14 +7,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_reqord import modes
 from pytest_reqord.cassette import Cassette
+from pytest_reqord.codec import encode
 from pytest_reqord.library import read_document
-from pytest_reqord.replay import Index, Stored
+from pytest_reqord.replay import Index, Replay, Stored
+from pytest_reqord.writer import save
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from pytest_reqord.cassette import Filter
     from pytest_reqord.clock import Clock
     from pytest_reqord.codec import Entry
     from pytest_reqord.library import Library
@@ -24,9 +28,9 @@ if TYPE_CHECKING:
     from pytest_reqord.redaction import Redactor
     from pytest_reqord.settings import Settings
     from pytest_reqord.storage.staging import Recording, StagingArea
-    from pytest_reqord.writer import CassetteWriter
+    from pytest_reqord.writer import CassetteWriter, Saved
 
-__all__ = ["Attempt", "Opening", "Plan", "Services"]
+__all__ = ["Attempt", "Opening", "Plan", "Services", "save_into"]
 
 
 @dataclass
@@ -94,7 +98,8 @@ class Opening:
         self.attempt = attempt
         self.owner = attempt.owner if attempt else ""
         self.recording: Recording | None = None
-        self.redactor = plan.redactor
+        self.redactor: Filter = plan.redactor
+        self.lets_through = False
         self.clock = services.clock
         self._services = services
         self._lock = threading.Lock()
@@ -119,6 +124,17 @@ class Opening:
     @cached_property
     def _drafted(self) -> Sequence[Entry]:
         return read_document(self.plan.draft.path).entries if self.plan.draft else ()
+
+    def replay(self) -> Replay:
+        """What plays the recording."""
+        settings = self.plan.settings
+        return Replay(
+            self.index(),
+            self.owner,
+            str(self.plan.path),
+            repeats=settings.allow_playback_repeats,
+            strict_order=settings.strict_order,
+        )
 
     def record(self, interaction: Interaction) -> None:
         """Hand an interaction to the writer; it is on the disk one batch later."""
@@ -157,6 +173,45 @@ class Opening:
     def commands(self) -> Sequence[str]:
         """What a miss tells the user to run."""
         return self.plan.hints()
+
+    def translate(self, miss: BaseException) -> BaseException:
+        """See `pytest_reqord.cassette.Source.translate`."""
+        return miss
+
+    # its end
+
+    @property
+    def is_saved_at_end(self) -> bool:
+        """Whether what it recorded waits for the end of the run."""
+        return self.plan.settings.record_mode in modes.SAVED_AT_END
+
+    def save(self, new: Sequence[Interaction], keep: Callable[[Entry], bool]) -> bool:
+        """Make what was recorded part of the cassette.
+
+        :param keep: whether an entry that the cassette has stays in it.
+        :returns: whether the file changed.
+        :raises OSError: if writing failed, or a ReqordError; the cassette is then as it was.
+        """
+        return save_into(self.plan.path, new, self.plan.settings, keep).changed
+
+    def tidy(self) -> None:
+        """Its test passed and recorded nothing."""
+
+
+def save_into(
+    path: Path,
+    new: Sequence[Interaction],
+    settings: Settings,
+    keep: Callable[[Entry], bool],
+) -> Saved:
+    """Make interactions part of a cassette; see `pytest_reqord.writer.save`."""
+    return save(
+        path,
+        [encode(interaction, inline_limit=settings.inline_limit) for interaction in new],
+        keep=keep,
+        volatile=frozenset(settings.volatile),
+        lock_timeout=settings.lock_timeout,
+    )
 
 
 def _recorded_at(entry: Stored) -> str:

@@ -105,6 +105,13 @@ OPTIONS = {
             "what becomes of the recording of a test that failed",
             ("draft", "keep", "discard"),
         ),
+        Option(
+            "on_leak",
+            "choice",
+            "draft",
+            "a recording in which a known kind of secret is left",
+            ("draft", "ignore"),
+        ),
         Option("allow_playback_repeats", "bool", False, "play an interaction more than once"),
         Option("strict_order", "bool", False, "play by position, refuse another order"),
         Option("ignore_hosts", "words", (), "hosts that are neither recorded nor played"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord import modes
+from pytest_reqord import hints, modes
 from pytest_reqord.clock import Clock
 from pytest_reqord.drafts import Drafts
 from pytest_reqord.hosts import host_of
@@ -147,13 +147,14 @@ class Run:
     def _settling(self) -> Settling:
         return Settling(self._staging, self._drafts, self.notes, self.settings)
 
-    def resolve(self, layers: Sequence[Layer]) -> Settings:
+    def resolve(self, layers: Sequence[Layer], weakest: Sequence[Layer] = ()) -> Settings:
         """Settle what holds for one cassette.
 
         :param layers: its markers from the nearest out, then its ``cassette_config``.
+        :param weakest: what takes the place of our defaults.
         :raises UsageError: if a setting is wrong.
         """
-        layers = [*self._strong, *layers, *self._weak]
+        layers = [*self._strong, *layers, *self._weak, *weakest]
         return resolve(layers, is_ci=self.info.is_ci, matchers=frozenset(self._matchers))
 
     # a cassette's life
@@ -163,18 +164,20 @@ class Run:
         path: Path,
         settings: Settings,
         *,
-        hints: Callable[[], Sequence[str]] = tuple,
+        rules: Rules | None = None,
+        kind: Callable[[Plan, Services, Attempt | None], Opening] = Opening,
     ) -> Opening:
         """Open a cassette; nothing of it is parsed before the first request.
 
         :param path: its file.
         :param settings: what holds for it.
-        :param hints: what a miss tells the user to run.
+        :param rules: what is redacted, in place of our defaults.
+        :param kind: what makes the opening, of a suite with conventions of its own.
         """
         registry.ensure()
         attempt = self.attempt_now()
-        plan = self._plan(path, settings, attempt, hints)
-        opening = Opening(plan, self._services, attempt)
+        plan = self._plan(path, settings, attempt, rules or Rules())
+        opening = kind(plan, self._services, attempt)
         self._unsettled[id(opening)] = opening
         if attempt is not None:
             attempt.openings.append(opening)
@@ -188,17 +191,11 @@ class Run:
         settings = self.resolve([Layer(f"use_cassette({str(path)!r})", options)])
         return self.open(self.info.base / path, settings)
 
-    def _plan(
-        self,
-        path: Path,
-        settings: Settings,
-        attempt: Attempt | None,
-        hints: Callable[[], Sequence[str]],
-    ) -> Plan:
+    def _plan(self, path: Path, settings: Settings, attempt: Attempt | None, rules: Rules) -> Plan:
         access, draft, before = modes.PLAY_ONLY, None, None
         may_record = settings.record_mode != "none" or bool(settings.rerecord)
         if may_record and not settings.locked and not is_locked(path):
-            exists = path.exists()  # before the marker, which is set before the file appears
+            exists = _has_content(path)  # before the marker, which is set before the file appears
             is_born = self._staging.is_born(path)
             if settings.record_mode not in modes.SAVED_AT_END:
                 before = self.info.started_at
@@ -211,11 +208,19 @@ class Run:
             settings=settings,
             access=access,
             matching=self._matching(settings),
-            redactor=self._redactor(settings),
+            redactor=self._redactor(settings, rules),
             before=before,
             draft=draft,
-            hints=hints,
+            hints=lambda: self._hints(path, attempt),
         )
+
+    def _hints(self, path: Path, attempt: Attempt | None) -> Sequence[str]:
+        """What a miss tells the user to run; looked up when there is one."""
+        nodeid, owner = (attempt.nodeid, attempt.owner) if attempt else ("", "")
+        lines = hints.commands(nodeid, path)
+        if self._drafts.has(path, owner):
+            lines.append(hints.keep_command(nodeid or owner))
+        return lines
 
     def _matching(self, settings: Settings) -> Matching:
         matching = self._matchings.get(settings.match_on)
@@ -224,13 +229,13 @@ class Run:
             self._matchings[settings.match_on] = matching
         return matching
 
-    def _redactor(self, settings: Settings) -> Redactor:
+    def _redactor(self, settings: Settings, base: Rules) -> Redactor:
         """One for each opening: what one test has seen must not decide what another records."""
         names = tuple(getattr(settings, name) for name in _REDACTION)
-        rules = self._rules.get((settings.redact, names))
+        rules = self._rules.get((base, settings.redact, names))
         if rules is None:
             headers, query, fields, keep = names
-            rules = Rules().with_(
+            rules = base.with_(
                 headers=headers,
                 query=query,
                 fields=fields,
@@ -239,7 +244,7 @@ class Run:
             )
             if not settings.redact:
                 rules = replace(rules, is_on=False)
-            self._rules[settings.redact, names] = rules
+            self._rules[base, settings.redact, names] = rules
         return Redactor(rules, self._secrets)
 
     def close(self, opening: Opening, error: BaseException | None) -> None:
@@ -258,6 +263,8 @@ class Run:
         self._unsettled.pop(id(opening), None)
         if opening.recording is not None or opening.plan.draft is not None:
             self._settling.settle(opening, failure)
+        elif not failure:
+            opening.tidy()
 
     # the run as a whole
 
@@ -292,3 +299,11 @@ class Run:
             self._writer.stop()
         if "_staging" in self.__dict__:
             self._staging.close()
+
+
+def _has_content(path: Path) -> bool:
+    """Whether there is a cassette; an empty file is none."""
+    try:
+        return os.stat(path).st_size > 0  # noqa: PTH116 -- a Path costs more than the call
+    except OSError:
+        return False

@@ -47,6 +47,7 @@ class Settings:
     on_unplayed: str = "warn"
     on_drift: str = "warn"
     on_failure: str = "draft"
+    on_leak: str = "draft"
     allow_playback_repeats: bool = False
     strict_order: bool = False
     ignore_hosts: tuple[str, ...] = ()

@@ -7,12 +7,14 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from pytest_reqord import modes
-from pytest_reqord.codec import encode
+from pytest_reqord.codec import encode, render
 from pytest_reqord.drafts import reason_of
 from pytest_reqord.errors import ReqordError
 from pytest_reqord.library import read_document
+from pytest_reqord.opening import save_into
 from pytest_reqord.paths import is_default_of
-from pytest_reqord.writer import save
+from pytest_reqord.redaction.scan import scan
+from pytest_reqord.storage import replace, write_bodies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Set as AbstractSet
@@ -58,22 +60,31 @@ class Settling:
             self._settle_draft(opening, failure)
             return
         try:
-            if failure and settings.on_failure == "discard":
-                opening.flush()
-                self._staging.remove(recording)
-            elif failure and settings.on_failure == "draft":
-                opening.flush()
-                self._staging.settle(recording, "draft", failure)
-            elif settings.record_mode in modes.SAVED_AT_END:
-                opening.flush()
-                self._staging.settle(recording, "passed")
-                self._to_replace.add(recording.cassette)
-            elif self._staging.claim(recording):
-                self._save_now(opening, recording)
-            else:  # another worker recorded the same test and was first (--dist each)
-                self._staging.remove(recording)
+            opening.flush()
+            self._settle(opening, recording, failure)
         except (OSError, ReqordError) as error:
-            self._note_problem(recording, error)
+            self._note_problem(recording, str(error))
+        if not settings.redact:
+            self._notes.unredacted.append(opening.owner)
+
+    def _settle(self, opening: Opening, recording: Recording, failure: str) -> None:
+        settings = opening.plan.settings
+        if failure and settings.on_failure == "discard":
+            self._staging.remove(recording)
+            return
+        recorded = _sweep(opening, recording)
+        secret = "" if settings.on_leak == "ignore" else _known_secret(recorded)
+        if failure and settings.on_failure == "draft":
+            self._staging.settle(recording, "draft", failure)
+        elif secret:
+            self._note_problem(recording, secret)
+        elif opening.is_saved_at_end:
+            self._staging.settle(recording, "passed")
+            self._to_replace.add(recording.cassette)
+        elif self._staging.claim(recording):
+            self._save_now(opening, recording, recorded)
+        else:  # another worker recorded the same test and was first (--dist each)
+            self._staging.remove(recording)
 
     def _settle_draft(self, opening: Opening, failure: str) -> None:
         """Save what a test played of a draft that it had nothing to add to."""
@@ -82,13 +93,15 @@ class Settling:
             return  # the draft stays
         try:
             if self._staging.claim(draft):
-                self._save_now(opening, draft)
+                self._save_now(opening, draft, ())
         except (OSError, ReqordError) as error:
             self._notes.problems.append(f"{draft.cassette}: {error}")
 
-    def _save_now(self, opening: Opening, recording: Recording) -> None:
+    def _save_now(
+        self, opening: Opening, recording: Recording, recorded: Sequence[Interaction]
+    ) -> None:
         plan = opening.plan
-        new = [*opening.played_drafts(), *opening.recorded()]
+        new = [*opening.played_drafts(), *recorded]
         self._staging.mark_born(plan.path)
 
         def keep(entry: Entry) -> bool:
@@ -97,7 +110,7 @@ class Settling:
             )
             return not (is_ours and plan.settings.is_rerecorded(entry.method, entry.uri))
 
-        self._save(plan.path, new, plan.settings, keep)
+        self._note_saved(plan.path, len(new), is_changed=opening.save(new, keep))
         self._staging.remove(recording)
         if plan.draft is not None:
             self._staging.remove(plan.draft)
@@ -109,23 +122,20 @@ class Settling:
         settings: Settings,
         keep: Callable[[Entry], bool],
     ) -> None:
-        saved = save(
-            path,
-            [encode(interaction, inline_limit=settings.inline_limit) for interaction in new],
-            keep=keep,
-            volatile=frozenset(settings.volatile),
-            lock_timeout=settings.lock_timeout,
-        )
-        if saved.changed:
-            self._notes.saved.append((str(path), len(new)))
+        is_changed = save_into(path, new, settings, keep).changed
+        self._note_saved(path, len(new), is_changed=is_changed)
+
+    def _note_saved(self, path: Path, count: int, *, is_changed: bool) -> None:
+        if is_changed:
+            self._notes.saved.append((str(path), count))
         else:
             self._notes.unchanged.append(str(path))
 
-    def _note_problem(self, recording: Recording, error: Exception) -> None:
+    def _note_problem(self, recording: Recording, reason: str) -> None:
         """Keep what could not be saved as a draft, and have the run fail."""
-        self._notes.problems.append(f"{recording.cassette}: {error}")
+        self._notes.problems.append(f"{recording.cassette}: {reason}")
         try:
-            self._staging.settle(recording, "draft", f"it could not be saved: {error}")
+            self._staging.settle(recording, "draft", reason)
         except OSError:  # the disk that failed before; the staging file is there all the same
             return
 
@@ -161,7 +171,7 @@ class Settling:
                 self._replace(path, passed, failed)
             except (OSError, ReqordError) as error:
                 for record in passed:
-                    self._note_problem(record.recording, error)
+                    self._note_problem(record.recording, str(error))
         for record in [*self._drafts.all, *self._staging.records()]:
             if record.has_data:
                 self._note_draft(record)
@@ -218,3 +228,31 @@ class Settling:
                 os.fspath(recording.path),
             )
         )
+
+
+def _sweep(opening: Opening, recording: Recording) -> Sequence[Interaction]:
+    """Go over what is staged once more: a secret may have become known after it was staged.
+
+    :returns: what was recorded, as it is staged now.
+    """
+    staged = opening.recorded()
+    swept = [opening.plan.redactor.interaction(interaction) for interaction in staged]
+    if any(new is not old for new, old in zip(swept, staged, strict=True)):
+        encoded = [encode(interaction) for interaction in swept]
+        for each in encoded:
+            write_bodies(recording.path, each.bodies)
+        replace(recording.path, render([each.text for each in encoded]))
+    return swept
+
+
+def _known_secret(recorded: Sequence[Interaction]) -> str:
+    """The first known kind of secret that is left in a recording, in words; empty if none is."""
+    for interaction in recorded:
+        for finding in scan(interaction):
+            request = interaction.request
+            return (
+                f"{finding} of {request.method} {request.uri}."
+                " Have it redacted (reqord_redact_fields and the like),"
+                " or allow it with reqord_on_leak = ignore"
+            )
+    return ""

@@ -37,6 +37,7 @@ LEVELS = {
     "writer": 5,
     "cassette": 6,
     "library": 6,
+    "hints": 0,
     "drafts": 7,
     "opening": 7,
     "settling": 8,

@@ -63,6 +63,14 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspecs)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the first conftest.py is imported
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Have SDKs that ask for a key find one, where the run only plays."""
+    from pytest_reqord.plugin.dummies import put_dummies
+
+    put_dummies(early_config)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Check every setting of the run, and register the marker."""
     config.addinivalue_line(
@@ -77,12 +85,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Let go of what the run holds."""
+    from pytest_reqord.plugin.dummies import take_dummies_away
+
+    take_dummies_away()
     session = config.stash.get(_SESSION, None)
     if session is not None:
         session.unconfigure()
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
+def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what the run may record, where it is more than nothing."""
     return config.stash[_SESSION].header()
 

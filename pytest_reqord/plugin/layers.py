@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_reqord.options import OPTIONS
 from pytest_reqord.settings import Layer
+
+if TYPE_CHECKING:
+    import argparse
 
 __all__ = ["MARK", "ini_layer", "marker_layers", "strong_layers"]
 
@@ -16,13 +19,16 @@ MARK = "cassette"
 _NOT_SETTINGS = ("name", "path")
 
 
-def strong_layers(config: pytest.Config) -> list[Layer]:
-    """The layers that a person set for this very run: the command line, then ``REQORD``."""
+def strong_layers(options: argparse.Namespace) -> list[Layer]:
+    """The layers that a person set for this very run: the command line, then ``REQORD``.
+
+    :param options: the command line, as pytest understood it.
+    """
     command_line: dict[str, Any] = {}
-    if config.option.record_mode is not None:
-        command_line["record_mode"] = config.option.record_mode
-    if config.option.rerecord:
-        command_line["rerecord"] = tuple(config.option.rerecord)
+    if options.record_mode is not None:
+        command_line["record_mode"] = options.record_mode
+    if options.rerecord:
+        command_line["rerecord"] = tuple(options.rerecord)
     layers = [Layer("the command line", command_line, is_explicit=True)]
     mode = os.environ.get("REQORD")
     if mode:

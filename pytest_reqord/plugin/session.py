@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import shlex
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_reqord.errors import UsageError
 from pytest_reqord.modes import SAVED_AT_END
+from pytest_reqord.plugin.dummies import unset_secrets
 from pytest_reqord.plugin.layers import MARK, ini_layer, marker_layers, strong_layers
 from pytest_reqord.plugin.workers import INPUT, Workers
 from pytest_reqord.settings import Layer, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from pytest_reqord.cassette import Cassette
     from pytest_reqord.matching import Matcher
@@ -42,7 +41,7 @@ class PytestSession:
         self.item: pytest.Item | None = None
         self._run: Run | None = None
         self._collected: list[pytest.Item] = []
-        self._layers = [*strong_layers(config), ini_layer(config)]
+        self._layers = [*strong_layers(config.option), ini_layer(config)]
         self._is_ci = os.environ.get("CI", "").lower() not in _FALSE
         self._matchers: dict[str, Matcher] = {}
         for matchers in config.hook.pytest_reqord_matchers(config=config):
@@ -114,11 +113,7 @@ class PytestSession:
         layers = [*marker_layers(item), Layer("the fixture cassette_config", config)]
         settings = self.run.resolve(layers)
         place = place_of(item, settings.cassette_dir)
-        opening = self.run.open(
-            place.path,
-            settings,
-            hints=partial(_commands, item, place.path),
-        )
+        opening = self.run.open(place.path, settings)
         active.open_test(opening.cassette)
         try:
             yield opening.cassette
@@ -166,13 +161,14 @@ class PytestSession:
 
             end_run(self._run)
 
-    def header(self) -> str | None:
-        """The header's line, where there is something to say."""
-        mode = self.settings.record_mode
-        if not self.is_recording and self.config.get_verbosity() <= 0:
-            return None
+    def header(self) -> list[str]:
+        """The header's lines, where there is something to say."""
+        if not self.is_recording:
+            return ["reqord: record mode none"] if self.config.get_verbosity() > 0 else []
         anew = "".join(f", anew: {pattern}" for pattern in self.settings.rerecord)
-        return f"reqord: record mode {mode}{anew}"
+        lines = [f"reqord: record mode {self.settings.record_mode}{anew}"]
+        lines += (f"reqord: the secret {name} is not set" for name in unset_secrets(self.config))
+        return lines
 
     def summarise(self, reporter: pytest.TerminalReporter) -> None:
         """Write the summary, where there is something to say."""
@@ -185,14 +181,3 @@ class PytestSession:
             reporter.section("cassettes", sep="=", blue=True)
             for line in lines:
                 reporter.line(line)
-
-
-def _commands(item: pytest.Item, path: os.PathLike[str]) -> Sequence[str]:
-    """What a user runs to add a missing request, or to start over."""
-    test = f"pytest {shlex.quote(item.nodeid)}"
-    if not os.path.exists(path):  # noqa: PTH110 -- a path-like is all we know
-        return (f"{test} --record-mode=once",)
-    return (
-        f"{test} --record-mode=new_episodes   # add what is missing",
-        f"{test} --record-mode=all            # record everything anew",
-    )

@@ -1,0 +1,34 @@
+"""The shell commands that a miss ends with."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+
+__all__ = ["commands", "keep_command"]
+
+
+def commands(nodeid: str, path: str | os.PathLike[str]) -> list[str]:
+    """What a user runs to add a missing request, or to start over.
+
+    :param nodeid: the test as pytest names it; empty in a script.
+    :param path: the cassette.
+    """
+    if not os.path.exists(path):  # noqa: PTH110 -- a path-like is all we know
+        return [_command(nodeid, "once")]
+    return [
+        f"{_command(nodeid, 'new_episodes')}   # add what is missing",
+        f"{_command(nodeid, 'all')}   # record everything anew",
+    ]
+
+
+def _command(nodeid: str, mode: str) -> str:
+    if nodeid:
+        return f"pytest {shlex.quote(nodeid)} --record-mode={mode}"
+    return f"REQORD={mode} python {shlex.quote(sys.argv[0] or 'script.py')}"
+
+
+def keep_command(nodeid: str) -> str:
+    """What a user runs to save the draft that an earlier run left."""
+    return f"reqord keep {shlex.quote(nodeid)}   # save the draft that an earlier run left"

@@ -1,0 +1,53 @@
+"""Values for secrets that a fresh clone doesn't have.
+
+SDKs ask for a key when they are constructed, which conftest files do when they are imported.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pytest_reqord.plugin.layers import strong_layers
+
+if TYPE_CHECKING:
+    import pytest
+
+__all__ = ["put_dummies", "take_dummies_away", "unset_secrets"]
+
+_put: list[str] = []
+
+
+def put_dummies(config: pytest.Config) -> None:
+    """Give the variables that ``reqord_secrets`` names a dummy where they are unset.
+
+    Only where the run records nothing: a recording made with a dummy would be worth nothing.
+    """
+    names = unset_secrets(config)
+    if not names or _may_record(config):
+        return
+    from pytest_reqord.redaction.dummies import dummy_for  # late: most suites name no secrets
+
+    for name in names:
+        os.environ[name] = dummy_for(name)
+        _put.append(name)
+
+
+def take_dummies_away() -> None:
+    """Leave the environment as it was found."""
+    while _put:
+        os.environ.pop(_put.pop(), None)
+
+
+def unset_secrets(config: pytest.Config) -> list[str]:
+    """The variables that ``reqord_secrets`` names and that have no value."""
+    names: list[str] = config.getini("reqord_secrets") or []
+    return [name for name in names if not os.environ.get(name)]
+
+
+def _may_record(config: pytest.Config) -> bool:
+    """Whether the run as a whole records; a wrong value is told later, by who checks it."""
+    layers = strong_layers(config.known_args_namespace)
+    modes = [layer.values["record_mode"] for layer in layers if "record_mode" in layer.values]
+    mode = next(iter(modes), None) or config.getini("reqord_record_mode") or "none"
+    return mode != "none" or any("rerecord" in layer.values for layer in layers)

@@ -1,0 +1,193 @@
+"""Secrets don't reach any file of the run."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+SECRET = "hunter2-is-not-a-good-password"
+GITHUB = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+
+LOGIN = f"""
+    import os, requests
+    API = os.environ["API"]
+
+    def test_it(cassette):
+        answer = requests.post(
+            API + "/echo?api_key={SECRET}",
+            json={{"password": "{SECRET}", "user": "ada"}},
+            headers={{"Authorization": "Bearer {SECRET}"}},
+        )
+        assert answer.json()["body"].count("{SECRET}") == int(os.environ["SEEN"])
+        assert not os.environ.get("BREAK")
+"""
+
+
+def files(suite) -> dict[str, bytes]:
+    """Everything that the run left, but for the suite itself and its bytecode."""
+    return {
+        str(path): path.read_bytes()
+        for path in suite.path.rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+
+
+@pytest.mark.parametrize("mode", ["once", "new_episodes", "all", "rewrite"])
+@pytest.mark.parametrize("breaks", ["", "1"])
+def test_no_secret_in_any_file(suite, monkeypatch, mode, breaks):
+    """Neither cassettes nor drafts hold what was secret, also where the server echoed it."""
+    monkeypatch.setenv("SEEN", "1")
+    monkeypatch.setenv("BREAK", breaks)
+    suite.makepyfile(LOGIN)
+
+    suite.runpytest(f"--record-mode={mode}")
+
+    left = files(suite)
+    assert any(b"[REDACTED]" in data for data in left.values())
+    assert not [path for path, data in left.items() if SECRET.encode() in data]
+
+
+def test_a_replay_matches_with_any_secret(suite, api, monkeypatch):
+    """The real secret, or a dummy, finds what was recorded without it."""
+    monkeypatch.setenv("SEEN", "1")
+    suite.makepyfile(LOGIN)
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+    monkeypatch.setenv("SEEN", "0")
+    suite.makepyfile(
+        LOGIN.replace(f'": "{SECRET}"', '": "dummy"').replace("Bearer hunter2", "Bearer x")
+    )
+
+    result = suite.runpytest()
+
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*drifted *")
+    assert len(api.seen) == 1
+
+
+def test_named_secrets_are_replaced_everywhere(suite, monkeypatch):
+    """The values of the variables in `reqord_secrets` are in no file, wherever they stood."""
+    monkeypatch.setenv("MY_TOKEN", SECRET)
+    suite.makeini("[pytest]\nreqord_secrets = MY_TOKEN")
+    suite.makepyfile("""
+        import os, requests
+
+        def test_it(cassette):
+            requests.post(os.environ["API"] + "/echo", data="say " + os.environ["MY_TOKEN"])
+    """)
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+
+    assert not [path for path, data in files(suite).items() if SECRET.encode() in data]
+
+
+LEAK = f"""
+    import os, pytest, requests
+
+    @pytest.mark.cassette
+    def test_it():
+        requests.post(os.environ["API"] + "/echo", data="{GITHUB}")
+"""
+
+
+def test_a_known_secret_keeps_the_recording_a_draft(suite, cassettes):
+    """What looks like a GitHub token is not saved; the run fails and says where it stands."""
+    suite.makepyfile(LEAK)
+
+    result = suite.runpytest("--record-mode=once")
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(passed=1)
+    assert not cassettes()
+    result.stdout.fnmatch_lines(["NOT SAVED *GitHub*request body*reqord_on_leak*"])
+    assert GITHUB not in result.stdout.str()
+
+
+def test_a_leak_may_be_allowed(suite, cassettes):
+    """`reqord_on_leak = ignore` saves it all the same."""
+    suite.makepyfile(LEAK)
+
+    result = suite.runpytest("--record-mode=once", "-o", "reqord_on_leak=ignore")
+
+    assert result.ret == pytest.ExitCode.OK
+    assert list(cassettes()) == ["test_it.yaml"]
+
+
+def test_redaction_can_be_switched_off_and_is_told(suite, cassettes, monkeypatch):
+    """`redact = false` keeps everything, and the summary says so."""
+    monkeypatch.setenv("SEEN", "1")
+    suite.makepyfile(LOGIN)
+
+    result = suite.runpytest("--record-mode=once", "-o", "reqord_redact=false")
+
+    assert SECRET.encode() in cassettes()["test_it.yaml"]
+    result.stdout.fnmatch_lines(["redaction is off in *::test_it*"])
+
+
+def test_own_rules_add_to_the_defaults(suite, cassettes):
+    """ini lists, marker arguments and a hook redact besides what is redacted anyway."""
+    suite.makeini("[pytest]\nreqord_redact_fields = nickname")
+    suite.makeconftest("""
+        import dataclasses
+
+        def pytest_reqord_redact(interaction):
+            request = interaction.request
+            body = request.body.replace(b"Lovelace", b"Doe")
+            return dataclasses.replace(
+                interaction, request=dataclasses.replace(request, body=body)
+            )
+    """)
+    suite.makepyfile("""
+        import os, pytest, requests
+
+        @pytest.mark.cassette(redact_headers=["X-Mine"])
+        def test_it():
+            requests.post(
+                os.environ["API"] + "/json",
+                json={"nickname": "countess", "name": "Lovelace", "password": "secretsecret"},
+                headers={"X-Mine": "private"},
+            )
+    """)
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+
+    data = cassettes()["test_it.yaml"]
+    for secret in (b"countess", b"Lovelace", b"private", b"secretsecret"):
+        assert secret not in data
+    assert b"Doe" in data
+
+
+def test_a_fresh_clone_replays_without_keys(suite, monkeypatch):
+    """In `none` an unset secret has a dummy before conftest is imported, and none afterwards."""
+    monkeypatch.setenv("MY_API_KEY", SECRET)
+    suite.makeini("[pytest]\nreqord_secrets = MY_API_KEY")
+    suite.makeconftest("import os; KEY = os.environ['MY_API_KEY']")
+    suite.makepyfile("""
+        import os, requests
+
+        def test_it(cassette):
+            key = os.environ["MY_API_KEY"]
+            requests.get(os.environ["API"] + "/json", headers={"Authorization": f"Bearer {key}"})
+    """)
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+    monkeypatch.delenv("MY_API_KEY")
+
+    suite.runpytest().assert_outcomes(passed=1)
+
+    assert "MY_API_KEY" not in os.environ
+
+
+def test_recording_without_a_secret_says_so(suite):
+    """A recording run names the secrets that are not set, and gives them no dummy."""
+    suite.makeini("[pytest]\nreqord_secrets = MY_API_KEY")
+    suite.makepyfile("""
+        import os
+
+        def test_it():
+            assert "MY_API_KEY" not in os.environ
+    """)
+
+    result = suite.runpytest("--record-mode=once")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["reqord: the secret MY_API_KEY is not set"])

@@ -7,25 +7,59 @@ it isn't sure about it refuses, for the real loader to read: it must never read 
 from __future__ import annotations
 
 import re
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.codec.scalars import dedent, is_plain, unquote
+from pytest_reqord.models import Headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["OtherLayout", "read_entry", "read_inline", "usual_text"]
 
-_KEYS = tuple(re.compile(rf"\n{'  ' * depth}([a-z_]+):") for depth in range(5))
-_INDENTS = tuple("  " * depth for depth in range(6))
-_NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
-_LIST = re.compile(r"\[(?:[0-9]+(?:, [0-9]+)*)?\]")
-_PAIRS = re.compile(r"\[\[[0-9]+, [0-9]+\.[0-9]+\](?:, \[[0-9]+, [0-9]+\.[0-9]+\])*\]")
-_WORDS = {"true": True, "false": False}
-_TIME = re.compile(r"'(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)'", re.ASCII)
 _CHOMPINGS = {"|": 1, "|-": 0, "|+": 2, "|2": 1, "|2-": 0, "|2+": 2}
+_MARGIN = "        "
 
 _USUAL = bytes([0x0A, *range(0x20, 0x7F)])
 _OTHER_USUAL = bytes([0x09, *range(0x80, 0x100)])
 # what a loader refuses, or takes for a line break or a byte order mark
 _ODD = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+_NUMBER = r"(?:0|[1-9][0-9]*)"
+_LIST = rf"\[(?:{_NUMBER}(?:, {_NUMBER})*)?\]"
+_PAIR = rf"\[{_NUMBER}, {_NUMBER}\.[0-9]+\]"
+_HEADERS = r"(.*\n(?:(?:      .*)?\n)*)"  # the key's own line, and the deeper or empty ones
+_BODY = r"""
+    (?:\ \ \ \ body:\n
+      \ \ \ \ \ \ (json|text|base64|file):\ (.*\n(?:(?:\ \ \ \ \ \ \ \ .*)?\n)*)
+      (?:\ \ \ \ \ \ spaced:\ (true)\n)?
+      (?:\ \ \ \ \ \ compressed:\ ([a-z0-9/\ ]+)\n)?
+    )?"""
+_ENTRY = re.compile(
+    rf"""
+    -\ recorded_at:\ '(\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{6}}Z)'\n
+    (?:\ \ recorded_by:\ (.+)\n)?
+    \ \ request:\n
+    \ \ \ \ method:\ (.+)\n
+    \ \ \ \ uri:\ (.+)\n
+    (?:\ \ \ \ headers:\ {_HEADERS.replace(" ", "[ ]")})?
+    {_BODY}
+    \ \ response:\n
+    \ \ \ \ status:\ ({_NUMBER})\n
+    (?:\ \ \ \ reason:\ (.+)\n)?
+    (?:\ \ \ \ http_version:\ (.+)\n)?
+    (?:\ \ \ \ headers:\ {_HEADERS.replace(" ", "[ ]")})?
+    {_BODY}
+    (?:\ \ \ \ chunks:\ ({_LIST.replace(" ", "[ ]")})\n)?
+    (?:\ \ \ \ arrivals:\ (\[{_PAIR.replace(" ", "[ ]")}(?:,\ {_PAIR.replace(" ", "[ ]")})*\])\n)?
+    (?:\ \ \ \ trailers:\ {_HEADERS.replace(" ", "[ ]")})?
+    (?:\ \ \ \ interim:\ ({_LIST.replace(" ", "[ ]")})\n)?
+    (?:\ \ \ \ complete:\ (false)\n)?
+    \ \ elapsed:\ ({_NUMBER}(?:\.[0-9]+)?)\n
+    """,
+    re.VERBOSE | re.ASCII,
+)
 
 
 class OtherLayout(Exception):
@@ -48,60 +82,90 @@ def read_entry(entry: bytes) -> dict[str, Any]:
     """Read an entry as we write it.
 
     :param entry: ``- recorded_at:`` to its last line end.
-    :returns: its plain data; numbers as text.
+    :returns: its plain data; numbers as text, headers as they will be.
+    :raises OtherLayout: if it isn't as we write it, or has an error in place of a response.
+    """
+    match = _ENTRY.fullmatch(usual_text(entry))
+    if match is None:
+        raise OtherLayout
+    recorded_at, recorded_by, method, uri, *found = match.groups()
+    headers, style, lines, is_spaced, compressed, *found, elapsed = found
+    request: dict[str, Any] = {"method": _word(method), "uri": read_inline(uri)}
+    if headers:
+        request["headers"] = _headers(headers)
+    if style:
+        request["body"] = _body(style, lines, is_spaced, compressed)
+    return {
+        "recorded_at": recorded_at,
+        "recorded_by": _word(recorded_by) if recorded_by else "",
+        "request": request,
+        "response": _response(found),
+        "elapsed": elapsed,
+    }
+
+
+def _response(found: list[str]) -> dict[str, Any]:
+    status, reason, version, headers, style, lines, is_spaced, compressed, *rare = found
+    response: dict[str, Any] = {"status": status}
+    if reason:
+        response["reason"] = _word(reason)
+    if version:
+        response["http_version"] = _word(version)
+    if headers:
+        response["headers"] = _headers(headers)
+    if style:
+        response["body"] = _body(style, lines, is_spaced, compressed)
+    for (key, read), text in zip(_RARE, rare, strict=True):
+        if text:
+            response[key] = read(text)
+    return response
+
+
+def read_inline(text: str) -> str:
+    """Read text that stands in one line.
+
     :raises OtherLayout: if it isn't as we write it.
     """
-    text = usual_text(entry)
-    if text[:2] != "- " or text[-1:] != "\n":
-        raise OtherLayout
-    return _mapping(f"\n  {text[2:-1]}", 1)
-
-
-def _mapping(text: str, depth: int) -> dict[str, Any]:
-    if depth == len(_KEYS):
-        raise OtherLayout
-    before, *parts = _KEYS[depth].split(text)
-    keys = parts[::2]
-    values = {key: _value(value, depth) for key, value in zip(keys, parts[1::2], strict=True)}
-    if before or len(values) != len(keys) or not keys:
-        raise OtherLayout
-    return values
-
-
-def _value(text: str, depth: int) -> Any:
-    if text[:1] == "\n":
-        return _mapping(text, depth + 1)
-    if text[:1] != " ":
-        raise OtherLayout
-    text = text[1:]
-    first = text[:1]
-    if first == "|":
-        return _block(text, _INDENTS[depth + 1])
-    if first == "[":
-        return _list(text)
-    return read_inline(text)
-
-
-def read_inline(text: str) -> Any:
-    """Read a scalar other than a block; a number comes as text.
-
-    :raises OtherLayout: if it isn't as we write it.
-    """
-    if is_plain(text) or _NUMBER.fullmatch(text):
+    if is_plain(text):
         return text
-    if text in _WORDS:
-        return _WORDS[text]
-    time = _TIME.fullmatch(text)
-    found = time[1] if time else unquote(text)
+    found = unquote(text) if text[:1] == '"' else None
     if found is None:
         raise OtherLayout
     return found
 
 
+_word = lru_cache(maxsize=2048)(read_inline)  # the same words repeat all through a cassette
+
+
+@lru_cache(maxsize=2048)
+def _headers(lines: str) -> Headers:
+    return Headers.parse(_scalar(lines, "      "))
+
+
+def _body(style: str, lines: str, is_spaced: str | None, compressed: str | None) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if style == "json" and lines.startswith(("|\n        {", "|\n        [")):
+        body["json"] = lines[2:]  # the margin goes with the indentation
+    elif style == "file":
+        body["file"] = read_inline(lines[:-1])
+    else:
+        body[style] = _scalar(lines, _MARGIN)
+    if is_spaced:
+        body["spaced"] = True
+    if compressed:
+        body["compressed"] = compressed
+    return body
+
+
+def _scalar(lines: str, indent: str) -> str:
+    """A scalar of its own lines: a block, or double-quoted."""
+    return _block(lines, indent) if lines[:1] == "|" else read_inline(lines[:-1])
+
+
 def _block(text: str, indent: str) -> str:
     head, _, lines = text.partition("\n")
     ends = _CHOMPINGS.get(head)
-    content = dedent(f"{lines}\n", indent) if lines.startswith((indent, "\n")) else None
+    content = dedent(lines, indent) if lines.startswith((indent, "\n")) else None
     if ends is None or content is None:
         raise OtherLayout
     # a loader finds the indentation by the first line where there is no hint
@@ -113,9 +177,18 @@ def _block(text: str, indent: str) -> str:
     return bare if ends == 0 else content
 
 
-def _list(text: str) -> list[Any]:
-    if _LIST.fullmatch(text):
-        return text[1:-1].split(", ") if len(text) > 2 else []  # noqa: PLR2004 -- the brackets
-    if _PAIRS.fullmatch(text):
-        return [pair.split(", ") for pair in text[2:-2].split("], [")]
-    raise OtherLayout
+def _numbers(text: str) -> list[str]:
+    return text[1:-1].split(", ") if len(text) > 2 else []  # noqa: PLR2004 -- the brackets
+
+
+def _pairs(text: str) -> list[list[str]]:
+    return [pair.split(", ") for pair in text[2:-2].split("], [")]
+
+
+_RARE: tuple[tuple[str, Callable[[str], Any]], ...] = (
+    ("chunks", _numbers),
+    ("arrivals", _pairs),
+    ("trailers", _headers),
+    ("interim", _numbers),
+    ("complete", str),
+)

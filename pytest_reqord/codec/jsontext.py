@@ -32,9 +32,9 @@ def pretty(text: str) -> tuple[str, bool] | None:
 
 def rebuild(text: str, *, is_spaced: bool) -> str:
     """Join the lines again."""
-    lines = [line.strip(" \t\r") for line in text.split("\n")]
+    lines = map(str.strip, text.split("\n"))
     if is_spaced:
-        lines = [f"{line} " if line[-1:] in (",", ":") else line for line in lines]
+        return "\n".join(lines).replace(",\n", ", ").replace(":\n", ": ").replace("\n", "")
     return "".join(lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.codec import decode, safe, values
@@ -79,10 +80,10 @@ class _NativeEntry(Entry):
     def _head(self) -> _Head:
         found = None
         match = _HEAD.match(self._source.data, self._start, self._end)
-        if match is not None:
+        if match is not None and _is_complete(self._source.data, self._end):
             with suppress(decode.OtherLayout):
-                recorded_at, *others = match.groups(b"")
-                found = _Head(recorded_at.decode("ascii"), *map(_inline, others))
+                recorded_at, by, method, uri = match.groups(b"")
+                found = _Head(recorded_at.decode("ascii"), _word(by), _word(method), _inline(uri))
         if found is None:
             found = _Head(super().recorded_at, super().recorded_by, super().method, super().uri)
         self._found = found
@@ -107,10 +108,10 @@ class _NativeEntry(Entry):
 
 
 def _inline(value: bytes) -> str:
-    text = decode.read_inline(decode.usual_text(value)) if value else ""
-    if not isinstance(text, str):
-        raise decode.OtherLayout
-    return text
+    return decode.read_inline(decode.usual_text(value)) if value else ""
+
+
+_word = lru_cache(maxsize=2048)(_inline)  # methods and tests repeat
 
 
 def index(source: Source) -> Document | None:
@@ -124,11 +125,13 @@ def index(source: Source) -> Document | None:
     top = {} if head == HEADER else _top(head)
     if not first or top is None:
         return None
-    starts = []
-    start = first
+    starts = [first]
+    start = data.find(b"\n-", first) + 1
     while start:
+        if not data.startswith(_START, start):
+            break
         starts.append(start)
-        start = data.find(_NEXT, start) + 1
+        start = data.find(b"\n-", start) + 1
     torn = None
     end = len(data)
     if not _is_complete(data, end):
@@ -136,11 +139,9 @@ def index(source: Source) -> Document | None:
         if end < 0:
             return None
         torn = source.line(end), _TORN
-    if _other_lines(data, first, end) != len(starts):
+    if start and start != end:  # an entry in another layout, or the end of the document
         return None
-    ends = [*starts[1:], end]
-    if not all(_is_complete(data, one) for one in ends):
-        return None
+    ends = [*starts[1:], end][: len(starts)]
     entries = [_NativeEntry(source, start, end) for start, end in zip(starts, ends, strict=True)]
     return Document(entries, values.is_true(top.get("locked", False)), "reqord", torn, head)
 
@@ -194,12 +195,6 @@ def _is_complete_otherwise(entry: bytes) -> bool:
         return False
 
 
-def _other_lines(data: bytes, start: int, end: int) -> int:
-    """How many lines don't begin with a blank: each entry has one."""
-    lines = data.count(b"\n", start, end)
-    return lines - data.count(b"\n ", start, end) - data.count(b"\n\n", start, end)
-
-
 def last_recorded_at(tail: bytes) -> str | None:
     """When the last entry of a file was recorded.
 
@@ -209,6 +204,6 @@ def last_recorded_at(tail: bytes) -> str | None:
     at = tail.rfind(_NEXT) + 1
     if (at or tail.startswith(_START)) and _is_complete(tail, len(tail)):
         match = _HEAD.match(tail, at)
-        if match is not None and _other_lines(tail, at, len(tail)) == 1:
+        if match is not None and tail.find(b"\n-", at) < 0:
             return match[1].decode("ascii")
     return None

@@ -67,14 +67,17 @@ def _check_text(source: Source) -> None:
 
 
 def _check_encoding(source: Source) -> None:
-    """Decode in parts: as a whole, the text of a large file could take four times its size."""
+    """Decode in parts: as a whole, the text of a large file could take four times its size.
+
+    A character that the end of the file cuts off is left to whoever looks for torn entries.
+    """
     decoder = getincrementaldecoder("utf-8")()
     data = source.data
     for at in range(0, len(data), _PART):
         part = data[at : at + _PART]
         pending = len(decoder.getstate()[0])
         try:
-            decoder.decode(part, final=at + _PART >= len(data))
+            decoder.decode(part)
         except UnicodeDecodeError as error:
             bad = at - pending + error.start
             line, column = source.line(bad), bad - data.rfind(b"\n", 0, bad)
@@ -82,7 +85,7 @@ def _check_encoding(source: Source) -> None:
 
 
 def _load_safely(source: Source) -> Document:
-    text = source.data.decode().removeprefix("\ufeff")
+    text = source.data.decode("utf-8", "ignore").removeprefix("\ufeff")
     loaded = foreign.load_json(text)
     if loaded is None:
         try:

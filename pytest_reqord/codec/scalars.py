@@ -13,18 +13,18 @@ _TO_ESCAPE = re.compile(
     "[^ !#-\\[\\]-~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029\ufeff]"
 )
 _HALVES = range(0xD800, 0xE000)
-_BLANK_END = re.compile("[ \t](?:\n|$)")
 _LINE_START = re.compile("^(?=.)", re.MULTILINE)
 
-# Begins with a letter, so it is no number; no ": ", no " #", no blank at the end, no colon at the end.
-_PLAIN = re.compile(r"[A-Za-z_](?:[!-~]|(?<!:) (?![ #]))*(?<![: ])")
+# Begins with a letter, so it is no number; no " #", no blank at the end
+_PLAIN = re.compile(r"[A-Za-z_][!-~]*(?: (?!#)[!-~]+)*")
 _RESERVED = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
+_LONGEST_WORD = 20  # quick: what is longer and begins with one of these is taken by any reader
 
 _ESCAPES = {
     "\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\", "\0": "\\0", "\x1b": "\\e",
 }  # fmt: skip
 _UNESCAPES = {escape[1]: character for character, escape in _ESCAPES.items()} | {" ": " "}
-_QUOTED = re.compile(r'"((?:[^"\\\n]|\\[^\n]|\\\n *(?! ))*)"')
+_QUOTED = re.compile(r'"([^"\\\n]*(?:\\(?:[^\n]|\n *)[^"\\\n]*)*)"')
 _ESCAPE = re.compile(
     r"\\(?:\n *|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL
 )
@@ -32,7 +32,12 @@ _ESCAPE = re.compile(
 
 def is_plain(text: str) -> bool:
     """Whether text may stand in YAML as it is, in one line, and is read as text."""
-    return bool(_PLAIN.fullmatch(text)) and text.partition(" ")[0].lower() not in _RESERVED
+    return (
+        _PLAIN.fullmatch(text) is not None
+        and ": " not in text
+        and text[-1] != ":"
+        and (len(text) > _LONGEST_WORD or text.partition(" ")[0].lower() not in _RESERVED)
+    )
 
 
 def is_literal(text: str) -> bool:
@@ -40,7 +45,7 @@ def is_literal(text: str) -> bool:
 
     No line may end in a blank or a tab: hooks that trim whitespace would change it unseen.
     """
-    if not text or text.isspace() or _BLANK_END.search(text):
+    if not text or text.isspace() or text[-1] in " \t" or " \n" in text or "\t\n" in text:
         return False
     return text.replace("\n", "").isprintable() or not _ODD.search(text)
 

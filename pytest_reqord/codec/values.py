@@ -11,6 +11,7 @@ from pytest_reqord.models import Arrival, Failure, Headers, Interaction, Request
 
 __all__ = ["header_pairs", "interaction", "is_true", "text_of"]
 
+_NONE = Headers()
 Files = Callable[[str], bytes]
 
 
@@ -40,31 +41,25 @@ def interaction(entry: Any, files: Files) -> Interaction:
 
 
 def _request(request: Mapping[str, Any], files: Files) -> Request:
-    headers = _headers(request.get("headers"))
-    body = _body(request, files)
-    if _is_packed(request):
-        headers = _with_length(headers, len(body))
-    method = _required_text(request, "method", "request")
-    return Request(method, _required_text(request, "uri", "request"), headers, body)
+    return Request(
+        _required_text(request, "method", "request"),
+        _required_text(request, "uri", "request"),
+        _headers(request.get("headers")),
+        _body(request, files),
+    )
 
 
 def _response(response: Mapping[str, Any], files: Files) -> Response:
-    headers = _headers(response.get("headers"))
-    body = _body(response, files)
     chunks = _numbers(response["chunks"], "chunks") if "chunks" in response else None
-    if _is_packed(response):
-        headers = _with_length(headers, len(body))
-        if chunks is not None and sum(chunks) != len(body):
-            chunks = (len(body),)
     return Response(
         int(_required(response, "status", "response")),
         text_of(response.get("reason") or "", "reason"),
-        headers,
-        body,
+        _headers(response.get("headers")),
+        _body(response, files),
         text_of(response.get("http_version", "1.1"), "http_version"),
         _headers(response.get("trailers")),
         chunks,
-        tuple(_arrival(one) for one in _sequence(response.get("arrivals", ()), "arrivals")),
+        tuple(map(_arrival, _sequence(response.get("arrivals", ()), "arrivals"))),
         _numbers(response.get("interim", ()), "interim"),
         is_true(response.get("complete", True)),
     )
@@ -84,25 +79,12 @@ def _body(message: Mapping[str, Any], files: Files) -> bytes:
     return b"" if body is None else bodies.read(_mapping(body, "body"), files)
 
 
-def _is_packed(message: Mapping[str, Any]) -> bool:
-    return "compressed" in (message.get("body") or ())
-
-
-def _with_length(headers: Headers, length: int) -> Headers:
-    """Another build of zlib may pack a body to another length than the one it was sent with."""
-    announced = headers.get("content-length")
-    if announced is None or announced == str(length):
-        return headers
-    return Headers(
-        (name, str(length) if name.lower() == "content-length" else value)
-        for name, value in headers.pairs
-    )
-
-
 def _headers(lines: Any) -> Headers:
+    if isinstance(lines, Headers):
+        return lines
     if isinstance(lines, str):
         return Headers.parse(lines)
-    return Headers(header_pairs(lines))
+    return Headers(header_pairs(lines)) if lines else _NONE
 
 
 def header_pairs(headers: Any) -> Iterable[tuple[str, str]]:
@@ -122,17 +104,17 @@ def _arrival(pair: Any) -> Arrival:
 
 
 def _numbers(values: Any, what: str) -> tuple[int, ...]:
-    return tuple(int(value) for value in _sequence(values, what))
+    return tuple(map(int, _sequence(values, what)))
 
 
 def _mapping(value: Any, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise ValueError(f"{what} is not a mapping")  # noqa: TRY004 -- one error for a bad file
     return value
 
 
 def _sequence(value: Any, what: str) -> Sequence[Any]:
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    if not isinstance(value, (list, tuple)):
         raise ValueError(f"{what} is not a list")  # noqa: TRY004 -- one error for a bad file
     return value
 
@@ -160,4 +142,4 @@ def text_of(value: Any, what: str) -> str:
 
 def is_true(value: Any) -> bool:
     """A boolean of YAML 1.1 or 1.2, be it text or not."""
-    return str(value).lower() in ("true", "yes", "on", "y")
+    return value is True or str(value).lower() in ("true", "yes", "on", "y")

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from pytest_reqord.redaction import fields, markup, urls
 from pytest_reqord.redaction.jwt import jwt_edits
 from pytest_reqord.redaction.patterns import Pattern
-from pytest_reqord.redaction.text import REDACTED
+from pytest_reqord.redaction.text import REDACTED, REDACTED_IN_URL
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_reqord.redaction.names import Names, Vocabulary
-    from pytest_reqord.redaction.text import EditedText, Found
+    from pytest_reqord.redaction.text import Edit, EditedText, Found
 
 __all__ = ["redact_body"]
 
@@ -23,18 +25,20 @@ _FORM_LENGTH = 1 << 16  # what has no content type and is longer is no form
 
 def redact_body(
     body: EditedText, content_type: str, vocabulary: Vocabulary, found: Found, *, parseable: bool
-) -> None:
+) -> str:
     """Replace what is secret by its name or by its shape.
 
     :param body: the unpacked body; edited in place.
     :param content_type: the header's value, empty where there is none.
     :param parseable: whether a JSON Web Token stays one, as in a response.
+    :returns: the marker for this kind of body.
     """
     if content_type and _BINARY.match(content_type):
-        return
+        return REDACTED
     _redact_fields(body, content_type, vocabulary, found, parseable=parseable)
+    marker = REDACTED
     if "=" in body.text:
-        _redact_parameters(body, content_type, vocabulary, found)
+        marker = _redact_parameters(body, content_type, vocabulary, found)
     text = body.text
     if "://" in text:
         if "@" in text and vocabulary.has("user_info"):
@@ -42,7 +46,8 @@ def redact_body(
         if vocabulary.has("paths"):
             body.replace(urls.path_edits(body.text, found))
     if "eyJ" in text and vocabulary.has("jwt"):
-        body.replace(jwt_edits(body.text, found, REDACTED, parseable=parseable))
+        body.replace(jwt_edits(body.text, found, marker, parseable=parseable))
+    return marker
 
 
 def _redact_fields(
@@ -68,12 +73,23 @@ def _redact_markup(body: EditedText, names: Names, found: Found) -> None:
 
 def _redact_parameters(
     body: EditedText, content_type: str, vocabulary: Vocabulary, found: Found
-) -> None:
+) -> str:
     text = body.text
     is_form = "x-www-form-urlencoded" in content_type.lower() or (
         len(text) <= _FORM_LENGTH and _FORM.fullmatch(text) is not None
     )
-    if is_form:
-        body.replace(urls.form_edits(text.rstrip("\r\n"), vocabulary, found))
-    elif "?" in text or "&" in text or "#" in text:
-        body.replace(urls.url_edits(text, vocabulary, found))
+    if not is_form:
+        if "?" in text or "&" in text or "#" in text:
+            body.replace(urls.url_edits(text, vocabulary, found))
+        return REDACTED
+    body.replace(urls.form_edits(text.rstrip("\r\n"), vocabulary, found))
+    if REDACTED in body.text:  # as a client may send it back, or may not
+        body.replace(_occurrences(body.text, REDACTED, REDACTED_IN_URL))
+    return REDACTED_IN_URL
+
+
+def _occurrences(text: str, old: str, new: str) -> Iterator[Edit]:
+    at = text.find(old)
+    while at >= 0:
+        yield at, at + len(old), new
+        at = text.find(old, at + len(old))

@@ -17,7 +17,7 @@ __all__ = ["DUMMY_JWT", "JWT", "dummy_jwt", "is_dummy_jwt", "jwt_edits"]
 JWT = Pattern(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}\.eyJ[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]*")
 
 _DUMMY_SIGNATURE = "W1JFREFDVEVEXQ"  # REDACTED in base64url
-DUMMY_JWT = Pattern(rf"eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.{_DUMMY_SIGNATURE}")
+DUMMY_JWT = Pattern(rf"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.{_DUMMY_SIGNATURE}")
 """A token of ours: the signature says so."""
 
 _TIME_CLAIMS = frozenset({"exp", "iat", "nbf", "auth_time"})

@@ -65,8 +65,8 @@ class Needle:
 
 
 def _pattern(secret: str, *, is_word: bool) -> str:
-    spellings = re.sub(r"\\+", r"\\", from_latin(secret))  # a run of them: its escapes are one too
-    pattern = "".join(map(_spellings, spellings))
+    # a run of backslashes is one: escaping makes it longer, however often it is done
+    pattern = "".join(map(_spellings, re.sub(r"\\+", r"\\", from_latin(secret))))
     return rf"(?<![A-Za-z0-9]){pattern}(?![A-Za-z0-9])" if is_word else pattern
 
 
@@ -74,6 +74,8 @@ def _spellings(character: str) -> str:
     """A pattern for a character of a secret as it may stand in a URL, in JSON, in XML."""
     if _PLAIN.fullmatch(character):
         return re.escape(character)
+    if character == "\\":
+        return r"(?:(?:%(?:25)?5[Cc])+|(?:\\+u005[Cc])+|\\+)"
     latin = to_latin(character)
     forms = [
         re.escape(latin),
@@ -92,7 +94,6 @@ def _utf16(character: str) -> Iterator[int]:
 _SHORT_FORMS = {
     " ": (r"\+",),
     '"': (r'\\+"', "&quot;", "&#34;"),
-    "\\": (r"\\+",),
     "/": (r"\\+/",),
     "\n": (r"\\+n", "&#10;"),
     "\r": (r"\\+r", "&#13;"),

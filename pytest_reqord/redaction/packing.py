@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pytest_reqord import content
 from pytest_reqord.models import Headers, Request, Response
 from pytest_reqord.redaction.patterns import Pattern
-from pytest_reqord.redaction.text import EditedText
+from pytest_reqord.redaction.text import REDACTED, EditedText
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,11 +32,13 @@ class Unpacked:
 
     :param coding: the coding to be applied again; empty where there is none.
     :param is_cut_off: whether the packed bytes ended too early.
+    :param marker: what comes in the place of a secret.
     """
 
     text: EditedText
     coding: str = ""
     is_cut_off: bool = False
+    marker: str = REDACTED
 
     @staticmethod
     def of(body: bytes, coding: str | None) -> Unpacked:

@@ -155,7 +155,9 @@ class Redactor:
         headers = message.headers
         body = Unpacked.of(message.body, headers.get("content-encoding"))
         kind = headers.get("content-type", "")
-        bodies.redact_body(body.text, kind, self._vocabulary, self._echo.add, parseable=parseable)
+        body.marker = bodies.redact_body(
+            body.text, kind, self._vocabulary, self._echo.add, parseable=parseable
+        )
         return body
 
     def _finish(self, uri: str, pairs: Pairs, body: Unpacked | None) -> tuple[str, Pairs]:
@@ -169,7 +171,7 @@ class Redactor:
         if not needles and not self.rules.patterns:
             return uri, pairs
         if body is not None:
-            self._replace(body.text, needles, REDACTED)
+            self._replace(body.text, needles, body.marker)
         new = tuple(
             (name, self._replaced(value, needles, _marker_in(name))) for name, value in pairs
         )

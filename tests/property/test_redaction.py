@@ -165,11 +165,14 @@ def test_a_request_with_another_secret_matches(one, other, body, url):
     assert matches(redacted[0].uri, sent(other, url=url).uri)
 
 
+WITHOUT_WORDS = st.text(st.characters(exclude_categories=["Cs", "Lu", "Ll"]))  # so no names
+
+
 @MODEST
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WITHOUT_WORDS,
+        lambda inner: st.lists(inner) | st.dictionaries(WITHOUT_WORDS, inner),
     )
 )
 def test_documents_without_secret_names_stay(document):

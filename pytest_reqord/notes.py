@@ -18,6 +18,7 @@ class Notes:
     :param unchanged: paths of cassettes that were recorded anew and came out the same.
     :param drafts: test, cassette, reason, place of each recording that was kept as a draft.
     :param problems: what could not be saved and why; any of them makes the exit status 1.
+    :param played: path, number of interactions played, of each test; only with ``-v``.
     :param unplayed: test, cassette, requests that were recorded and not asked for.
     :param drifted: test, cassette, differences of requests that were answered all the same.
     :param gone: cassette, test of recordings dropped because their test is gone.
@@ -29,6 +30,7 @@ class Notes:
     unchanged: list[str] = field(default_factory=list)
     drafts: list[tuple[str, str, str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    played: list[tuple[str, int]] = field(default_factory=list)
     unplayed: list[tuple[str, str, list[str]]] = field(default_factory=list)
     drifted: list[tuple[str, str, list[str]]] = field(default_factory=list)
     gone: list[tuple[str, str]] = field(default_factory=list)

@@ -278,10 +278,15 @@ class Run:
         if self.settings.record_mode != "none":
             self._staging.hold()
 
-    def finish(self, is_gone: Callable[[Path, str], bool] = lambda *_: False) -> None:
+    def finish(
+        self,
+        is_gone: Callable[[Path, str], bool] = lambda *_: False,
+        progress: Callable[[int, int], None] = lambda *_: None,
+    ) -> None:
         """The last test is over: settle what was cut short; save what waited for this moment.
 
         :param is_gone: whether a test that recorded into a cassette exists no more.
+        :param progress: see `Settling.finish`.
         """
         for opening in list(self._unsettled.values()):
             opening.cassette.close()
@@ -289,7 +294,7 @@ class Run:
         if "_settling" in self.__dict__:
             self._settling.note_gone(is_gone)
         if "_staging" in self.__dict__ and not self.info.is_worker:
-            self._settling.finish()
+            self._settling.finish(progress)
 
     def stop(self) -> None:
         """Let go of everything: the clients, the writer's thread, the journal."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from pytest_reqord import modes
@@ -154,21 +155,26 @@ class Settling:
             gone = sorted(owner for owner in owners if owner and is_gone(path, owner))
             self._notes.gone.extend((os.fspath(path), owner) for owner in gone)
 
-    def finish(self) -> None:
-        """Save what waited for the end of the run, and note the drafts that stay."""
+    def finish(self, progress: Callable[[int, int], None]) -> None:
+        """Save what waited for the end of the run, and note the drafts that stay.
+
+        :param progress: called with how many cassettes are saved and how many there are, about
+            once a second.
+        """
         waiting: defaultdict[Path, list[Record]] = defaultdict(list)
-        records = self._staging.records()
-        for record in records:
-            if record.outcome == "passed" and record.has_data:
+        failed: defaultdict[Path, set[str]] = defaultdict(set)
+        for record in self._staging.records():
+            if record.outcome != "passed":
+                failed[record.recording.cassette].add(record.recording.owner)
+            elif record.has_data:
                 waiting[record.recording.cassette].append(record)
-        for path, passed in waiting.items():
-            failed = {
-                record.recording.owner
-                for record in records
-                if record.recording.cassette == path and record.outcome != "passed"
-            }
+        told = monotonic()
+        for number, (path, passed) in enumerate(waiting.items()):
+            if monotonic() - told > 1:
+                told = monotonic()
+                progress(number, len(waiting))
             try:
-                self._replace(path, passed, failed)
+                self._replace(path, passed, failed[path])
             except (OSError, ReqordError) as error:
                 for record in passed:
                     self._note_problem(record.recording, str(error))

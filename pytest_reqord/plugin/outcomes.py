@@ -37,7 +37,7 @@ class Outcomes:
         self._run = run
         self._attempt: Attempt | None = None
         self._is_suspended = False
-        self._seen = 0
+        self._is_verbose = session.config.get_verbosity() > 0
 
     def current_attempt(self) -> Attempt | None:
         """The attempt that a cassette opened now belongs to; None outside of tests."""
@@ -137,6 +137,8 @@ class Outcomes:
             return
         for cassette in self._cassettes():
             where, settings = (attempt.owner, str(cassette.path)), cassette.settings
+            if self._is_verbose and cassette.play_count:
+                self._run.notes.played.append((str(cassette.path), cassette.play_count))
             if settings.on_drift == "warn" and cassette.drifts:
                 self._run.notes.drifted.append((*where, drift_lines(cassette)))
             if settings.on_unplayed == "warn" and (lines := unplayed_lines(cassette)):

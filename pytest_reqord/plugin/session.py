@@ -145,7 +145,7 @@ class PytestSession:
             from pytest_reqord.plugin.collected import Collected
 
             collected = Collected(self._collected, self.settings.cassette_dir)
-            self._run.finish(collected.is_gone)
+            self._run.finish(collected.is_gone, self._progress)
         else:
             self._run.finish()
         output = getattr(self.config, "workeroutput", None)
@@ -153,6 +153,12 @@ class PytestSession:
             output[INPUT] = self._run.notes.as_plain()
         if self._run.notes.problems and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _progress(self, saved: int, total: int) -> None:
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(f"reqord: saved {saved} of {total} cassettes")
 
     def unconfigure(self) -> None:
         """Let go of the run."""

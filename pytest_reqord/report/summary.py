@@ -22,7 +22,12 @@ def summary(notes: Notes, *, is_recording: bool) -> list[str]:
     :param notes: what the run gathered, of all its processes.
     :param is_recording: whether the run as a whole records.
     """
-    return [*_recorded(notes), *_watched(notes), *(_outside(notes) if is_recording else ())]
+    return [
+        *_recorded(notes),
+        *_played(notes),
+        *_watched(notes),
+        *(_outside(notes) if is_recording else ()),
+    ]
 
 
 def _recorded(notes: Notes) -> Iterator[str]:
@@ -44,6 +49,14 @@ def _recorded(notes: Notes) -> Iterator[str]:
         yield f"NOT SAVED {problem}"
     if saved:
         yield "replay them with: pytest"
+
+
+def _played(notes: Notes) -> Iterator[str]:
+    played: Counter[str] = Counter()
+    for path, count in notes.played:
+        played[path] += count
+    for path, count in sorted(played.items()):
+        yield f"played    {_shown(path)} ({_plural(count, 'interaction')})"
 
 
 def _watched(notes: Notes) -> Iterator[str]:

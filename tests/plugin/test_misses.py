@@ -190,6 +190,28 @@ def test_a_clean_replay_prints_nothing(suite):
     result.stdout.no_fnmatch_line("*reqord:*")
 
 
+def test_verbose_names_cassettes(suite):
+    """With `-v` the header has the mode and the summary names what was played."""
+    suite.makepyfile(ONE_POST)
+    suite.runpytest("--record-mode=once")
+
+    result = suite.runpytest("-v")
+
+    result.stdout.fnmatch_lines(
+        ["reqord: record mode none", "played *test_it.yaml (1 interaction)"]
+    )
+
+
+def test_a_miss_tells_of_a_draft(suite):
+    """A miss of a test whose recording is a draft says how to save it."""
+    suite.makepyfile(ONE_POST + "        assert False\n")
+    suite.runpytest("--record-mode=once")
+
+    result = suite.runpytest()
+
+    result.stdout.fnmatch_lines(["*reqord keep *::test_it*save the draft*"])
+
+
 def test_a_failing_test_has_a_section(suite):
     """The report of a failing test says what was played and missed."""
     suite.makepyfile(ONE_POST)

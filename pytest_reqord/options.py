@@ -1,12 +1,15 @@
 """Every setting, once: its name, kind, default and meaning. One table serves the command line,
-the ini keys, the markers and the README.
+the ini keys, the markers and the README. pytest loads it in every run, so it does no more.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-__all__ = ["MODES", "OPTIONS", "RECORDING_MODES", "Option"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["MODES", "OPTIONS", "RECORDING_MODES", "Layer", "Option"]
 
 MODES = ("none", "once", "new_episodes", "all", "rewrite")
 RECORDING_MODES = frozenset(MODES) - {"none"}
@@ -178,3 +181,17 @@ OPTIONS = {
         ),
     )
 }
+
+
+class Layer(NamedTuple):
+    """The settings that were made in one place.
+
+    :param place: the place as a user knows it, for error messages.
+    :param values: what was set there, by option name.
+    :param is_explicit: whether a person set it for this very run (the command line, ``REQORD``),
+        which is what lets it record under ``CI``.
+    """
+
+    place: str
+    values: Mapping[str, Any]
+    is_explicit: bool = False

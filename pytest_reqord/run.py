@@ -17,8 +17,9 @@ from pytest_reqord.library import Library, is_locked
 from pytest_reqord.matching import Matching
 from pytest_reqord.notes import Notes
 from pytest_reqord.opening import Attempt, Opening, Plan, Services
+from pytest_reqord.options import Layer
 from pytest_reqord.redaction import Redactor, Rules
-from pytest_reqord.settings import Layer, Settings, resolve
+from pytest_reqord.settings import Settings, resolve
 from pytest_reqord.settling import Settling
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from pytest_reqord.clock import Clock, format_time
+from pytest_reqord.options import Layer
 from pytest_reqord.run import Run, RunInfo, new_run_id, staging_without_cache
-from pytest_reqord.settings import Layer
 
 __all__ = ["script_run"]
 

@@ -6,30 +6,18 @@ import fnmatch
 import re
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.errors import UsageError
 from pytest_reqord.matching import MATCHERS, Matcher
-from pytest_reqord.options import OPTIONS, RECORDING_MODES, Option
+from pytest_reqord.options import OPTIONS, RECORDING_MODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["Layer", "Settings", "resolve"]
+    from pytest_reqord.options import Layer, Option
 
-
-class Layer(NamedTuple):
-    """The settings that were made in one place.
-
-    :param place: the place as a user knows it, for error messages.
-    :param values: what was set there, by option name.
-    :param is_explicit: whether a person set it for this very run (the command line, ``REQORD``),
-        which is what lets it record under ``CI``.
-    """
-
-    place: str
-    values: Mapping[str, Any]
-    is_explicit: bool = False
+__all__ = ["Settings", "resolve"]
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_reqord.options import OPTIONS
-from pytest_reqord.settings import Layer
+from pytest_reqord.options import OPTIONS, Layer
 
 if TYPE_CHECKING:
     import argparse

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_reqord.errors import UsageError
 from pytest_reqord.modes import SAVED_AT_END
-from pytest_reqord.plugin.dummies import unset_secrets
+from pytest_reqord.options import Layer
 from pytest_reqord.plugin.layers import MARK, ini_layer, marker_layers, strong_layers
 from pytest_reqord.plugin.workers import INPUT, Workers
-from pytest_reqord.settings import Layer, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_reqord.matching import Matcher
     from pytest_reqord.run import Run
     from pytest_reqord.session import UseCassette
+    from pytest_reqord.settings import Settings
 
 __all__ = ["PytestSession"]
 
@@ -46,18 +47,31 @@ class PytestSession:
         self._matchers: dict[str, Matcher] = {}
         for matchers in config.hook.pytest_reqord_matchers(config=config):
             self._matchers.update(matchers)
-        names = frozenset(self._matchers)
-        try:
-            self.settings = resolve(self._layers, is_ci=self._is_ci, matchers=names)
-        except UsageError as error:
-            raise pytest.UsageError(str(error)) from error
-
+        self._is_configured = any(layer.values for layer in self._layers)
+        if self._is_configured:
+            self.settings  # noqa: B018 -- a wrong value is to end the run now
         if hasattr(config.hook, "pytest_configure_node") and not hasattr(config, "workerinput"):
             config.pluginmanager.register(Workers(self), "reqord-workers")
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What holds where no marker says otherwise.
+
+        :raises pytest.UsageError: if a setting is wrong.
+        """
+        from pytest_reqord.settings import resolve  # late: most suites set nothing
+
+        names = frozenset(self._matchers)
+        try:
+            return resolve(self._layers, is_ci=self._is_ci, matchers=names)
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from error
 
     @property
     def is_recording(self) -> bool:
         """Whether the run as a whole records, as the command line or an ini key says."""
+        if not self._is_configured:
+            return False
         return self.settings.record_mode != "none" or bool(self.settings.rerecord)
 
     @property
@@ -76,7 +90,7 @@ class PytestSession:
 
     def remember(self, items: list[pytest.Item]) -> None:
         """Keep what was collected, before others deselect, where a cassette may be replaced."""
-        if self.settings.record_mode in SAVED_AT_END:
+        if self.is_recording and self.settings.record_mode in SAVED_AT_END:
             self._collected = list(items)
 
     # a test
@@ -173,6 +187,8 @@ class PytestSession:
             return ["reqord: record mode none"] if self.config.get_verbosity() > 0 else []
         anew = "".join(f", anew: {pattern}" for pattern in self.settings.rerecord)
         lines = [f"reqord: record mode {self.settings.record_mode}{anew}"]
+        from pytest_reqord.plugin.dummies import unset_secrets
+
         lines += (f"reqord: the secret {name} is not set" for name in unset_secrets(self.config))
         return lines
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from pytest_reqord.matching import Matcher
     from pytest_reqord.models import Interaction
+    from pytest_reqord.options import Layer
     from pytest_reqord.plugin.session import PytestSession
-    from pytest_reqord.settings import Layer
 
 __all__ = ["end_run", "start_run"]
 

@@ -5,8 +5,8 @@ from dataclasses import fields
 import pytest
 
 from pytest_reqord.errors import UsageError
-from pytest_reqord.options import MODES, OPTIONS
-from pytest_reqord.settings import Layer, Settings, resolve
+from pytest_reqord.options import MODES, OPTIONS, Layer
+from pytest_reqord.settings import Settings, resolve
 
 
 def test_the_table_and_the_value_agree():

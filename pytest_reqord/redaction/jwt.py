@@ -83,9 +83,6 @@ def jwt_edits(text: str, found: Found, marker: str, *, parseable: bool) -> Itera
         is_dummy = is_dummy_jwt(token)
         if is_dummy and parseable:
             continue
-        new = dummy_jwt(token) if parseable else marker
-        if new is None and token.count("eyJ") < 2:  # noqa: PLR2004 -- header and payload
-            continue
         if not is_dummy:
             found(token)
-        yield match.start(), match.end(), new or marker
+        yield match.start(), match.end(), (dummy_jwt(token) if parseable else None) or marker

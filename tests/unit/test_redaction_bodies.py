@@ -42,6 +42,10 @@ def response(body, *headers, **more):
         ('{"arguments":"{\\"password\\": \\"a\\\\\\"b\\", \\"c\\":1}"}',
          '{"arguments":"{\\"password\\": \\"[REDACTED]\\", \\"c\\":1}"}'),
         ('{"password":"cut of', '{"password":"[REDACTED]'),
+        ('{"query":"mutation { login(name: \\"x\\") { id } }"}', '{"query":"mutation { login(name: \\"x\\") { id } }"}'),
+        ('{"password":"no \\q escape"}', '{"password":"[REDACTED]"}'),
+        ('{"password":"\\ud800 half a pair"}', '{"password":"[REDACTED]"}'),
+        ('{"X-Api-Key":["a",1,"b"]}', '{"X-Api-Key":["[REDACTED]",1,"b"]}'),
         ('{"password":"a","b":1}\n{"password":"c","b":2}\n',
          '{"password":"[REDACTED]","b":1}\n{"password":"[REDACTED]","b":2}\n'),
         ('event: a\ndata: {"access_token":"x","n":1}\n\ndata: [DONE]\n\n',
@@ -114,12 +118,55 @@ def test_multipart_fields_are_redacted():
         ("<NextToken>0123456789abcdef0123</NextToken>", "<NextToken>0123456789abcdef0123</NextToken>"),
         ("<Contents><Key>a/b/c.jpg</Key></Contents>", "<Contents><Key>a/b/c.jpg</Key></Contents>"),
         ("<password>cut of", "<password>[REDACTED]"),
+        ("<a><token>0123456789abcdef</token></a>", "<a><token>[REDACTED]</token></a>"),
+        ("<a><token>word</token></a>", "<a><token>word</token></a>"),
+        ("<input type=text><input name=b value=c>", "<input type=text><input name=b value=c>"),
+        ("<input name=password value=c>", "<input name=password value=[REDACTED]>"),
     ],
 )  # fmt: skip
 def test_markup_is_redacted(body, expected):
     """Elements, attributes and form inputs with secret names lose their text."""
     assert redacted(body, "text/xml") == expected
     assert redacted(expected, "text/xml") == expected
+
+
+def test_parts_without_names_or_secrets_stay():
+    """Guarded names, empty values and parts that are no form fields."""
+    body = (
+        '--b\nContent-Disposition: form-data; name="token"\n\nword\n'
+        "--b\nContent-Disposition: form-data; name=password\n\n\n--b\nno header\n--b--\n"
+    )
+    assert redacted(body, "multipart/form-data; boundary=b") == body
+    assert redacted("no boundary", "multipart/form-data") == "no boundary"
+
+
+def test_escaped_markup_is_known_by_what_it_means():
+    """The echo of a value that XML had to escape."""
+    redactor = Redactor()
+    redactor.response(response(b"<a><password>tom&amp;jerry&lt;3 forever</password></a>"))
+    assert redactor.response(response(b"tom&jerry<3 forever")).body == b"[REDACTED]"
+
+
+def test_what_cannot_be_parsed_as_a_jwt_becomes_a_marker():
+    """It has the shape, and may have the secret."""
+    body = b'{"access_token":"eyJabcdefg.eyJabcdefg.abc","x":"eyJabcdefg.eyJabcdefg.abc"}'
+    new = Redactor().response(response(body)).body
+    assert new == b'{"access_token":"[REDACTED]","x":"[REDACTED]"}'
+
+
+def test_a_cut_off_body_in_another_coding_is_searched_as_it_is():
+    """Of br there is no first part to be had."""
+    body = b'{"password":"x"}'
+    new = Redactor().response(response(body, ("Content-Encoding", "br")))
+    assert new.body == b'{"password":"[REDACTED]"}'
+
+
+def test_arrivals_without_chunks_follow():
+    """A stream that ends with its connection."""
+    body = b'{"password":"x"}{"a":1}'
+    new = Redactor().response(response(body, arrivals=(Arrival(16, 0.1),)))
+    assert new.arrivals == (Arrival(25, 0.1),)
+    assert new.chunks is None
 
 
 def test_pictures_are_not_searched():

@@ -175,6 +175,27 @@ def test_a_failure_is_redacted():
     assert new.failure.details == {"url": "/?api_key=%5BREDACTED%5D"}
 
 
+@pytest.mark.parametrize("spell", [str, json.dumps, lambda s: json.dumps(json.dumps(s)), quote])
+def test_backslashes_are_known_however_often_they_are_escaped(spell):
+    """Each round of escaping doubles them."""
+    secret = "domain\\user\\\\password"
+    text = Redactor(secrets=[secret]).text(f"a {spell(secret)} b")
+    assert text.replace('"', "").replace("\\", "") == "a [REDACTED] b"
+
+
+def test_trailers_are_swept():
+    """An echo there is one, too."""
+    answer = Response(200, "OK", Headers(), b"", trailers=Headers([("X-A", "0123456789ab")]))
+    assert after_login("0123456789ab").response(answer).trailers["x-a"] == REDACTED
+    assert after_login().response(answer) is answer
+
+
+def test_two_echoes_in_one_base64_text_are_one():
+    """All of the text goes, once."""
+    text = base64.b64encode(b"0123456789ab 0123456789ab").decode()
+    assert after_login("0123456789ab").text(f"a {text} b") == "a [REDACTED] b"
+
+
 def test_sweep_takes_bytes():
     """Encoded entries are swept for what is known by now; nothing found costs no copy."""
     data = b"body: x\n"
@@ -206,6 +227,14 @@ def test_a_declared_address_becomes_an_address():
     )
     assert new.uri == "https://redacted.invalid/%5BREDACTED%5D/x"
     assert new.headers["host"] == "redacted.invalid"
+
+
+def test_declared_dummies_and_markers_are_no_secrets():
+    """They would replace what stands in the place of secrets."""
+    dummy = "eyJhbGciOiJub25lIn0.eyJleHAiOjF9.W1JFREFDVEVEXQ"
+    redactor = Redactor(secrets=[dummy, "%5BREDACTED%5D", "5BREDACTED%5", "https://a/"])
+    body = f"{dummy} %5BREDACTED%5D https://a/".encode()
+    assert redactor.response(response(body)).body == body
 
 
 def test_the_echo_rule_can_be_switched_off():

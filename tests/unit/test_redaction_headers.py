@@ -170,3 +170,28 @@ def test_location_and_link_lose_their_secrets():
     link = '<https://a.example/?page=2&api_key=abc>; rel="next"'
     expected = '<https://a.example/?page=2&api_key=%5BREDACTED%5D>; rel="next"'
     assert redacted_in_response("Link", link) == expected
+
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
+
+
+def test_a_jwt_is_redacted_in_any_header():
+    """Whatever the name; in a response it can still be parsed."""
+    assert redacted("X-Data", f"v1 {TOKEN} x") == "v1 [REDACTED] x"
+    assert redacted("Cookie", f"theme={TOKEN}") == "theme=[REDACTED]"
+    new = redacted_in_response("X-Data", f"v1 {TOKEN} x")
+    assert new != f"v1 {TOKEN} x"
+    assert [len(part) for part in new.split(" ")] == [2, len(new) - 5, 1]
+    assert new.count(".") == 2
+    assert redacted_in_response("X-Data", new) == new
+    assert redacted_in_response("Set-Cookie", f"sid={new.split()[1]}") == f"sid={new.split()[1]}"
+
+
+def test_a_cookie_without_a_name_is_a_value():
+    """Nothing says that it is a plain word."""
+    assert redacted("Cookie", "a1b2c3") == "[REDACTED]"
+
+
+def test_a_url_with_a_token_in_its_path_is_redacted():
+    """A magic link."""
+    assert redacted("Referer", f"https://a.example/{TOKEN}") == "https://a.example/%5BREDACTED%5D"

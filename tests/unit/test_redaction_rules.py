@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from pytest_reqord.models import Headers, Interaction, Request, Response
+from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
 from pytest_reqord.redaction import HEADERS_ONLY, REDACTED, Redactor, Rules
 
 WHEN = datetime(2026, 11, 23, tzinfo=timezone.utc)
@@ -46,9 +46,9 @@ def test_a_default_header_can_be_kept(name):
 
 def test_default_names_can_be_kept():
     """A name that is kept is no secret, in no place."""
-    rules = Rules().with_(keep=["password", "*_key", "user_info", "jwt"])
+    rules = Rules().with_(keep=["password", "*_key", "user_info", "jwt", "paths"])
     sent = request(
-        body=b'{"password":"x","api_key":"y","a":"eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2ln"}',
+        body=b'{"password":"x","api_key":"y","u":"https://u:p@hooks.slack.com/services/T/B/c","a":"eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2ln"}',
         uri="https://u:p@a.example/?api_key=1",
     )
     assert Redactor(rules).request(sent) is sent
@@ -74,6 +74,21 @@ def test_patterns_replace_what_they_find():
     assert new.headers["x-a"] == REDACTED
     assert new.body == b"[REDACTED] order=[REDACTED]"
     assert new.uri == "https://a.example/%5BREDACTED%5D?order=%5BREDACTED%5D"
+
+
+def test_a_pattern_may_find_a_marker():
+    """What was replaced stays replaced once."""
+    rules = Rules().with_(patterns=[r"key=(\S+)"])
+    new = Redactor(rules).request(request(body=b"key=[REDACTED] key=abc"))
+    assert new.body == b"key=[REDACTED] key=[REDACTED]"
+
+
+def test_a_mapping_leaves_what_is_empty_alone():
+    """A request without a body, an interaction without a response."""
+    custom = {"request_body_json": lambda _: 1 / 0, "response_body_json": lambda _: 1 / 0}
+    redactor = Redactor(Rules().with_(custom=[custom]))
+    failed = Interaction(request(), None, WHEN, failure=Failure("E", "m"))
+    assert redactor.interaction(failed) == failed
 
 
 def test_a_pattern_must_be_one():

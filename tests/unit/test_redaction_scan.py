@@ -156,6 +156,12 @@ def test_a_finding_reads_as_a_sentence():
     assert str(finding) == "GitHub token in text: a … b"
 
 
+def test_a_secret_of_two_kinds_is_found_once():
+    """The longer one counts."""
+    found = scan("sk-ant-api03-" + letters(20) + "T3BlbkFJ" + letters(40))
+    assert [finding.kind for finding in found] == ["OpenAI API key"]
+
+
 def test_one_excerpt_shows_no_other_secret():
     """Two in a row: each stops before the other."""
     found = scan(f"{SECRETS['GitHub token']} and {SECRETS['npm token']}")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["summary"]
 
 _MOST = 10
+_MOST_PATHS = 20
 
 
 def summary(notes: Notes, *, is_recording: bool) -> list[str]:
@@ -34,10 +35,8 @@ def _recorded(notes: Notes) -> Iterator[str]:
     saved: Counter[str] = Counter()
     for path, count in notes.saved:
         saved[path] += count
-    for path, count in sorted(saved.items()):
-        yield f"saved     {_shown(path)} ({_plural(count, 'interaction')})"
-    for path in sorted(set(notes.unchanged) - set(saved)):
-        yield f"unchanged {_shown(path)}"
+    yield from _listed("saved", saved)
+    yield from _listed("unchanged", Counter(dict.fromkeys(set(notes.unchanged) - set(saved), 0)))
     for path, test in sorted(set(notes.gone)):
         yield f"dropped   {test} from {_shown(path)}: there is no such test any more"
     for test, path, reason, place in notes.drafts:
@@ -51,12 +50,23 @@ def _recorded(notes: Notes) -> Iterator[str]:
         yield "replay them with: pytest"
 
 
+def _listed(what: str, counts: Counter[str]) -> Iterator[str]:
+    """A line a cassette, or a line a folder where that would be a page of them."""
+    if len(counts) <= _MOST_PATHS:
+        for path, count in sorted(counts.items()):
+            number = f" ({_plural(count, 'interaction')})" if count else ""
+            yield f"{what:9} {_shown(path)}{number}"
+        return
+    folders: Counter[str] = Counter(os.path.dirname(path) for path in counts)  # noqa: PTH120 -- texts
+    for folder, number_of in sorted(folders.items()):
+        yield f"{what:9} {_plural(number_of, 'cassette')} in {_shown(folder)}"
+
+
 def _played(notes: Notes) -> Iterator[str]:
     played: Counter[str] = Counter()
     for path, count in notes.played:
         played[path] += count
-    for path, count in sorted(played.items()):
-        yield f"played    {_shown(path)} ({_plural(count, 'interaction')})"
+    yield from _listed("played", played)
 
 
 def _watched(notes: Notes) -> Iterator[str]:

@@ -50,7 +50,11 @@ def describe(
         is_total = type(error) is asyncio.TimeoutError
         kind = "builtins.TimeoutError" if is_total else _READING
         return Failure(kind, str(error), {"received": received.decode("latin-1")})
-    return socket_errors.describe(lost, received, is_ended=is_ended or bool(received))
+    if lost is not None:
+        failure: Failure | None = socket_errors.describe(lost)
+    else:
+        failure = socket_errors.describe_end(received, is_ended=is_ended or bool(received))
+    return failure and socket_errors.add_received(failure, received)
 
 
 def play(failure: Failure, protocol: Any, client_request: Any, connector: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,12 @@ from pytest_reqord.interceptors import socket_errors
 from pytest_reqord.interceptors.framing import to_wire
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_reqord.interceptors.turns import Turn
     from pytest_reqord.models import Failure, Response
 
-__all__ = ["Answer", "Bytes", "Tee", "failing"]
+__all__ = ["Answer", "Bytes", "Tee", "failing", "refusing"]
 
 
 class Bytes(io.BytesIO):
@@ -38,11 +41,10 @@ class Answer:
         self._pieces = to_wire(response, method)
         size = len(response.body)
         is_cut = any(arrival.offset == size for arrival in response.arrivals)
-        self._shortage: BaseException | None = None
+        self._shortage: Callable[[], BaseException] | None = None
         if not response.complete and not is_cut:
-            self._shortage = ConnectionAbortedError(
-                f"the recording ends here: only {size} bytes of this body were read"
-            )
+            text = f"the recording ends here: only {size} bytes of this body were read"
+            self._shortage = functools.partial(ConnectionAbortedError, text)
 
     def reader(self, wire: Any) -> Any:
         """A raw reader of what wasn't read yet."""
@@ -52,9 +54,15 @@ class Answer:
 
 
 class Pieces(io.RawIOBase):
-    """Gives a message in the pieces in which it came, then the error that it ended in."""
+    """Gives a message in the pieces in which it came, then the error that it ended in.
 
-    def __init__(self, pieces: list[bytes], error: BaseException | None, wire: Any) -> None:
+    :param error: makes the error; a reader that held it would hold, through its traceback,
+        itself and the connection.
+    """
+
+    def __init__(
+        self, pieces: list[bytes], error: Callable[[], BaseException] | None, wire: Any
+    ) -> None:
         super().__init__()
         self._pieces = pieces
         self._start = 0
@@ -67,7 +75,7 @@ class Pieces(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         if not self._pieces:
             if self._error is not None:
-                raise self._error
+                raise self._error()
             return 0
         piece = self._pieces[0]
         start = self._start
@@ -83,8 +91,14 @@ class Pieces(io.RawIOBase):
 def failing(failure: Failure, wire: Any) -> Any:
     """A raw reader of what came in place of a response."""
     pieces = [piece for piece in (socket_errors.received(failure),) if piece]
-    error = socket_errors.revive(failure) if socket_errors.is_broken(failure) else None
+    is_broken = socket_errors.is_broken(failure)
+    error = functools.partial(socket_errors.revive, failure) if is_broken else None
     return Pieces(pieces, error, wire)
+
+
+def refusing(error: BaseException, wire: Any) -> Any:
+    """A raw reader that raises an error in place of a response."""
+    return Pieces([], lambda: error, wire)
 
 
 class Tee(io.RawIOBase):
@@ -117,7 +131,7 @@ class Tee(io.RawIOBase):
         try:
             size = self._raw.readinto(buffer)
         except OSError as error:
-            self._turn.error = error
+            self._turn.break_off(error)
             raise
         if size is not None:
             self._turn.receive(bytes(memoryview(buffer)[:size]), since)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "add_received",
     "describe",
+    "describe_end",
     "is_broken",
     "is_connecting",
     "is_urllib3",
@@ -36,30 +38,13 @@ _WRAPPED = "wrapped"
 _SSL_DETAILS = ("library", "reason", "verify_code", "verify_message")
 
 
-def describe(
-    error: BaseException | None,
-    received: bytes = b"",
-    *,
-    is_ended: bool = False,
-    is_connecting: bool = False,
-) -> Failure | None:
+def describe(error: BaseException, *, is_connecting: bool = False) -> Failure:
     """What a request without a response ended in.
 
     :param error: what the socket raised, or what a client's ``connect`` made of it.
-    :param received: what came all the same.
-    :param is_ended: whether the server closed the connection.
     :param is_connecting: whether there was no connection yet.
-    :returns: None where nothing went wrong: nobody waited for the response.
     """
     details = {CONNECTING: "yes"} if is_connecting else {}
-    if received:
-        details[_RECEIVED] = received.decode("latin-1")
-    if error is None:
-        is_garbage = bool(received) and not received.startswith(b"HTTP/1.")
-        if not is_ended and not is_garbage:
-            return None
-        kind = "http.client.BadStatusLine" if received else "http.client.RemoteDisconnected"
-        return Failure(kind, "what the server sent is no response", details)
     outer, error = error, _of_socket(error)
     if outer is not error:
         details[_WRAPPED] = "yes"
@@ -71,6 +56,28 @@ def describe(
             details[name] = str(value)
     kind = f"{type(error).__module__}.{type(error).__qualname__}"
     return Failure(kind, str(error), details)
+
+
+def describe_end(received: bytes, *, is_ended: bool) -> Failure | None:
+    """What a request without a response ended in where nothing was raised.
+
+    :param received: what came in place of a response.
+    :param is_ended: whether the server closed the connection.
+    :returns: None where nothing went wrong: nobody waited for the response.
+    """
+    is_garbage = bool(received) and not received.startswith(b"HTTP/1.")
+    if not is_ended and not is_garbage:
+        return None
+    kind = "http.client.BadStatusLine" if received else "http.client.RemoteDisconnected"
+    return Failure(kind, "what the server sent is no response")
+
+
+def add_received(failure: Failure, received: bytes) -> Failure:
+    """A failure with the bytes that came before it."""
+    if not received:
+        return failure
+    details = {**failure.details, _RECEIVED: received.decode("latin-1")}
+    return Failure(failure.kind, failure.message, details)
 
 
 def _of_socket(error: BaseException) -> BaseException:

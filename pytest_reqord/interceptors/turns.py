@@ -13,7 +13,7 @@ from pytest_reqord.interceptors.framing import (
     parse_response,
     unchunk,
 )
-from pytest_reqord.interceptors.socket_errors import describe
+from pytest_reqord.interceptors.socket_errors import add_received, describe, describe_end
 from pytest_reqord.models import Request
 from pytest_reqord.seam import Route
 
@@ -44,6 +44,7 @@ class Turn:
     __slots__ = (
         "_end_of_head",
         "_exchange",
+        "_failure",
         "_headers",
         "_is_chunked",
         "_is_stream",
@@ -53,7 +54,6 @@ class Turn:
         "_sent",
         "_started",
         "base",
-        "error",
         "expects_continue",
         "has_reader",
         "is_ended",
@@ -74,7 +74,7 @@ class Turn:
         self.has_reader = False
         self.is_ended = False
         self.is_read = False
-        self.error: BaseException | None = None
+        self._failure: Failure | None = None
         self.marks: list[tuple[int, float]] = []
         self.size = 0
         self._exchange: Exchange | None = None
@@ -213,6 +213,14 @@ class Turn:
         if not data:
             self.is_ended = True
 
+    def break_off(self, error: BaseException) -> None:
+        """The connection broke.
+
+        The error itself isn't kept: its traceback refers to whoever reads, see above.
+        """
+        if self._exchange is not None:
+            self._failure = describe(error)
+
     def response(self) -> Response | None:
         """What was received, as a response; None where that isn't one yet."""
         if len(self._received) > 1:
@@ -231,7 +239,7 @@ class Turn:
             response = self.response()
             if response is None:
                 return
-            if self.error is None or response.complete or not self._exchange.records_errors:
+            if self._failure is None or response.complete or not self._exchange.records_errors:
                 self._end(lambda exchange: exchange.record(self.request(), response))
             else:
                 self._fail()
@@ -242,16 +250,18 @@ class Turn:
         self._fail()
 
     def _fail(self) -> None:
-        failure = describe(self.error, b"".join(self._received), is_ended=self.is_ended)
+        received = b"".join(self._received)
+        failure = self._failure or describe_end(received, is_ended=self.is_ended)
         if failure is not None:
-            self._end(lambda exchange: exchange.fail(self.request(), failure))
+            kept = add_received(failure, received)
+            self._end(lambda exchange: exchange.fail(self.request(), kept))
         else:
             self._end(lambda exchange: exchange.discard())
 
     def fail(self, error: BaseException) -> None:
         """There is no connection to send it over."""
-        failure = describe(error, is_connecting=True)
-        if failure is not None and self.is_open:
+        if self.is_open:
+            failure = describe(error, is_connecting=True)
             self.route = Route.RECORD
             self._end(lambda exchange: exchange.fail(self.request(), failure))
 

@@ -79,7 +79,7 @@ class Wire:
         try:
             self._real.sendall(data, *flags)
         except OSError as error:
-            turn.error = error
+            turn.break_off(error)
             raise
 
     def _open_late(self, turn: Turn) -> bool:
@@ -117,7 +117,7 @@ class Wire:
         is_odd = isinstance(error, TimeoutError) or getattr(error, "errno", None) in _SWALLOWED
         if not (is_odd and socket_errors.is_urllib3(connection)):
             raise error
-        self._answer = lambda: readers.Pieces([], error, self)
+        self._answer = functools.partial(readers.refusing, error, self)
 
     # what clients receive
 
@@ -140,7 +140,7 @@ class Wire:
             try:
                 self._decide(turn)
             except BaseException as error:  # noqa: BLE001 -- raised by the reader, not under it
-                self._answer = functools.partial(readers.Pieces, [], error, self)
+                self._answer = functools.partial(readers.refusing, error, self)
         turn.has_reader = True
         if self._answer is not None:
             return self._answer()

@@ -14,7 +14,7 @@ from pytest_reqord.codec import Entry, encode, load, render
 from pytest_reqord.interceptors import active
 from pytest_reqord.matching import Matching
 from pytest_reqord.modes import PLAY_ONLY, Access
-from pytest_reqord.replay import Index
+from pytest_reqord.replay import Index, Replay
 from pytest_reqord.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Tape", "offline"]
 
 PATH = "memory.yaml"
+OWNER = "test.py::test"
 
 
 class NoRedactor:
@@ -63,9 +64,7 @@ class Tape:
     @contextmanager
     def _open(self, access: Access) -> Iterator[Cassette]:
         source = Memory(self.interactions, self.settings, self._clock)
-        cassette = Cassette(
-            Path(PATH), "test.py::test", access=access, settings=self.settings, source=source
-        )
+        cassette = Cassette(Path(PATH), OWNER, access=access, settings=self.settings, source=source)
         active.open_test(cassette)
         try:
             yield cassette
@@ -81,14 +80,28 @@ class Memory:
     """The source of a cassette that has no file."""
 
     redactor = NoRedactor()
+    lets_through = False
 
     def __init__(self, interactions: list[Interaction], settings: Settings, clock: Clock) -> None:
         self.clock = clock
         self._index = Index(stored(interactions), Matching(settings.match_on))
+        self._replay = Replay(
+            self._index,
+            OWNER,
+            PATH,
+            repeats=settings.allow_playback_repeats,
+            strict_order=settings.strict_order,
+        )
         self._recorded: list[Interaction] = []
 
     def index(self) -> Index:
         return self._index
+
+    def replay(self) -> Replay:
+        return self._replay
+
+    def translate(self, miss: BaseException) -> BaseException:
+        return miss
 
     def record(self, interaction: Interaction) -> None:
         self._recorded.append(interaction)

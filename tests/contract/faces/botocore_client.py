@@ -6,6 +6,7 @@ import functools
 import io
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import boto3
@@ -79,28 +80,29 @@ def client(place: Place, service: str, **config: object) -> object:
 
 def own_s3(place: Place) -> object:
     """Puts with Expect, and gets that stream."""
-    s3 = client(place, "s3")
-    seen = [
-        outcome(lambda: s3.put_object(Bucket="echo", Key="small", Body=b"bytes")),
-        outcome(lambda: s3.put_object(Bucket="echo", Key="file", Body=io.BytesIO(b"f" * 300000))),
-        outcome(lambda: s3.put_object(Bucket="echo", Key="refused", Body=b"unwanted" * 10)),
-    ]
-    got = s3.get_object(Bucket="lines", Key="30")
-    seen.append([visible(got["ResponseMetadata"]), got["Body"].read(10)])
-    seen.append([list(got["Body"].iter_lines()), got["ContentType"]])
-    return visible(seen)
+    with closing(client(place, "s3")) as s3:
+        puts = (
+            {"Bucket": "empty", "Key": "200", "Body": b"bytes"},
+            {"Bucket": "empty", "Key": "200", "Body": io.BytesIO(b"f" * 300000)},
+            {"Bucket": "echo", "Key": "refused", "Body": b"unwanted" * 10},
+        )
+        seen = [outcome(functools.partial(s3.put_object, **put)) for put in puts]
+        got = s3.get_object(Bucket="lines", Key="30")
+        seen.append([visible(got["ResponseMetadata"]), got["Body"].read(10)])
+        seen.append([list(got["Body"].iter_lines()), got["ContentType"]])
+        return visible(seen)
 
 
 def own_dynamodb(place: Place) -> object:
     """A service of one URL, where the operation is a header; the answer isn't what it wants."""
-    dynamodb = client(place, "dynamodb")
-    return visible([outcome(dynamodb.list_tables), outcome(dynamodb.describe_limits)])
+    with closing(client(place, "dynamodb")) as dynamodb:
+        return visible([outcome(dynamodb.list_tables), outcome(dynamodb.describe_limits)])
 
 
 def own_error(place: Place) -> object:
     """An error of the service, as the client raises it."""
-    sts = client(place, "sts")
-    return outcome(sts.get_caller_identity)
+    with closing(client(place, "sts")) as sts:
+        return outcome(sts.get_caller_identity)
 
 
 FACES = (

@@ -116,7 +116,9 @@ def document(source: Source, loaded: safe.Loaded) -> Document:
     :raises CassetteFormatError: if it isn't one that we know.
     """
     top = loaded.value
-    if str(top.get("version", 1)) != "1":
+    if "version" not in top:
+        raise source.broken("it has no version: reqord: 1 for ours, version: 1 for VCR.py's", 1)
+    if str(top["version"]) != "1":
         reason = f"it has version {top['version']} of its format; this pytest-reqord reads 1"
         raise source.error(reason, "Record the cassette anew", 1)
     items = top["interactions"] or []
@@ -265,6 +267,8 @@ def _bytes(value: Any) -> bytes:
 
 
 def _pairs(headers: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(headers, str):
+        raise ValueError("headers are not a mapping")  # noqa: TRY004 -- a bad file
     named = headers.items() if isinstance(headers, Mapping) else headers or ()
     for name, values in named:
         for value in values if isinstance(values, list) else (values,):

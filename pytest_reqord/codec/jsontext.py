@@ -10,8 +10,8 @@ import re
 
 __all__ = ["pretty", "rebuild"]
 
-_STRING = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")')
-_STRUCTURE = re.compile(r"(\{\}|\[\]|[\[{\]}]|, ?)")
+# empty brackets, a bracket, a comma, or all up to the next of them: strings, colons and words
+_TOKEN = re.compile(r'\{\}|\[\]|[\[{\]}]|, ?|(?:"[^"\\]*(?:\\.[^"\\]*)*"|[^\[{\]},"]+)+')
 _MOST_DEPTH = 60  # indentation grows with the square of the depth
 
 
@@ -23,8 +23,9 @@ def pretty(text: str) -> tuple[str, bool] | None:
     """
     if text[:1] not in ("{", "[") or text[-1:] not in ("}", "]") or "\n" in text or "\r" in text:
         return None
-    lines = _break(text)
-    is_spaced = ",\n" in lines and rebuild(lines, is_spaced=False) != text
+    tokens = _TOKEN.findall(text)
+    is_spaced = ", " in tokens
+    lines = _break(tokens)
     if rebuild(lines, is_spaced=is_spaced) != text or not _is_json(text):
         return None
     return lines, is_spaced
@@ -38,28 +39,24 @@ def rebuild(text: str, *, is_spaced: bool) -> str:
     return "".join(lines)
 
 
-def _break(text: str) -> str:
+def _break(tokens: list[str]) -> str:
     """Break before and after what holds members; empty where it is nested too deep."""
     parts: list[str] = []
     depth = 0
     line = "\n"
-    for place, piece in enumerate(_STRING.split(text)):
-        if place % 2 or piece in (":", ": "):  # every second piece is a string
-            parts.append(piece)
-            continue
-        for token in (piece,) if piece == "," else _STRUCTURE.split(piece):
-            if token[:1] == ",":
-                parts.append(f",{line}")
-            elif token in ("{", "["):
-                depth += 1
-                line = "\n" + "  " * depth
-                parts.append(token + line)
-            elif token in ("}", "]"):
-                depth -= 1
-                line = "\n" + "  " * depth
-                parts.append(line + token)
-            else:
-                parts.append(token)
+    for token in tokens:
+        if token in (",", ", "):
+            parts += (",", line)
+        elif token in ("{", "["):
+            depth += 1
+            line = "\n" + "  " * depth
+            parts += (token, line)
+        elif token in ("}", "]"):
+            depth -= 1
+            line = "\n" + "  " * depth
+            parts += (line, token)
+        else:
+            parts.append(token)
         if depth > _MOST_DEPTH:
             return ""
     return "".join(parts)

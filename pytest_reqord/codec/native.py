@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,7 +25,7 @@ _HEAD = re.compile(
     rb"(?:  recorded_by: (.+)\n)?"
     rb"  request:\n"
     rb"    method: (.+)\n"
-    rb"    uri: (.+)\n"
+    rb"    uri: (?:(https?://[!-~]*[!-9;-~])|(.+))\n"  # the first is text without quotes
 )
 
 
@@ -78,13 +77,9 @@ class _NativeEntry(Entry):
         return bool(self.interaction().request.body)
 
     def _head(self) -> _Head:
-        found = None
-        match = _HEAD.match(self._source.data, self._start, self._end)
-        if match is not None and _is_complete(self._source.data, self._end):
-            with suppress(decode.OtherLayout):
-                recorded_at, by, method, uri = match.groups(b"")
-                found = _Head(recorded_at.decode("ascii"), _word(by), _word(method), _inline(uri))
-        if found is None:
+        try:
+            found = _read_head(self._source.data, self._start, self._end)
+        except decode.OtherLayout:
             found = _Head(super().recorded_at, super().recorded_by, super().method, super().uri)
         self._found = found
         return found
@@ -99,12 +94,32 @@ class _NativeEntry(Entry):
     def _decode_safely(self, text: bytes) -> Interaction:
         line = self._source.line(self._start)
         try:
-            (entry,) = safe.load(text.decode()).unambiguous().value
-            return values.interaction(entry, self._source.files)
+            return values.interaction(self._load(text, line), self._source.files)
         except safe.SafeError as error:
             raise self._source.unsafe(error, line - 1) from error
         except (ValueError, TypeError) as error:
             raise self._source.broken(str(error), line) from error
+
+    def _load(self, text: bytes, line: int) -> Any:
+        try:
+            (entry,) = safe.load(text.decode()).unambiguous().value
+        except safe.SafeError as error:
+            try:  # as a part of the whole: an alias may stand for something in another entry
+                loaded = safe.load(self._source.data.decode()).unambiguous()
+            except (safe.SafeError, UnicodeDecodeError):
+                raise error from None
+            lines = [place.line + 1 for place in loaded.items["interactions"]]
+            entry = loaded.value["interactions"][lines.index(line)]
+        return entry
+
+
+def _read_head(data: bytes, start: int, end: int) -> _Head:
+    match = _HEAD.match(data, start, end)
+    if match is None or not _is_complete(data, end):
+        raise decode.OtherLayout
+    recorded_at, by, method, uri, other = match.groups(b"")
+    uri_text = uri.decode("ascii") if uri else _inline(other)
+    return _Head(recorded_at.decode("ascii"), _word(by), _word(method), uri_text)
 
 
 def _inline(value: bytes) -> str:

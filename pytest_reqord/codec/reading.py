@@ -57,13 +57,18 @@ def _check_text(source: Source) -> None:
         raise source.error("the file is empty", "Delete it, and record it anew")
     if data.startswith(_LFS):
         raise source.error("this is a pointer of Git LFS, not the cassette", "Run: git lfs pull", 1)
-    if data.startswith(b"<<<<<<< ") or b"\n<<<<<<< " in data or b"\n>>>>>>> " in data:
-        match = _CONFLICT.search(data)
-        line = source.line(match.start()) if match else 0
-        remedy = "Settle the conflict that git merge left, or record the cassette anew"
-        raise source.error("there are conflict markers of git merge in it", remedy, line, 1)
+    if data.startswith(b"<<<<<<<") or b"\n<<<<<<<" in data or b"\n>>>>>>>" in data:
+        _check_conflict(source)
     if not data.isascii():
         _check_encoding(source)
+
+
+def _check_conflict(source: Source) -> None:
+    match = _CONFLICT.search(source.data)
+    if match is not None:
+        line = source.line(match.start())
+        remedy = "Settle the conflict that git merge left, or record the cassette anew"
+        raise source.error("there are conflict markers of git merge in it", remedy, line, 1)
 
 
 def _check_encoding(source: Source) -> None:

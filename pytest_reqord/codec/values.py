@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_reqord.clock import parse_time
 from pytest_reqord.codec import bodies
 from pytest_reqord.models import Arrival, Failure, Headers, Interaction, Request, Response
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 __all__ = ["header_pairs", "interaction", "is_true", "text_of"]
 
 _NONE = Headers()
+_N = TypeVar("_N", int, float)
 Files = Callable[[str], bytes]
 
 
@@ -33,9 +37,9 @@ def interaction(entry: Any, files: Files) -> Interaction:
     return Interaction(
         _request(_mapping(_required(entry, "request", "interaction"), "request"), files),
         response,
-        parse_time(_required_text(entry, "recorded_at", "interaction")),
+        _time(_required_text(entry, "recorded_at", "interaction")),
         text_of(entry.get("recorded_by", ""), "recorded_by"),
-        float(_required(entry, "elapsed", "interaction")),
+        _number(float, _required(entry, "elapsed", "interaction"), "elapsed"),
         failure,
     )
 
@@ -52,7 +56,7 @@ def _request(request: Mapping[str, Any], files: Files) -> Request:
 def _response(response: Mapping[str, Any], files: Files) -> Response:
     chunks = _numbers(response["chunks"], "chunks") if "chunks" in response else None
     return Response(
-        int(_required(response, "status", "response")),
+        _number(int, _required(response, "status", "response"), "status"),
         text_of(response.get("reason") or "", "reason"),
         _headers(response.get("headers")),
         _body(response, files),
@@ -100,11 +104,25 @@ def header_pairs(headers: Any) -> Iterable[tuple[str, str]]:
 
 def _arrival(pair: Any) -> Arrival:
     offset, time = _sequence(pair, "arrivals")
-    return Arrival(int(offset), float(time))
+    return Arrival(_number(int, offset, "arrivals"), _number(float, time, "arrivals"))
 
 
 def _numbers(values: Any, what: str) -> tuple[int, ...]:
-    return tuple(map(int, _sequence(values, what)))
+    return tuple([_number(int, value, what) for value in _sequence(values, what)])
+
+
+def _number(kind: Callable[[Any], _N], value: Any, what: str) -> _N:
+    try:
+        return kind(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{what} is not a number") from error
+
+
+def _time(text: str) -> datetime:
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise ValueError(f"recorded_at is not a time: {text}") from error
 
 
 def _mapping(value: Any, what: str) -> Mapping[str, Any]:

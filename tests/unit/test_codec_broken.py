@@ -1,0 +1,167 @@
+"""A file that can't be read is one clear error with a place and a way out."""
+
+from __future__ import annotations
+
+import resource
+import time
+
+import pytest
+
+from pytest_reqord import codec
+from pytest_reqord.errors import CassetteFormatError
+
+ENTRY = b"""\
+- recorded_at: '2026-11-23T07:13:32.123456Z'
+  request:
+    method: GET
+    uri: http://h/
+  response:
+    status: 200
+    body:
+      text: |-
+        hello
+  elapsed: 0.182
+"""
+BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
+    b"%c: &%c [%b]\n" % (name, name, b",".join([b"*%c" % (name - 1)] * 9))
+    for name in b"bcdefghijkl"
+)
+
+
+def no_files(name):
+    raise FileNotFoundError(name)
+
+
+def read(data):
+    document = codec.load(data, "cassettes/a.yaml", no_files)
+    return document, [entry.interaction() for entry in document.entries]
+
+
+def whole(old=b"", new=b"", *, head=codec.HEADER):
+    assert old in ENTRY
+    return head + ENTRY.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "reason"),
+    [
+        (b"", 0, "the file is empty"),
+        (b" \n\n", 0, "the file is empty"),
+        (b"# nothing\n", 1, "the file is empty"),
+        (b"hello\n", 1, "not a cassette"),
+        (b"- hello\n", 1, "not a cassette"),
+        (b"null\n", 1, "not a cassette"),
+        (b'{"a": 1}', 1, "not a cassette"),
+        (b"reqord: 1\n", 1, "it has no interactions"),
+        (b"reqord: 1\ninteractions: hello\n", 1, "interactions is not a list"),
+        (b"reqord: 1\ninteractions:\n- hello\n- b\n", 3, "an interaction is not a mapping"),
+        (whole(head=b"reqord: 2\ninteractions:\n"), 1, "version 2 .* reads 1"),
+        (whole(head=b"interactions:\n"), 1, "no version"),
+        (b"version: 2\ninteractions: []\n", 1, "version 2 .* reads 1"),
+        (whole(b"    uri: http://h/\n"), 3, "the request has no uri"),
+        (whole(b"http://h/", b"[a]"), 3, "uri is not text"),
+        (whole(b"    status: 200\n"), 3, "the response has no status"),
+        (whole(b"status: 200", b"status: fine"), 3, "status is not a number"),
+        (whole(ENTRY[ENTRY.index(b"  resp") : ENTRY.index(b"  elap")]), 3, "has no response"),
+        (whole(b"2026-11", b"2026-99"), 3, "recorded_at is not a time"),
+        (whole(b"      text: |-\n        hello\n", b"      what: 1\n"), 3, "a body has one of"),
+        (whole(b"text: |-\n        hello", b"base64: a"), 3, "isn't base64"),
+        (whole(b"text: |-\n        hello", b"file: ../../x"), 3, "not the name of a body file"),
+        (whole(b"text: |-\n        hello", b"file: %b.bin" % (b"a" * 64)), 3, "can't be read"),
+        (
+            whole(b"        hello\n", b"        a\n      compressed: rar 5\n"),
+            3,
+            "no way to compress",
+        ),
+        (whole(b"    status: 200\n", b"    status: 200\n    status: 201\n"), 9, "status .* twice"),
+        (whole(head=b"reqord: 1\nreqord: 1\ninteractions:\n"), 2, "reqord .* twice"),
+        (whole(b"hello", b"h\xffllo"), 11, "not in UTF-8"),
+        ("reqord: 1\n".encode("utf-16"), 1, "not in UTF-8"),
+        (whole(b"hello", b"h\0llo"), 11, "control characters"),
+        (whole(b"    status", b"\tstatus"), 8, "not YAML"),
+        (whole() + b"---\n" + whole(), 13, "second document"),
+        (whole(b"  elapsed: 0.182\n") + ENTRY, 3, "no elapsed"),
+        (whole(b"hello", b"hello\n<<<<<<< HEAD\n=======\n>>>>>>> b"), 12, "conflict .* git merge"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", 1, "git lfs pull"),
+        (whole(b"200", b"!!python/object/apply:os.system [ls]"), 8, "os.system is not read"),
+        (whole(b"200", b"!!python/name:os.system ''"), 8, "os.system is not read"),
+        (whole(b"200", b"!mine 1"), 8, "!mine is not read"),
+        (whole(b"200", b"*a"), 8, r"\*a could stand for"),
+        (whole(b"200", b"&a [*a]"), 8, r"\*a could stand for"),
+        (BOMB, 7, "aliases multiply"),
+        (b"[" * 5_000_000, 1, "more than 100 deep"),
+        (b"{" * 5_000_000, 1, "more than 100 deep"),
+        (b'{"a":' * 1_000_000, 1, "more than 100 deep"),
+        (b"- " * 1_000_000, 1, "more than 100 deep"),
+        (b"? " * 1_000_000, 1, "more than 100 deep"),
+        (b"reqord: 1\ninteractions: " + b"[" * 5_000_000, 2, "more than 100 deep"),
+        (whole(b"200", b"[" * 5_000_000), 8, "more than 100 deep"),
+    ],
+)
+def test_a_broken_file_is_one_error(data, line, reason):
+    """Path, line, reason and remedy, in bounded time and memory."""
+    started = time.process_time()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    with pytest.raises(CassetteFormatError, match=reason) as caught:
+        read(data)
+
+    assert caught.value.path == "cassettes/a.yaml"
+    assert caught.value.line == line
+    assert caught.value.remedy
+    assert time.process_time() - started < 5
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 200_000
+
+
+@pytest.mark.parametrize("change", [b"", b"\xff"])
+def test_a_body_file_that_was_changed_is_an_error(change):
+    """The name of a body file is the hash of its bytes."""
+    encoded = codec.encode(read(whole())[1][0], inline_limit=1)
+    ((name, body),) = encoded.bodies.items()
+    data = codec.render([encoded.text])
+
+    (entry,) = codec.load(data, "a.yaml", lambda _: body + change).entries
+
+    if change:
+        with pytest.raises(CassetteFormatError, match=f"{name} was changed"):
+            entry.interaction()
+    else:
+        assert entry.interaction().response.body == b"hello"
+
+
+@pytest.mark.parametrize("head", [codec.HEADER, b"reqord: 1\ninteractions: []\n"])
+def test_a_cassette_may_be_empty(head):
+    """A file that has no entries yet has none; nothing of it is torn."""
+    document, interactions = read(head)
+
+    assert interactions == []
+    assert document.torn is None
+    assert document.head == codec.HEADER
+
+
+@pytest.mark.parametrize(
+    ("end", "line"), [(b"- rec", 13), (b"- recorded_at: '2026", 13), (b"-", 13)]
+)
+def test_a_torn_end_leaves_the_entries_before_it(end, line):
+    """A repair can go on from the last whole entry."""
+    document, interactions = read(whole() + end)
+
+    assert document.torn == (line, "the last interaction is cut off")
+    assert len(interactions) == 1
+    assert document.entries[0].text == ENTRY
+
+
+def test_text_that_looks_like_a_conflict_is_none():
+    """Marks that stand in a body are text."""
+    _, (interaction,) = read(whole(b"hello", b"<<<<<<< HEAD\n        >>>>>>> b"))
+
+    assert interaction.response.body == b"<<<<<<< HEAD\n>>>>>>> b"
+
+
+def test_an_alias_is_read_as_what_it_stands_for():
+    """One value in two places, within bounds."""
+    again = ENTRY.replace(b"http://h/", b"*u")
+
+    _, interactions = read(whole(b"http://h/", b"&u http://h/") + again)
+
+    assert [one.request.uri for one in interactions] == ["http://h/"] * 2

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_reqord.cli import keep, show
+from pytest_reqord.cli import audit, keep, show
 from pytest_reqord.errors import ReqordError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="reqord", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (keep, show):
+    for command in (keep, show, audit):
         subparser = commands.add_parser(
             command.__name__.rpartition(".")[2], help=command.HELP, description=command.HELP
         )

@@ -7,7 +7,7 @@ it isn't sure about it refuses, for the real loader to read: it must never read 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.codec.scalars import dedent, is_plain, unquote
@@ -29,37 +29,41 @@ _ODD = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _LIST = rf"\[(?:{_NUMBER}(?:, {_NUMBER})*)?\]"
 _PAIR = rf"\[{_NUMBER}, {_NUMBER}\.[0-9]+\]"
-_HEADERS = r"(.*\n(?:(?:      .*)?\n)*)"  # the key's own line, and the deeper or empty ones
-_BODY = r"""
-    (?:\ \ \ \ body:\n
-      \ \ \ \ \ \ (json|text|base64|file):\ (.*\n(?:(?:\ \ \ \ \ \ \ \ .*)?\n)*)
-      (?:\ \ \ \ \ \ spaced:\ (true)\n)?
-      (?:\ \ \ \ \ \ compressed:\ ([a-z0-9/\ ]+)\n)?
-    )?"""
-_ENTRY = re.compile(
-    rf"""
-    -\ recorded_at:\ '(\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{6}}Z)'\n
-    (?:\ \ recorded_by:\ (.+)\n)?
-    \ \ request:\n
-    \ \ \ \ method:\ (.+)\n
-    \ \ \ \ uri:\ (.+)\n
-    (?:\ \ \ \ headers:\ {_HEADERS.replace(" ", "[ ]")})?
-    {_BODY}
-    \ \ response:\n
-    \ \ \ \ status:\ ({_NUMBER})\n
-    (?:\ \ \ \ reason:\ (.+)\n)?
-    (?:\ \ \ \ http_version:\ (.+)\n)?
-    (?:\ \ \ \ headers:\ {_HEADERS.replace(" ", "[ ]")})?
-    {_BODY}
-    (?:\ \ \ \ chunks:\ ({_LIST.replace(" ", "[ ]")})\n)?
-    (?:\ \ \ \ arrivals:\ (\[{_PAIR.replace(" ", "[ ]")}(?:,\ {_PAIR.replace(" ", "[ ]")})*\])\n)?
-    (?:\ \ \ \ trailers:\ {_HEADERS.replace(" ", "[ ]")})?
-    (?:\ \ \ \ interim:\ ({_LIST.replace(" ", "[ ]")})\n)?
-    (?:\ \ \ \ complete:\ (false)\n)?
-    \ \ elapsed:\ ({_NUMBER}(?:\.[0-9]+)?)\n
-    """,
-    re.VERBOSE | re.ASCII,
+# a scalar: what stands on the key's own line, and the lines that are deeper or empty
+_HEADERS = r"(.*\n(?:(?:      .*)?\n)*)"
+_BODY = (
+    r"(?:    body:\n"
+    r"      (json|text|base64|file): (.*\n(?:(?:        .*)?\n)*)"
+    r"(?:      spaced: (true)\n)?"
+    r"(?:      compressed: ([a-z0-9/ ]+)\n)?"
+    r")?"
 )
+_ENTRY = (
+    r"- recorded_at: '(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)'\n"
+    r"(?:  recorded_by: (.+)\n)?"
+    r"  request:\n"
+    r"    method: (.+)\n"
+    r"    uri: (.+)\n"
+    rf"(?:    headers: {_HEADERS})?"
+    rf"{_BODY}"
+    r"  response:\n"
+    rf"    status: ({_NUMBER})\n"
+    r"(?:    reason: (.+)\n)?"
+    r"(?:    http_version: (.+)\n)?"
+    rf"(?:    headers: {_HEADERS})?"
+    rf"{_BODY}"
+    rf"(?:    chunks: ({_LIST})\n)?"
+    rf"(?:    arrivals: (\[{_PAIR}(?:, {_PAIR})*\])\n)?"
+    rf"(?:    trailers: {_HEADERS})?"
+    rf"(?:    interim: ({_LIST})\n)?"
+    r"(?:    complete: (false)\n)?"
+    rf"  elapsed: ({_NUMBER}(?:\.[0-9]+)?)\n"
+)
+
+
+@cache  # compiled when it is first needed: a run that only records never does
+def _entry() -> re.Pattern[str]:
+    return re.compile(_ENTRY, re.ASCII)
 
 
 class OtherLayout(Exception):
@@ -85,7 +89,7 @@ def read_entry(entry: bytes) -> dict[str, Any]:
     :returns: its plain data; numbers as text, headers as they will be.
     :raises OtherLayout: if it isn't as we write it, or has an error in place of a response.
     """
-    match = _ENTRY.fullmatch(usual_text(entry))
+    match = _entry().fullmatch(usual_text(entry))
     if match is None:
         raise OtherLayout
     recorded_at, recorded_by, method, uri, *found = match.groups()

@@ -207,17 +207,13 @@ def _scalar(event: Any) -> Any:
 
 def _stream(value: Any) -> bytes:
     """The bytes in the state of a file or an iterator, wherever they stand in it."""
-    if isinstance(value, (str, bytes)):
-        return (
-            value.encode()
-            if isinstance(value, str) and not isinstance(value, Plain)
-            else bytes(value if isinstance(value, bytes) else b"")
-        )
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return b"" if isinstance(value, Plain) else value.encode()  # a position, or text
     if isinstance(value, Mapping):
         value = [value[key] for key in ("args", "state") if key in value]
-    if isinstance(value, list):
-        return b"".join(_stream(one) for one in value)
-    return b""
+    return b"".join(map(_stream, value)) if isinstance(value, list) else b""
 
 
 def typed(value: Any) -> Any:

@@ -6,12 +6,11 @@ import re
 
 __all__ = ["block", "dedent", "inline", "is_literal", "is_plain", "scalar", "unquote"]
 
-# What may stand in a literal block besides the line break: printable in YAML 1.1 and 1.2, and
-# taken for a line break by neither (U+0085, U+2028, U+2029) nor for a byte order mark (U+FEFF).
-_ODD = re.compile("[^\n\t -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029\ufeff]")
-_TO_ESCAPE = re.compile(
-    "[^ !#-\\[\\]-~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029\ufeff]"
-)
+# What can't stand in a literal block besides the line break: not printable in YAML 1.1 or 1.2, or
+# taken for a line break (U+0085, U+2028, U+2029) or a byte order mark (U+FEFF) by one of them.
+_ODD_CLASS = "\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\ufeff\ufffe\uffff"
+_ODD = re.compile(f"[{_ODD_CLASS}]")
+_TO_ESCAPE = re.compile(f'[\t\n"\\\\{_ODD_CLASS}]')
 _HALVES = range(0xD800, 0xE000)
 _LINE_START = re.compile("^(?=.)", re.MULTILINE)
 

@@ -12,7 +12,7 @@ from pytest_reqord.models import Arrival, Failure, Headers, Interaction, Request
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["header_pairs", "interaction", "is_true", "text_of"]
+__all__ = ["interaction", "is_true"]
 
 _NONE = Headers()
 _N = TypeVar("_N", int, float)
@@ -38,7 +38,7 @@ def interaction(entry: Any, files: Files) -> Interaction:
         _request(_mapping(_required(entry, "request", "interaction"), "request"), files),
         response,
         _time(_required_text(entry, "recorded_at", "interaction")),
-        text_of(entry.get("recorded_by", ""), "recorded_by"),
+        _text(entry.get("recorded_by", ""), "recorded_by"),
         _number(float, _required(entry, "elapsed", "interaction"), "elapsed"),
         failure,
     )
@@ -57,10 +57,10 @@ def _response(response: Mapping[str, Any], files: Files) -> Response:
     chunks = _numbers(response["chunks"], "chunks") if "chunks" in response else None
     return Response(
         _number(int, _required(response, "status", "response"), "status"),
-        text_of(response.get("reason") or "", "reason"),
+        _text(response.get("reason") or "", "reason"),
         _headers(response.get("headers")),
         _body(response, files),
-        text_of(response.get("http_version", "1.1"), "http_version"),
+        _text(response.get("http_version", "1.1"), "http_version"),
         _headers(response.get("trailers")),
         chunks,
         tuple(map(_arrival, _sequence(response.get("arrivals", ()), "arrivals"))),
@@ -73,8 +73,8 @@ def _failure(failure: Mapping[str, Any]) -> Failure:
     details = _mapping(failure.get("details", {}), "details")
     return Failure(
         _required_text(failure, "kind", "error"),
-        text_of(failure.get("message", ""), "message"),
-        {str(key): text_of(value, "details") for key, value in details.items()},
+        _text(failure.get("message", ""), "message"),
+        {str(key): _text(value, "details") for key, value in details.items()},
     )
 
 
@@ -88,18 +88,15 @@ def _headers(lines: Any) -> Headers:
         return lines
     if isinstance(lines, str):
         return Headers.parse(lines)
-    return Headers(header_pairs(lines)) if lines else _NONE
+    return Headers(_pairs(lines)) if lines else _NONE
 
 
-def header_pairs(headers: Any) -> Iterable[tuple[str, str]]:
-    """The pairs of a mapping of names to a value or a list of values, as other tools write them.
-
-    :raises ValueError: if it is something else.
-    """
+def _pairs(headers: Any) -> Iterable[tuple[str, str]]:
+    """The pairs of a mapping of names to a value or a list of values, as a hand may write them."""
     for name, values in _mapping(headers or {}, "headers").items():
         for value in (values,) if isinstance(values, (str, bytes)) else _sequence(values, name):
             text = value.decode("latin-1") if isinstance(value, bytes) else value
-            yield str(name), text_of(text, "a header's value")
+            yield str(name), _text(text, "a header's value")
 
 
 def _arrival(pair: Any) -> Arrival:
@@ -145,10 +142,10 @@ def _required(mapping: Mapping[str, Any], key: str, what: str) -> Any:
 
 
 def _required_text(mapping: Mapping[str, Any], key: str, what: str) -> str:
-    return text_of(_required(mapping, key, what), key)
+    return _text(_required(mapping, key, what), key)
 
 
-def text_of(value: Any, what: str) -> str:
+def _text(value: Any, what: str) -> str:
     """The value itself if it is text.
 
     :raises ValueError: if it isn't.

@@ -137,7 +137,7 @@ def parse_response(
         version[5:],
         body.trailers,
         body.chunks,
-        _arrivals(body, marks, is_cut=is_ended and not body.is_complete),
+        _arrivals(body, end, marks, is_cut=is_ended and not body.is_complete),
         tuple(skipped),
         body.is_complete,
     )
@@ -221,14 +221,13 @@ def _trailers(raw: bytes, start: int) -> tuple[Headers, bool]:
 
 
 def _arrivals(
-    body: Body, marks: Iterable[tuple[int, float]], *, is_cut: bool
+    body: Body, first: int, marks: Iterable[tuple[int, float]], *, is_cut: bool
 ) -> tuple[Arrival, ...]:
     """Where in the body the bytes start that had to be waited for.
 
     A body that its server cut off has an arrival at its end: the end was waited for as well.
     """
     size = len(body.data)
-    first = body.starts[0][0] if body.starts else 0
     found: dict[int, float] = {}
     last = 0.0
     for place, seconds in marks:

@@ -36,6 +36,8 @@ class Interceptor(Protocol):
 _INTERCEPTORS = {
     "http.client": "http_client",
     "urllib3.connection": "http_client",
+    "urllib3.http2.connection": "http_client",
+    "httplib2": "http_client",
     "httpx": "httpx_transport",
     "httpx2": "httpx_transport",
     "httpx_curl_cffi": "httpx_transport",

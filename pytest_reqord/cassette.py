@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.clock import Clock
     from pytest_reqord.modes import Access
-    from pytest_reqord.replay import Index, Replay, Stored
+    from pytest_reqord.replay import Index, Player, Stored
     from pytest_reqord.seam import Exchange
     from pytest_reqord.settings import Settings
 
@@ -61,7 +61,7 @@ class Source(Protocol):
     def index(self) -> Index:
         """The recording, read when it is first needed."""
 
-    def replay(self) -> Replay:
+    def replay(self) -> Player:
         """What plays the recording, made once."""
 
     def record(self, interaction: Interaction) -> None:
@@ -110,6 +110,7 @@ class Cassette:
         self._recorded_count = 0
         self._misses: list[Request] = []
         self._drifts: list[Drift] = []
+        self._changes: list[str] = []
         self._refusals: list[BaseException] = []
 
     # what a test reads
@@ -157,6 +158,11 @@ class Cassette:
         """Interactions that were played to a request with another body."""
         return tuple(self._drifts)
 
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """With ``verify``: what the API answers otherwise than recorded, as lines of text."""
+        return tuple(self._changes)
+
     def take_refusals(self) -> list[BaseException]:
         """The errors that requests were refused with since the last call."""
         taken, self._refusals = self._refusals, []
@@ -202,6 +208,10 @@ class Cassette:
             return None
         if is_metadata(host):
             return None if self.access.record else _Unreachable(host)
+        if self.record_mode == "verify" and not self._stored():
+            request = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
+            if request is not None:
+                raise self._miss(request)
         return _Exchange(self, self._route(method, uri), self._clock.now())
 
     def route(self, uri: str) -> Route | None:
@@ -271,14 +281,38 @@ class Cassette:
 
     def _keep(self, interaction: Interaction) -> None:
         kept = self._redactor.interaction(interaction)
-        if kept is not None:
+        if kept is None:
+            return
+        if self.record_mode == "verify":
+            self._verify(kept)
+        else:
             self._recorded_count += 1
             self._source.record(kept)
+
+    def _verify(self, live: Interaction) -> None:
+        """Compare what came back with what was recorded for the same request."""
+        from pytest_reqord.comparison import changes  # late: one mode needs it
+
+        claimed = self._replay.claim(live.request)
+        name = f"{live.request.method} {live.request.uri}"
+        if claimed is None:
+            self._changes.append(f"{name}: not in the recording")
+            return
+        settings = self.settings
+        found = changes(
+            claimed.interaction,
+            live,
+            by_shape=settings.verify_body == "shape",
+            volatile=settings.volatile,
+            ignored=settings.verify_ignore,
+        )
+        if found:
+            self._changes += [name, *(f"  {line}" for line in found)]
 
     # the recording that is played
 
     @cached_property
-    def _replay(self) -> Replay:
+    def _replay(self) -> Player:
         return self._source.replay()
 
     @property
@@ -289,7 +323,8 @@ class Cassette:
         return self._source.index().entries
 
     def _unplayed(self) -> Iterable[Stored]:
-        return self._replay.unplayed() if self.access.play else ()
+        is_compared = self.access.play or self.record_mode == "verify"
+        return self._replay.unplayed() if is_compared else ()
 
 
 def _recorded_at(interaction: Interaction) -> datetime:

@@ -10,6 +10,10 @@ SAVED_AT_END = frozenset({"all", "rewrite"})
 """The modes in which a cassette is replaced when the run is over."""
 
 
+LIVE_ONLY = SAVED_AT_END | {"verify"}
+"""The modes in which nothing is played."""
+
+
 class Access(NamedTuple):
     """What one opening of a cassette may do.
 
@@ -35,7 +39,7 @@ def access(mode: str, *, exists: bool, is_born: bool, has_draft: bool) -> Access
     """
     if mode == "none":
         return PLAY_ONLY
-    if mode in SAVED_AT_END:
+    if mode in LIVE_ONLY:
         return Access(play=False, record=True)
     is_old = exists and not is_born
     if mode == "once" and is_old:

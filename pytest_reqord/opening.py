@@ -11,7 +11,7 @@ from pytest_reqord import modes
 from pytest_reqord.cassette import Cassette
 from pytest_reqord.codec import encode
 from pytest_reqord.library import read_document
-from pytest_reqord.replay import Index, Replay, Stored
+from pytest_reqord.replay import Index, Player, Replay, Stored
 from pytest_reqord.writer import save
 
 if TYPE_CHECKING:
@@ -98,14 +98,19 @@ class Opening:
         self.attempt = attempt
         self.owner = attempt.owner if attempt else ""
         self.recording: Recording | None = None
-        self.redactor: Filter = plan.redactor
-        self.lets_through = False
+        self.redactor = self.filter_of(plan)
         self.clock = services.clock
         self._services = services
         self._lock = threading.Lock()
         self.cassette = Cassette(
             plan.path, self.owner, access=plan.access, settings=plan.settings, source=self
         )
+
+    lets_through = False
+
+    def filter_of(self, plan: Plan) -> Filter:
+        """What requests are matched as and interactions are kept as."""
+        return plan.redactor
 
     # the source of the cassette
 
@@ -125,7 +130,7 @@ class Opening:
     def _drafted(self) -> Sequence[Entry]:
         return read_document(self.plan.draft.path).entries if self.plan.draft else ()
 
-    def replay(self) -> Replay:
+    def replay(self) -> Player:
         """What plays the recording."""
         settings = self.plan.settings
         return Replay(

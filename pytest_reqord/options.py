@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MODES", "OPTIONS", "RECORDING_MODES", "Layer", "Option"]
 
-MODES = ("none", "once", "new_episodes", "all", "rewrite")
+MODES = ("none", "once", "new_episodes", "all", "rewrite", "verify")
 RECORDING_MODES = frozenset(MODES) - {"none"}
+"""The modes that reach the network."""
 
 
 class Option(NamedTuple):
@@ -117,6 +118,14 @@ OPTIONS = {
         ),
         Option("allow_playback_repeats", "bool", False, "play an interaction more than once"),
         Option("strict_order", "bool", False, "play by position, refuse another order"),
+        Option(
+            "verify_body",
+            "choice",
+            "values",
+            "what of JSON the record mode verify compares",
+            ("values", "shape"),
+        ),
+        Option("verify_ignore", "words", (), "places in JSON that verify leaves out"),
         Option("ignore_hosts", "words", (), "hosts that are neither recorded nor played"),
         Option("ignore_localhost", "bool", False, "let requests to this machine through"),
         Option("record_errors", "bool", False, "record network errors and play them"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_reqord.matching import Matching
     from pytest_reqord.models import Interaction, Request
 
-__all__ = ["Claimed", "Index", "Replay", "Stored"]
+__all__ = ["Claimed", "Index", "Player", "Replay", "Stored"]
 
 
 class Stored(Protocol):
@@ -51,6 +51,23 @@ class Claimed(NamedTuple):
 
     interaction: Interaction
     has_drifted: bool
+
+
+class Player(Protocol):
+    """Chooses what a request is played, and knows what was."""
+
+    def claim(self, live: Request) -> Claimed | None:
+        """Find the interaction for a request and mark it played; None if there is none left."""
+
+    @property
+    def play_count(self) -> int:
+        """How many requests were answered."""
+
+    def played(self) -> Iterator[Interaction]:
+        """What was played, in the order in which it was."""
+
+    def unplayed(self) -> Iterator[Stored]:
+        """What the test was expected to ask for and didn't."""
 
 
 class Index:

@@ -38,6 +38,8 @@ class Settings:
     on_leak: str = "draft"
     allow_playback_repeats: bool = False
     strict_order: bool = False
+    verify_body: str = "values"
+    verify_ignore: tuple[str, ...] = ()
     ignore_hosts: tuple[str, ...] = ()
     ignore_localhost: bool = False
     record_errors: bool = False

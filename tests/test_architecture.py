@@ -30,6 +30,7 @@ LEVELS = {
     "codec": 3,
     "storage": 3,
     "interceptors": 4,
+    "comparison": 4,
     "difference": 4,
     "replay": 4,
     "settings": 4,

@@ -63,6 +63,7 @@ class Outcomes:
         with self._raising_swallowed():
             yield
         self._fail_if("on_drift", drift_lines)
+        self._fail_if_changed()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self) -> Generator[None]:
@@ -93,6 +94,13 @@ class Outcomes:
                 pytest.fail(
                     "\n".join([f"{cassette.path} ({option} = fail)", *lines]), pytrace=False
                 )
+
+    def _fail_if_changed(self) -> None:
+        """With ``verify``, fail the test if the API answers otherwise than recorded."""
+        for cassette in self._cassettes():
+            if cassette.changes:
+                title = f"{cassette.path} is not what the API answers now"
+                pytest.fail("\n".join([title, *cassette.changes]), pytrace=False)
 
     def _cassettes(self) -> list[Cassette]:
         attempt = self._attempt

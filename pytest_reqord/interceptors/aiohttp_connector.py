@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import inspect
 import sys
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active
 from pytest_reqord.interceptors.aiohttp_live import Held, Tee, fail
-from pytest_reqord.interceptors.aiohttp_played import Played
+from pytest_reqord.interceptors.aiohttp_played import Asked, Played
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -107,18 +107,21 @@ def _version() -> str:
 def _taking_connect(original: Any) -> Any:
     @wraps(original)
     async def connect(self: Any, req: Any, traces: Any, timeout: Any) -> Any:
-        exchange = active.begin(req.method, str(req.url))
+        uri = str(req.url)
+        exchange = active.begin(req.method, uri)
         if exchange is None:
             return await original(self, req, traces, timeout)
-        live = partial(original, self, req, traces, timeout)
         if "Upgrade" in req.headers:
-            return await _let_through(exchange, live)
+            _let_through(exchange)
+            return await original(self, req, traces, timeout)
+        asked = Asked(exchange, req, uri, self)
+        if exchange.route is Route.PLAY:
+            connection = await original(_Pool(self), _Request(req), traces, timeout)
+            return _play(asked, connection)
+        live = partial(original, self, req, traces, timeout)
         if exchange.route is Route.RECORD:
-            return await _record(exchange, req, live)
-        if exchange.route is Route.EITHER:
-            return _hold(exchange, req, self, live)
-        played = partial(original, traces=traces, timeout=timeout)
-        return await _play(exchange, req, self, played)
+            return await _record(asked, live)
+        return _hold(asked, live)
 
     return connect
 
@@ -134,55 +137,54 @@ def _taking_wait(original: Any) -> Any:
     return wait
 
 
-async def _let_through(exchange: Exchange, connect: Callable[[], Awaitable[Any]]) -> Any:
-    """Let a request live whose connection becomes something else, such as a WebSocket."""
+def _let_through(exchange: Exchange) -> None:
+    """Record nothing of a request whose connection becomes something else, such as a WebSocket.
+
+    :raises UnsupportedClient: if it may not go live.
+    """
     is_live = exchange.route is not Route.PLAY
     exchange.discard()
-    if is_live:
-        return await connect()
-    reason = "a connection that becomes a WebSocket isn't recorded, so that it can't be replayed"
-    raise UnsupportedClient(NAME, _version(), reason)
+    if not is_live:
+        reason = "a connection that becomes a WebSocket isn't recorded, and can't be replayed"
+        raise UnsupportedClient(NAME, _version(), reason)
 
 
-async def _record(exchange: Exchange, req: Any, connect: Callable[[], Awaitable[Any]]) -> Any:
+async def _record(asked: Asked, connect: Callable[[], Awaitable[Any]]) -> Any:
     """Connect, and keep what goes over the connection for this one request."""
     started = perf_counter()
     try:
         connection = await connect()
     except BaseException as error:
-        fail(exchange, req, error)
+        fail(asked, error)
         raise
-    tee = Tee(exchange, req.method, str(req.url), connection, connection.protocol)
+    tee = Tee(asked, connection, connection.protocol)
     tee.start(started)
     connection.add_callback(tee.stop)
     return connection
 
 
-async def _play(exchange: Exchange, req: Any, connector: Any, connect: Callable[..., Any]) -> Any:
-    """Give a connection to nowhere, through the connector's own pool and limits."""
-    key = _key_of_played(req.connection_key)
-    pool = _Pool(connector)
-    connection = await connect(pool, _Request(req, key))
-    connection._connector = connector  # noqa: SLF001 -- a new one was made by our stand-in
-    transport = connection.protocol.transport
-    transport.expect(exchange, req, connector, hops=_hops())
+def _play(asked: Asked, connection: Any) -> Any:
+    """Have a connection to nowhere answer; it is from the connector's own pool and limits."""
+    connection._connector = asked.connector  # noqa: SLF001 -- our stand-in made a new one
+    connection.protocol.transport.expect(asked, _hops())
     return connection
 
 
-def _hold(exchange: Exchange, req: Any, connector: Any, connect: Callable[..., Any]) -> Any:
+def _hold(asked: Asked, connect: Callable[[], Awaitable[Any]]) -> Any:
     """Give a connection that becomes a real one if the recording has no answer.
 
     It takes no place in the connector's pool: the real one would wait for it for ever.
     """
-    protocol = _new_protocol(connector, req)
+    connector, request = asked.connector, asked.client_request
+    protocol = _new_protocol(connector, request)
     connection = sys.modules["aiohttp.connector"].Connection(
         connector,
-        _key_of_played(req.connection_key),
+        _key_of_played(request.connection_key),
         protocol,
-        connector._loop,  # noqa: SLF001 -- as the connector does
+        protocol._loop,  # noqa: SLF001
     )
-    held = Held(exchange, req, connection, connect)
-    protocol.transport.expect(exchange, req, connector, held.go_live, hops=_hops())
+    held = Held(asked, connection, connect)
+    protocol.transport.expect(asked, _hops(), held.go_live)
     connection.add_callback(held.stop)
     return connection
 
@@ -195,6 +197,7 @@ class _Pool:
 
     def __init__(self, connector: Any) -> None:
         self._real = connector
+        self._get = connector._get  # noqa: SLF001 -- what is always asked for comes without a detour
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
@@ -206,31 +209,33 @@ class _Pool:
 class _Request:
     """A request that asks the pool for a connection to nowhere."""
 
-    def __init__(self, req: Any, key: Any) -> None:
+    def __init__(self, req: Any) -> None:
         self._real = req
-        self.connection_key = key
+        self.connection_key = _key_of_played(req.connection_key)
+        self.proxy = req.proxy
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
 
-class _PlayedHost(str):
-    """A host name that is equal to no real one, so that a pool keeps the two apart."""
+class _Played:
+    """A value in a key that is equal to no real one, so that a pool keeps the two apart."""
 
-    __slots__ = ()
+    def __init__(self, value: object) -> None:
+        self._value = value
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _PlayedHost) and str.__eq__(self, other)
+    def __repr__(self) -> str:
+        return repr(self._value)
 
-    def __hash__(self) -> int:
-        return str.__hash__(self) ^ 1
+
+_played = cache(_Played)
 
 
 def _key_of_played(key: Any) -> Any:
-    host = _PlayedHost(key.host)
+    changed = {"proxy_headers_hash": _played(key.proxy_headers_hash)}
     if isinstance(key, tuple):
-        return type(key)(host, *key[1:])
-    return sys.modules["attr"].evolve(key, host=host)  # before aiohttp 3.10
+        return key._replace(**changed)  # type: ignore[attr-defined]
+    return sys.modules["attr"].evolve(key, **changed)  # before aiohttp 3.10
 
 
 def _new_protocol(connector: Any, req: Any) -> Any:
@@ -240,6 +245,7 @@ def _new_protocol(connector: Any, req: Any) -> Any:
     return protocol
 
 
+@cache
 def _hops() -> int:
     """How many turns of the loop pass until a request can be answered that has been written.
 

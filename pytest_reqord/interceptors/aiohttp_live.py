@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from asyncio import Task
     from collections.abc import Awaitable, Callable, Iterable
 
-    from pytest_reqord.seam import Exchange
+    from pytest_reqord.interceptors.aiohttp_played import Asked
 
 __all__ = ["Held", "Tee", "fail"]
 
@@ -58,22 +58,16 @@ class Teed:
 class Tee(Protocol):
     """Stands between a transport and the client's protocol for the length of one exchange.
 
-    :param exchange: takes the recording.
-    :param method: the request's method.
-    :param uri: its URI.
     :param connection: the real connection.
     :param reader: the protocol that the client reads from; the connection's own, but where the
         request was held back until it was known that it goes live.
     """
 
-    def __init__(
-        self, exchange: Exchange, method: str, uri: str, connection: Any, reader: Any
-    ) -> None:
+    def __init__(self, asked: Asked, connection: Any, reader: Any) -> None:
         self.sent: list[bytes] = []
-        self._exchange = exchange
-        self._method = method
-        self._uri = uri
-        self._connection = connection
+        self._exchange = asked.exchange
+        self._method = asked.client_request.method
+        self._uri = asked.uri
         self._owner = connection.protocol
         self._reader = reader
         self._transport = self._owner.transport
@@ -182,21 +176,14 @@ class Tee(Protocol):
 class Held:
     """A request that is held back until it is known whether it is played or goes live.
 
-    :param exchange: takes the recording, if it goes live.
-    :param client_request: the client's request.
     :param connection: what the client was given: a connection to nowhere.
     :param connect: makes the real one.
     """
 
     def __init__(
-        self,
-        exchange: Exchange,
-        client_request: Any,
-        connection: Any,
-        connect: Callable[[], Awaitable[Any]],
+        self, asked: Asked, connection: Any, connect: Callable[[], Awaitable[Any]]
     ) -> None:
-        self._exchange = exchange
-        self._client_request = client_request
+        self._asked = asked
         self._protocol = connection.protocol
         self._loop = self._protocol._loop  # noqa: SLF001 -- the one that the client uses
         self._connect = connect
@@ -210,17 +197,16 @@ class Held:
         self._task = self._loop.create_task(self._open(sent))
 
     async def _open(self, sent: bytes) -> None:
-        request, protocol = self._client_request, self._protocol
+        protocol = self._protocol
         try:
             self._real = await self._connect()
         except BaseException as error:
-            fail(self._exchange, request, error)
+            fail(self._asked, error)
             if isinstance(error, CancelledError):
                 raise
-            protocol.set_exception(late(error, request))
+            protocol.set_exception(late(error, self._asked.client_request))
             return
-        uri = str(request.url)
-        self._tee = Tee(self._exchange, request.method, uri, self._real, protocol)
+        self._tee = Tee(self._asked, self._real, protocol)
         self._tee.start(self._started)
         protocol.transport.write(sent)
         protocol.start_timeout()
@@ -239,15 +225,15 @@ class Held:
         protocol.force_close()  # not to be kept in the pool
 
 
-def fail(exchange: Exchange, client_request: Any, error: BaseException) -> None:
+def fail(asked: Asked, error: BaseException) -> None:
     """End an exchange for which there was no connection."""
     failure = describe_connect(error) if isinstance(error, Exception) else None
     if failure is None:
-        exchange.discard()
+        asked.exchange.discard()
         return
-    headers = Headers([(str(name), str(value)) for name, value in client_request.headers.items()])
-    body = getattr(client_request.body, "_value", client_request.body)  # never asked for
+    sent = asked.client_request
+    headers = Headers([(str(name), str(value)) for name, value in sent.headers.items()])
+    body = getattr(sent.body, "_value", sent.body)  # it was never asked for
     if not isinstance(body, bytes):
         body = b""
-    request = Request(client_request.method, str(client_request.url), headers, body)
-    exchange.fail(request, failure)
+    asked.exchange.fail(Request(sent.method, asked.uri, headers, body), failure)

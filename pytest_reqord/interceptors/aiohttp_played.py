@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from asyncio import Transport
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.interceptors import aiohttp_errors
 from pytest_reqord.interceptors.framing import (
     end_of_head,
     is_bodiless,
     is_chunked,
-    parse_request,
+    parse_request_head,
     to_wire,
+    unchunk,
 )
 from pytest_reqord.models import Failure, Request, Response
 
@@ -21,12 +22,11 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Handle
     from collections.abc import Callable, Iterable, Iterator
 
+    from pytest_reqord.models import Headers
     from pytest_reqord.seam import Exchange
 
-__all__ = ["Played"]
+__all__ = ["Asked", "Played"]
 
-_LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d+)")
-_CHUNKED = re.compile(rb"\ntransfer-encoding:[^\r\n]*chunked[ \t]*\r?\n")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]+)[^\r\n]*\r\n")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _READ_SIZE = 256 * 1024
@@ -35,14 +35,29 @@ _READ_SIZE = 256 * 1024
 _NEVER = float("inf")
 
 
+class Asked(NamedTuple):
+    """A request that has begun.
+
+    :param client_request: the client's own.
+    :param uri: its URI.
+    :param connector: what it was to get its connection from.
+    """
+
+    exchange: Exchange
+    client_request: Any
+    uri: str
+    connector: Any
+
+
 class Written:
     """A request while it is written."""
 
-    __slots__ = ("_chunk", "_end", "_start", "awaits_continue", "raw")
+    __slots__ = ("_chunk", "_end", "_headers", "_start", "awaits_continue", "raw")
 
     def __init__(self) -> None:
         self.raw = bytearray()
         self.awaits_continue = False
+        self._headers: Headers
         self._start = -1  # of the body
         self._end = 0
         self._chunk = -1  # where the next one starts, if there are chunks
@@ -52,25 +67,31 @@ class Written:
 
         :returns: whether that was all.
         """
-        raw = self.raw
-        raw += data
+        self.raw += data
         if self._start < 0:
-            self._start = end_of_head(raw)
+            self._start = end_of_head(self.raw)
             if self._start < 0:
                 return False
-            self._read_head(bytes(raw[: self._start]).lower())
-        is_complete = len(raw) >= self._end if self._chunk < 0 else self._has_last_chunk()
+            self._read_head()
+        is_complete = len(self.raw) >= self._end if self._chunk < 0 else self._has_last_chunk()
         if is_complete:
             self.awaits_continue = False
         return is_complete
 
-    def _read_head(self, head: bytes) -> None:
-        self._end = self._start
-        if b"chunked" in head and _CHUNKED.search(head):
+    def request(self, method: str, uri: str) -> Request:
+        """Give the request, once it is complete."""
+        raw = bytes(self.raw)
+        body = raw[self._start :] if self._chunk < 0 else unchunk(raw, self._start).data
+        return Request(method, uri, self._headers, body)
+
+    def _read_head(self) -> None:
+        _, _, headers = parse_request_head(bytes(self.raw[: self._start]))
+        self._headers = headers
+        if is_chunked(headers):
             self._chunk = self._start
-        elif length := _LENGTH.search(head):
-            self._end += int(length[1])
-        self.awaits_continue = b"\nexpect: 100-continue\r\n" in head
+        else:
+            self._end = self._start + int(headers.get("content-length") or 0)
+        self.awaits_continue = headers.get("expect", "").lower() == "100-continue"
 
     def _has_last_chunk(self) -> bool:
         raw = self.raw
@@ -99,8 +120,7 @@ class Played(Transport):
         super().__init__({"peername": peer})
         self._loop = loop
         self._protocol = protocol
-        self._exchange: Exchange
-        self._client_request: Any
+        self._asked: Asked
         self._written: Written | None = None
         self._go_live: Callable[[bytes], None] | None = None
         self._hops = 0
@@ -112,22 +132,14 @@ class Played(Transport):
         self._is_waiting = False  # for the reader, or for the time of the next piece
 
     def expect(
-        self,
-        exchange: Exchange,
-        client_request: Any,
-        connector: Any,
-        go_live: Callable[[bytes], None] | None = None,
-        *,
-        hops: int = 1,
+        self, asked: Asked, hops: int, go_live: Callable[[bytes], None] | None = None
     ) -> None:
         """Be ready for a request.
 
-        :param go_live: takes the written request, where the recording has no answer.
         :param hops: how many turns of the loop later to answer.
+        :param go_live: takes the written request, where the recording has no answer.
         """
-        self._exchange = exchange
-        self._client_request = client_request
-        self._connector = connector
+        self._asked = asked
         self._go_live = go_live
         self._hops = hops
         self._written = Written()
@@ -141,7 +153,7 @@ class Played(Transport):
             return
         if written.add(data):
             self._written = None
-            self._loop.call_soon(self._answer, bytes(written.raw), self._hops)
+            self._loop.call_soon(self._answer, written, self._hops)
         elif written.awaits_continue:
             written.awaits_continue = False
             self._loop.call_soon(self._feed, _CONTINUE)
@@ -203,31 +215,27 @@ class Played(Transport):
         if self._is_waiting:
             self._continue()
 
-    def _answer(self, raw: bytes, hops: int) -> None:
+    def _answer(self, written: Written, hops: int) -> None:
         if self._is_closing:  # nobody waits any longer
             return
         if hops > 1:
-            self._loop.call_soon(self._answer, raw, hops - 1)
+            self._loop.call_soon(self._answer, written, hops - 1)
             return
-        client_request = self._client_request
-        sent = parse_request(raw)
-        request = Request(client_request.method, str(client_request.url), sent.headers, sent.body)
+        exchange, client_request, uri, connector = self._asked
+        request = written.request(client_request.method, uri)
         try:
-            answer = self._exchange.play(request)
+            answer = exchange.play(request)
         except BaseException as error:  # noqa: BLE001 -- whoever awaits the response has to see it
             self._protocol.set_exception(error)
             return
         if isinstance(answer, Response):
-            self._respond(answer, client_request.method)
+            self._response = answer
+            self._pieces.extend(_pieces(answer, request.method))
+            self._deliver()
         elif isinstance(answer, Failure):
-            aiohttp_errors.play(answer, self._protocol, client_request, self._connector)
+            aiohttp_errors.play(answer, self._protocol, client_request, connector)
         elif self._go_live is not None:
-            self._go_live(raw)
-
-    def _respond(self, response: Response, method: str) -> None:
-        self._response = response
-        self._pieces.extend(_pieces(response, method))
-        self._deliver()
+            self._go_live(bytes(written.raw))
 
     def _feed(self, data: bytes) -> None:
         if not self._is_closing:
@@ -285,6 +293,10 @@ def _is_broken_off(response: Response) -> bool:
 def _pieces(response: Response, method: str) -> Iterator[tuple[bytes | None, float]]:
     """What the wire brings, each with the seconds that it took; None for its end."""
     wire = to_wire(response, method)
+    is_sized = response.complete and "content-length" in response.headers
+    if is_sized and len(wire) == 1 and len(wire[0]) <= _READ_SIZE:  # as nearly all are
+        yield wire[0], 0.0
+        return
     times = [arrival.time for arrival in response.arrivals]
     before = 0.0
     for number, piece in enumerate(wire):
@@ -302,5 +314,5 @@ def _pieces(response: Response, method: str) -> Iterator[tuple[bytes | None, flo
     if not response.complete:
         broken_off = _is_broken_off(response)
         yield None, _NEVER if broken_off else max(times[-1] - before, 0.0)
-    elif not is_chunked(response.headers) and "content-length" not in response.headers:
+    elif not is_sized and not is_chunked(response.headers):
         yield None, 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
 import io
 import re
@@ -110,7 +111,8 @@ def options_of(call: Call, scenario: Scenario, place: Place) -> dict[str, Any]:
     options = body_of(call)
     options["headers"] = list(call.headers)
     if call.auth == "basic":
-        options["headers"].append(("Authorization", aiohttp.BasicAuth("ada", "engine").encode()))
+        token = base64.b64encode(b"ada:engine").decode()
+        options["headers"].append(("Authorization", f"Basic {token}"))
     if call.auth == "digest":
         options["middlewares"] = (aiohttp.DigestAuthMiddleware("ada", "engine"),)
     if place.proxy:

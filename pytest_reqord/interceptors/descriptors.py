@@ -6,9 +6,10 @@ Pipes, because a test may have forbidden sockets (pytest-socket).
 from __future__ import annotations
 
 import os
+import select
 from functools import cache
 
-__all__ = ["quiet", "ready"]
+__all__ = ["is_readable", "quiet", "ready"]
 
 
 @cache
@@ -26,6 +27,13 @@ def ready() -> int:
     os.write(writer, b"\0")
     _kept.append(writer)
     return reader
+
+
+def is_readable(descriptor: int) -> bool:
+    """Whether something waits there: on an idle connection that is its end."""
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    return bool(poller.poll(0))
 
 
 _kept: list[int] = []

@@ -7,6 +7,7 @@ import functools
 import io
 import weakref
 from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urlsplit
 
 from pytest_reqord.interceptors import descriptors, readers, socket_errors
 from pytest_reqord.interceptors.turns import Turn
@@ -99,6 +100,7 @@ class Wire:
         """Play the answer, or go live with all that was held."""
         played = turn.play()
         if played is None:
+            self._drop_stale()
             self._transmit(turn, turn.sent)
         elif isinstance(played, Response):
             answer = readers.Answer(played, turn.method)
@@ -108,6 +110,12 @@ class Wire:
             self._raise_or_hold(socket_errors.revive(played, connection), connection)
         else:
             self._answer = lambda: readers.failing(played, self)
+
+    def _drop_stale(self) -> None:
+        """Close a real connection that the server has closed while its place was played."""
+        if self._real is not None and descriptors.is_readable(self._real.fileno()):
+            self._real.close()
+            self._real = None
 
     def _raise_or_hold(self, error: BaseException, connection: Any) -> None:
         """Raise an error of ``connect``, or have the reader do so where urllib3 wants it.
@@ -193,10 +201,20 @@ class Wire:
     def __getattr__(self, name: str) -> Any:
         if self._real is not None:
             return getattr(self._real, name)
-        if self._base.startswith("https:") and name in _TLS:
-            return lambda *_, **__: _TLS[name]
+        answers = _TLS if self._base.startswith("https:") else {}
+        if name in answers:
+            return lambda *_, **__: answers[name]
+        if name in _SOCKET:
+            return lambda *_: _SOCKET[name](urlsplit(self._base))
         raise AttributeError(name)
 
+
+_SOCKET: dict[str, Callable[[SplitResult], Any]] = {
+    "getpeername": lambda base: (base.hostname, base.port or (443 if base.scheme[4:] else 80)),
+    "getsockname": lambda _: ("127.0.0.1", 0),
+    "getsockopt": lambda _: 0,
+}
+"""What a socket answers where there is none."""
 
 _TLS: dict[str, Any] = {
     "cipher": ("TLS_AES_256_GCM_SHA384", "TLSv1.3", 256),
@@ -208,4 +226,4 @@ _TLS: dict[str, Any] = {
     "shared_ciphers": None,
     "version": "TLSv1.3",
 }
-"""What a TLS socket answers where there is none."""
+"""What a TLS socket answers besides."""

@@ -39,7 +39,7 @@ def add(path: str, new: Sequence[Encoded]) -> None:
     """Add entries to a cassette, which stays in chronological order.
 
     An append where they are newer than all that is there: that costs the same however long the
-    cassette is. Else, and where its end is torn, an atomic rewrite.
+    cassette is. Else, as where there is none or its end is torn, an atomic rewrite.
 
     :param new: the entries in order of time, at least one.
     :raises OSError: if that failed; the cassette is then as it was.
@@ -50,7 +50,7 @@ def add(path: str, new: Sequence[Encoded]) -> None:
     for each in new:
         storage.write_bodies(path, each.bodies)
     if can_append(path, new[0].recorded_at):
-        storage.append(path, b"".join(each.text for each in new), header=codec.HEADER)
+        storage.append(path, b"".join(each.text for each in new))
         return
     document = read(path)
     dated = [(entry.recorded_at, entry.text) for entry in (document.entries if document else ())]
@@ -94,9 +94,7 @@ def can_append(path: str, recorded_at: str) -> bool:
         try:
             tail = storage.read_tail(path, size)
         except FileNotFoundError:
-            return True
-        if not tail:
-            return True
+            return False  # a reader must not see it empty: it is made whole, in one step
         last = codec.last_recorded_at(tail)
         if last is not None:
             return last <= recorded_at

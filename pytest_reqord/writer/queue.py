@@ -105,11 +105,12 @@ class Queue:
         with self._lock:
             if self._claimed:
                 return None
+            blocked = None
             for target, batch in list(self._pending.items()):
                 if batch.failures < 2 or batch.failure is None:  # noqa: PLR2004 - one retry
                     return None
-                found = target.path, batch.failure
-            return found if self._pending else None
+                blocked = blocked or (target.path, batch.failure)
+            return blocked
 
     def targets(self) -> list[Target]:
         """Everything that has entries which aren't written."""

@@ -75,7 +75,7 @@ def save(
         _write_bodies(name, new, texts)
         more = revision.entries[len(old) :]
         if more and texts[: len(old)] == before and documents.can_append(name, more[0].recorded_at):
-            storage.append(name, b"".join(texts[len(old) :]), header=codec.HEADER)
+            storage.append(name, b"".join(texts[len(old) :]))
         else:
             documents.rewrite(name, texts, document)
         return Saved(True, revision.kept, revision.added, revision.removed)

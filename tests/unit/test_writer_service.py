@@ -173,6 +173,27 @@ class TestOrder:
 
         assert numbers(path) == [1, 3]
 
+    @pytest.mark.parametrize("data", [b"", codec.HEADER, b"reqord: 1\ninteractions: []\n"])
+    def test_without_entries(self, start, path, data):
+        """A cassette without entries is begun."""
+        path.parent.mkdir()
+        path.write_bytes(data)
+        writer = start()
+        for number in (2, 1):
+            writer.write_entry(path, interaction(number))
+            writer.flush_all()
+
+        assert numbers(path) == [1, 2]
+
+    def test_huge_last_entry(self, start, path):
+        """So long a last entry that its start isn't looked for makes an append a rewrite."""
+        writer = start()
+        for number in (1, 2):
+            writer.write_entry(path, interaction(number, body=os.urandom(1 << 19)))
+            writer.flush_all()
+
+        assert numbers(path) == [1, 2]
+
     def test_unknown_keys(self, start, path):
         """What we don't know in an entry survives a merge, byte for byte."""
         writer = start()
@@ -185,6 +206,23 @@ class TestOrder:
 
         assert numbers(path) == [1, 2]
         assert path.read_bytes().count(b"  note: by hand  # yes\n") == 1
+
+    def test_never_empty(self, start, path, monkeypatch):
+        """Whoever looks at a new cassette sees it whole or not at all."""
+        seen = []
+        write = os.write
+
+        def look(fd, data):
+            seen.append(path.exists())
+            return write(fd, data)
+
+        monkeypatch.setattr(os, "write", look)
+        writer = start(batch_timeout=FAR)
+        writer.write_entry(path, interaction(1))
+        writer.flush_all()
+
+        assert seen
+        assert not any(seen)
 
     def test_threads(self, start, path):
         """Entries of many threads are all there, in order."""

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from pytest_reqord.plugin.session import PytestSession
     from pytest_reqord.session import UseCassette
 
-__all__ = ["cassette", "cassette_config", "cassette_factory"]
+__all__ = ["SESSION", "cassette", "cassette_config", "cassette_factory"]
 
-_SESSION: pytest.StashKey[PytestSession] = pytest.StashKey()
+pytest_plugins = ("pytest_reqord.compat.plugin",)
+
+SESSION: pytest.StashKey[PytestSession] = pytest.StashKey()
 
 _INI_TYPES: dict[str, Any] = {
     "bool": "bool",
@@ -81,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     from pytest_reqord.plugin.session import PytestSession  # late: needs the hooks declared
 
-    config.stash[_SESSION] = PytestSession(config)
+    config.stash[SESSION] = PytestSession(config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -90,42 +92,42 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         from pytest_reqord.plugin.dummies import take_dummies_away
 
         take_dummies_away()
-    session = config.stash.get(_SESSION, None)
+    session = config.stash.get(SESSION, None)
     if session is not None:
         session.unconfigure()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what the run may record, where it is more than nothing."""
-    return config.stash[_SESSION].header()
+    return config.stash[SESSION].header()
 
 
 @pytest.hookimpl(tryfirst=True)  # before -k and others deselect
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Remember which tests there are."""
-    config.stash[_SESSION].remember(items)
+    config.stash[SESSION].remember(items)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Watch for traffic outside of cassettes, where the run records."""
-    session.config.stash[_SESSION].start()
+    session.config.stash[SESSION].start()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Have the cassette of a marked test opened before its first function-scoped fixture."""
-    item.config.stash[_SESSION].put_first(item)
+    item.config.stash[SESSION].put_first(item)
 
 
 @pytest.hookimpl(trylast=True)  # after xdist has seen its last worker off
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Save what waits for the end of the run; fail it if something could not be saved."""
-    session.config.stash[_SESSION].finish(session)
+    session.config.stash[SESSION].finish(session)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell what was recorded, and what a user should look at."""
-    terminalreporter.config.stash[_SESSION].summarise(terminalreporter)
+    terminalreporter.config.stash[SESSION].summarise(terminalreporter)
 
 
 @pytest.fixture
@@ -137,7 +139,7 @@ def cassette_config() -> dict[str, Any]:
 @pytest.fixture
 def cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
     """The test's cassette: its HTTP traffic is recorded there, or played from there."""
-    session = request.config.stash[_SESSION]
+    session = request.config.stash[SESSION]
     with session.test_cassette(request) as opened:
         yield opened
 
@@ -145,4 +147,4 @@ def cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
 @pytest.fixture(scope="session")
 def cassette_factory(pytestconfig: pytest.Config) -> Callable[..., UseCassette]:
     """What opens cassettes in fixtures of a wider scope: call it with a name, as `use_cassette`."""
-    return pytestconfig.stash[_SESSION].cassette_factory
+    return pytestconfig.stash[SESSION].cassette_factory

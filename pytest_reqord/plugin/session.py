@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_reqord.session import UseCassette
     from pytest_reqord.settings import Settings
 
-__all__ = ["PytestSession"]
+__all__ = ["PytestSession", "put_first"]
 
 _FIXTURE = "cassette"
 _FALSE = frozenset({"", "0", "false", "no", "off"})
@@ -96,22 +96,20 @@ class PytestSession:
     # a test
 
     def put_first(self, item: pytest.Item) -> None:
-        """Have the cassette of a test set up before its first function-scoped fixture.
-
-        The fixtures of a test are set up in the order of ``fixturenames``, wider scopes first;
-        the item gets a list of its own, for parameters of one test share theirs.
-        """
+        """Have the cassette of a test set up before its first function-scoped fixture."""
         self.item = item
         names = getattr(item, "fixturenames", None)
-        if names is None or not (_FIXTURE in names or item.get_closest_marker(MARK)):
-            return
-        definitions = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]  # noqa: SLF001 -- the scopes are nowhere else
-        others = [name for name in names if name != _FIXTURE]
-        wider = (
-            name in definitions and definitions[name][-1].scope != "function" for name in others
-        )
-        at = next((at for at, is_wider in enumerate(wider) if not is_wider), len(others))
-        item.fixturenames = [*others[:at], _FIXTURE, *others[at:]]  # type: ignore[attr-defined]
+        if names is not None and (_FIXTURE in names or item.get_closest_marker(MARK)):
+            put_first(item, _FIXTURE)
+
+    def test_settings(self, request: pytest.FixtureRequest) -> Settings:
+        """What holds for the cassette of a test.
+
+        :raises UsageError: if a marker or ``cassette_config`` is wrong.
+        """
+        config: dict[str, Any] = request.getfixturevalue("cassette_config")
+        layers = [*marker_layers(request.node), Layer("the fixture cassette_config", config)]
+        return self.run.resolve(layers)
 
     @contextmanager
     def test_cassette(self, request: pytest.FixtureRequest) -> Iterator[Cassette]:
@@ -123,9 +121,7 @@ class PytestSession:
         from pytest_reqord.plugin.placing import place_of
 
         item: pytest.Item = request.node
-        config: dict[str, Any] = request.getfixturevalue("cassette_config")
-        layers = [*marker_layers(item), Layer("the fixture cassette_config", config)]
-        settings = self.run.resolve(layers)
+        settings = self.test_settings(request)
         place = place_of(item, settings.cassette_dir)
         opening = self.run.open(place.path, settings)
         active.open_test(opening.cassette)
@@ -203,3 +199,20 @@ class PytestSession:
             reporter.section("cassettes", sep="=", blue=True)
             for line in lines:
                 reporter.line(line)
+
+
+def put_first(item: pytest.Item, *fixtures: str) -> None:
+    """Have fixtures of a test set up before its first function-scoped one.
+
+    The fixtures of a test are set up in the order of ``fixturenames``, wider scopes first; the
+    item gets a list of its own, for parameters of one test share theirs.
+
+    :param item: a test that has fixtures.
+    :param fixtures: the names of fixtures that are function-scoped.
+    """
+    names: list[str] = item.fixturenames  # type: ignore[attr-defined]
+    definitions = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]  # noqa: SLF001 -- the scopes are nowhere else
+    others = [name for name in names if name not in fixtures]
+    wider = (name in definitions and definitions[name][-1].scope != "function" for name in others)
+    at = next((at for at, is_wider in enumerate(wider) if not is_wider), len(others))
+    item.fixturenames = [*others[:at], *fixtures, *others[at:]]  # type: ignore[attr-defined]

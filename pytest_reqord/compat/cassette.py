@@ -1,0 +1,241 @@
+"""A cassette as VCR.py's suites see it: a view of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord.clock import format_time
+from pytest_reqord.codec import Entry
+from pytest_reqord.compat.errors import missing_metadata, unhandled
+from pytest_reqord.compat.matchers import compare
+from pytest_reqord.compat.messages import (
+    VcrRequest,
+    VcrResponse,
+    request_from_vcr,
+    response_from_vcr,
+    response_to_vcr,
+)
+from pytest_reqord.compat.pipeline import is_foreign
+from pytest_reqord.errors import CassetteMiss
+from pytest_reqord.models import Headers, Interaction, Request, Response
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from pytest_reqord.compat.opening import VcrOpening
+
+__all__ = ["VcrCassette"]
+
+
+class VcrCassette:
+    """What VCR.py's ``Cassette`` offers to tests.
+
+    :param opening: the cassette behind it.
+    """
+
+    def __init__(self, opening: VcrOpening) -> None:
+        self._opening = opening
+        self._appended: list[Interaction] = []
+        self._shown: dict[int, tuple[Interaction, tuple[VcrRequest, VcrResponse]]] = {}
+        self._metadata: dict[str, Any] = {}
+
+    # what it holds
+
+    @property
+    def data(self) -> list[tuple[VcrRequest, VcrResponse]]:
+        """Requests and responses: what was there, then what was recorded."""
+        stored = [entry.interaction() for entry in self._opening.replay().entries]
+        appended = {format_time(one.recorded_at) for one in self._appended}
+        recorded = [
+            one
+            for one in self._opening.recorded_now()
+            if format_time(one.recorded_at) not in appended
+        ]
+        return [self._pair(one) for one in [*stored, *recorded] if one.response is not None]
+
+    def _pair(self, interaction: Interaction) -> tuple[VcrRequest, VcrResponse]:
+        """The same objects each time: a test may hold on to one and compare."""
+        known = self._shown.get(id(interaction))
+        if known is not None and known[0] is interaction:
+            return known[1]
+        pair = VcrRequest.of(interaction.request), self._response(interaction)
+        self._shown[id(interaction)] = interaction, pair
+        return pair
+
+    @staticmethod
+    def _response(interaction: Interaction) -> VcrResponse:
+        if interaction.response is None:
+            return {}
+        return response_to_vcr(interaction.response, is_foreign=is_foreign(interaction))
+
+    @property
+    def requests(self) -> list[VcrRequest]:
+        """The requests."""
+        return [request for request, _ in self.data]
+
+    @property
+    def responses(self) -> list[VcrResponse]:
+        """The responses."""
+        return [response for _, response in self.data]
+
+    def __len__(self) -> int:
+        return len(self._opening.replay().entries) + self._recorded_count
+
+    @property
+    def _recorded_count(self) -> int:
+        return self._opening.cassette.recorded_count
+
+    def __bool__(self) -> bool:
+        # an empty one is false, as VCR.py's is
+        return len(self) > 0
+
+    def __str__(self) -> str:
+        return f"<Cassette containing {len(self)} recorded response(s)>"
+
+    def __contains__(self, request: Any) -> bool:
+        live = self._live(request)
+        return live is not None and self._opening.replay().can_play(live)
+
+    # what was played
+
+    @property
+    def play_counts(self) -> Counter[int]:
+        """How often each interaction was played, by its place."""
+        return self._opening.replay().play_counts
+
+    @property
+    def play_count(self) -> int:
+        """How many requests were answered."""
+        return self._opening.replay().play_count
+
+    @property
+    def all_played(self) -> bool:
+        """Whether everything in it was played."""
+        return len(self.play_counts) == len(self)
+
+    def rewind(self) -> None:
+        """Play it all anew."""
+        self._opening.replay().rewind()
+
+    # what it is
+
+    @property
+    def path(self) -> str:
+        """Its file."""
+        return str(self._opening.plan.path)
+
+    _path = path
+
+    @property
+    def record_mode(self) -> str:
+        """The record mode, by VCR.py's name."""
+        mode = self._opening.plan.settings.record_mode
+        return "new_episodes" if mode == "rewrite" else mode
+
+    @property
+    def allow_playback_repeats(self) -> bool:
+        """Whether an interaction may be played more than once."""
+        return self._opening.plan.settings.allow_playback_repeats
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something was added to it."""
+        return bool(self._recorded_count or self._appended)
+
+    @property
+    def rewound(self) -> bool:
+        """Whether it was there when it was opened."""
+        return self._opening.was_found
+
+    @property
+    def write_protected(self) -> bool:
+        """Whether nothing may be added to it."""
+        return self.record_mode == "none" or (self.rewound and self.record_mode == "once")
+
+    # what a test may ask of it
+
+    def filter_request(self, request: Any) -> VcrRequest | None:
+        """The request after the suite's filters; None for one that they let through."""
+        filtered = self._opening.suite.options.pipeline.request(_ours(request))
+        return None if filtered is None else VcrRequest.of(filtered)
+
+    def can_play_response_for(self, request: Any) -> bool:
+        """Whether there is an interaction left for a request and the record mode plays it."""
+        may_play = self.rewound or self.allow_playback_repeats
+        return may_play and self.record_mode != "all" and request in self
+
+    def play_response(self, request: Any) -> VcrResponse:
+        """Play an interaction, as a request would.
+
+        :raises KeyError: if there is none left.
+        """
+        live = self._live(request)
+        claimed = None if live is None else self._opening.replay().claim(live)
+        if claimed is None:
+            raise unhandled(request, self)
+        return self._pair(claimed.interaction)[1]
+
+    def responses_of(self, request: Any) -> list[VcrResponse]:
+        """The responses to a request, played or not.
+
+        :raises KeyError: if there is none.
+        """
+        live = self._live(request)
+        replay = self._opening.replay()
+        found = [] if live is None else replay.matching(live)
+        if not found:
+            raise unhandled(request, self)
+        return [self._pair(replay.entries[at].interaction())[1] for at in found]
+
+    def append(self, request: Any, response: VcrResponse) -> None:
+        """Add an interaction, filtered as one that was made."""
+        asked = _ours(request)
+        empty = Response(0, "", Headers(), b"")
+        interaction = Interaction(
+            asked,
+            response_from_vcr(response, empty),
+            self._opening.clock.now(),
+            self._opening.owner,
+        )
+        kept = self._opening.redactor.interaction(interaction)
+        if kept is None:
+            return
+        self._appended.append(kept)
+        self._opening.replay().add(Entry(kept))
+        if self._opening.plan.access.record:
+            self._opening.record(kept)
+
+    def find_requests_with_most_matches(self, request: Any) -> list[Any]:
+        """The recorded requests that most matchers say yes to.
+
+        :returns: of each the request, the names of those matchers, and the others with reasons.
+        """
+        live = self.filter_request(request)
+        matchers = self._opening.suite.options.matching.matchers
+        found = [(other, *compare(matchers, live, other)) for other in self.requests if live]
+        most = max((len(yes) for _, yes, _ in found), default=0)
+        return [one for one in found if len(one[1]) == most and most]
+
+    def get_metadata(self, key: str, default: Any) -> Any:
+        """A value that lies in the cassette beside the interactions.
+
+        :raises CassetteMiss: as VCR.py's ``MissingMetadataError``, if it isn't there and nothing
+            may be added.
+        """
+        if key not in self._metadata:
+            self._metadata.update(self._opening.metadata())
+        if key not in self._metadata:
+            if self.write_protected:
+                request = Request("METADATA", key, Headers(), b"")
+                miss = CassetteMiss(request, self.path, (), self._opening.commands())
+                raise missing_metadata(miss, self, key)
+            self._metadata[key] = default
+        return self._metadata[key]
+
+    def _live(self, request: Any) -> Request | None:
+        """A request of VCR.py's shape as one that was sent and filtered."""
+        return self._opening.redactor.request(_ours(request))
+
+
+def _ours(request: Any) -> Request:
+    return request_from_vcr(request, Request(request.method, request.uri, Headers(), b""))

@@ -1,0 +1,361 @@
+"""Requests and responses in the shapes that VCR.py gives to hooks, matchers and tests."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import ParseResult, parse_qsl, urlparse
+
+from pytest_reqord import content
+from pytest_reqord.models import Headers, Request, Response
+
+__all__ = [
+    "CaseInsensitiveDict",
+    "VcrRequest",
+    "VcrResponse",
+    "request_from_vcr",
+    "response_from_vcr",
+    "response_to_vcr",
+]
+
+VcrResponse = dict[str, Any]
+"""``{"status": {"code", "message"}, "headers": {name: [value]}, "body": {"string": bytes}}``."""
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class CaseInsensitiveDict(MutableMapping[str, Any]):
+    """A dictionary whose keys are compared without case; the case set first stays.
+
+    Of a list of values it keeps the first, as VCR.py's headers do.
+    """
+
+    def __init__(self, items: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
+        self._items: dict[str, tuple[str, Any]] = {}
+        self.update(items)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._items[key.lower()][1]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if isinstance(value, (list, tuple)):
+            value = value[0] if value else ""
+        self._items[key.lower()] = (self._items.get(key.lower(), (key,))[0], value)
+
+    def __delitem__(self, key: str) -> None:
+        del self._items[key.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key, _ in self._items.values())
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return self._lowered() == CaseInsensitiveDict(other)._lowered()
+
+    __hash__ = None  # type: ignore[assignment]  # it can change
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def _lowered(self) -> dict[str, Any]:
+        return {key: value for key, (_, value) in self._items.items()}
+
+    def copy(self) -> CaseInsensitiveDict:
+        """Another one with the same items."""
+        return CaseInsensitiveDict(self)
+
+
+class VcrRequest:
+    """A request as VCR.py shows it: everything may be changed.
+
+    :param method: the method.
+    :param uri: the whole URI.
+    :param body: None where there is none; text becomes UTF-8, a file or an iterator what it holds.
+    :param headers: a value a name, or a list of which the first counts.
+    """
+
+    def __init__(self, method: str, uri: str, body: Any, headers: Mapping[str, Any]) -> None:
+        self.method = method
+        self.uri = uri
+        self.body = body
+        self.headers = headers
+
+    @property
+    def uri(self) -> str:
+        """The whole URI."""
+        return self._uri
+
+    @uri.setter
+    def uri(self, uri: str) -> None:
+        self._uri = uri
+        self.parsed_uri: ParseResult = urlparse(uri)
+
+    @property
+    def headers(self) -> Any:
+        """The headers, a value a name."""
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: Mapping[str, Any]) -> None:
+        is_ours = isinstance(headers, CaseInsensitiveDict)
+        self._headers = headers if is_ours else CaseInsensitiveDict(headers)
+
+    @property
+    def body(self) -> Any:
+        """The body as bytes; None where there is none."""
+        return self._body
+
+    @body.setter
+    def body(self, body: Any) -> None:
+        self._body = _joined(body)
+
+    @property
+    def body_bytes(self) -> Any:
+        """The same as `body`, by VCR.py's later name."""
+        return self._body
+
+    @property
+    def scheme(self) -> str:
+        """The URI's scheme."""
+        return self.parsed_uri.scheme
+
+    @property
+    def host(self) -> str | None:
+        """The URI's host, in lower case."""
+        return self.parsed_uri.hostname
+
+    @property
+    def port(self) -> int | None:
+        """The URI's port, or its scheme's."""
+        port = self.parsed_uri.port
+        return _DEFAULT_PORTS.get(self.scheme) if port is None else port
+
+    @property
+    def path(self) -> str:
+        """The URI's path."""
+        return self.parsed_uri.path
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        """The URI's parameters that have a value, sorted."""
+        return sorted(parse_qsl(self.parsed_uri.query))
+
+    @property
+    def url(self) -> str:
+        """The URI by its other name."""
+        return self.uri
+
+    @property
+    def protocol(self) -> str:
+        """The scheme by its other name."""
+        return self.scheme
+
+    def add_header(self, key: str, value: str) -> None:
+        """Set a header; deprecated by VCR.py."""
+        message = "Request.add_header is deprecated. Please assign to request.headers instead."
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        self.headers[key] = value
+
+    def __repr__(self) -> str:
+        return f"<Request ({self.method}) {self.uri}>"
+
+    def _to_dict(self) -> dict[str, Any]:
+        """What serializers and VCR.py's own functions ask for."""
+        return {
+            "method": self.method,
+            "uri": self.uri,
+            "body": self.body,
+            "headers": {name: [value] for name, value in self.headers.items()},
+        }
+
+    @classmethod
+    def _from_dict(cls, plain: Mapping[str, Any]) -> VcrRequest:
+        return cls(**plain)
+
+    @classmethod
+    def of(cls, request: Request) -> VcrRequest:
+        """A request of ours in VCR.py's shape."""
+        return cls(request.method, request.uri, request.body or _no_body(), _lists(request.headers))
+
+
+def _no_body() -> bytes | None:
+    """What stands for no body: VCR.py has None, but for httpx empty bytes.
+
+    Which client sent a request isn't known here, only which ones there are.
+    """
+    return b"" if _is_httpx_alone() else None
+
+
+def _is_httpx_alone() -> bool:
+    is_httpx = "httpx" in sys.modules or "httpx2" in sys.modules
+    return is_httpx and "urllib3" not in sys.modules and "aiohttp" not in sys.modules
+
+
+def _joined(body: Any) -> Any:
+    if hasattr(body, "read"):
+        body = body.read()
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, (bytearray, memoryview)):
+        return bytes(body)
+    if body is None or isinstance(body, (bytes, dict)) or not isinstance(body, Iterable):
+        return body
+    parts = list(body)
+    if parts and isinstance(parts[0], int):
+        return bytes(parts)
+    return b"".join(part.encode() if isinstance(part, str) else bytes(part) for part in parts)
+
+
+def _lists(headers: Headers) -> dict[str, list[str]]:
+    """The values by name, in the case that came first."""
+    lists: dict[str, list[str]] = {}
+    names: dict[str, str] = {}
+    for name, value in headers.pairs:
+        lists.setdefault(names.setdefault(name.lower(), name), []).append(value)
+    return lists
+
+
+def request_from_vcr(changed: Any, request: Request) -> Request:
+    """What became of a request: what a hook left alone stays as it was sent.
+
+    :param changed: the request in VCR.py's shape, a class of the user's own perhaps.
+    :param request: the request that it was made from.
+    """
+    before = VcrRequest.of(request)
+    if changed.method != before.method or changed.uri != before.uri:
+        request = replace(request, method=changed.method, uri=changed.uri)
+    if changed.body != before.body:
+        request = replace(request, body=_bytes(changed.body))
+    pairs = _merged(request.headers, _first_values(before.headers), _first_values(changed.headers))
+    if pairs != request.headers.pairs:
+        request = replace(request, headers=Headers(pairs))
+    return request
+
+
+def _first_values(headers: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {name: [_text(value)] for name, value in CaseInsensitiveDict(headers).items()}
+
+
+def response_to_vcr(response: Response, *, is_foreign: bool = False) -> VcrResponse:
+    """A response of ours in VCR.py's shape.
+
+    :param is_foreign: whether it was read from a file that VCR.py wrote.
+    """
+    return {
+        "status": {"code": response.status, "message": response.reason},
+        "headers": _lists(response.headers),
+        "body": {"string": _shown_body(response, is_foreign=is_foreign)},
+    }
+
+
+def _shown_body(response: Response, *, is_foreign: bool) -> bytes:
+    """The body as VCR.py's stubs have it: unpacked under ``Content-Encoding``, but for httpx.
+
+    Of a file of VCR.py's it is what stands there: what had to be packed to be played is unpacked.
+    """
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    unpacked = content.decode(response.body, coding) if coding and response.body else None
+    if unpacked is None:
+        return response.body
+    if is_foreign:
+        is_packed_here = coding in _WINDOWS and response.body == _packed(unpacked, coding)
+        return unpacked if is_packed_here else response.body
+    return response.body if _is_httpx_alone() else unpacked
+
+
+_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+
+
+def _packed(body: bytes, coding: str) -> bytes:
+    packer = zlib.compressobj(wbits=_WINDOWS[coding])
+    return packer.compress(body) + packer.flush()
+
+
+def response_from_vcr(
+    changed: Mapping[str, Any], response: Response, *, is_foreign: bool = False
+) -> Response:
+    """What became of a response: what a hook left alone stays as it came.
+
+    What depends on the body follows it, where the hook didn't see to that: clients would end it
+    early or wait for the rest, or unpack what isn't packed.
+    """
+    status = changed["status"]
+    code, reason = int(status["code"]), status.get("message") or ""
+    if (code, reason) != (response.status, response.reason):
+        response = replace(response, status=code, reason=str(reason))
+    before = _lists(response.headers)
+    after = {name: _values(values) for name, values in changed["headers"].items()}
+    pairs = _merged(response.headers, before, after)
+    body = _bytes(changed["body"].get("string"))
+    is_unpacked = "content-encoding" not in {name.lower() for name, _ in pairs}
+    if body != _shown_body(response, is_foreign=is_foreign) or (is_unpacked and before != after):
+        pairs = _following(pairs, body)
+        chunks = None if response.chunks is None else ((len(body),) if body else ())
+        response = replace(response, body=body, chunks=chunks, arrivals=())
+    if pairs != response.headers.pairs:
+        response = replace(response, headers=Headers(pairs))
+    return response
+
+
+def _following(pairs: tuple[tuple[str, str], ...], body: bytes) -> tuple[tuple[str, str], ...]:
+    coding = Headers(pairs).get("content-encoding", "")
+    if coding and content.decode(body, coding.strip().lower()) is None:
+        pairs = tuple(pair for pair in pairs if pair[0].lower() != "content-encoding")
+    length = str(len(body))
+    return tuple(
+        (name, length if name.lower() == "content-length" else value) for name, value in pairs
+    )
+
+
+def _merged(
+    headers: Headers, before: Mapping[str, list[str]], after: Mapping[str, list[str]]
+) -> tuple[tuple[str, str], ...]:
+    """The header lines after a change of the values by name: order and case stay."""
+    if before == after:
+        return headers.pairs
+    old = {name.lower(): values for name, values in before.items()}
+    new = {name.lower(): values for name, values in after.items()}
+    pairs: list[tuple[str, str]] = []
+    changed: set[str] = set()
+    for name, value in headers.pairs:
+        key = name.lower()
+        if new.get(key) == old[key]:
+            pairs.append((name, value))
+        elif key not in changed:  # all its lines stand where the first one stood
+            pairs += ((name, each) for each in new.get(key, ()))
+            changed.add(key)
+    pairs += (
+        (name, value)
+        for name, values in after.items()
+        if name.lower() not in old
+        for value in values
+    )
+    return tuple(pairs)
+
+
+def _values(values: Any) -> list[str]:
+    many = values if isinstance(values, (list, tuple)) else [values]
+    return [_text(value) for value in many]
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _bytes(body: Any) -> bytes:
+    joined = _joined(body)
+    if joined is None:
+        return b""
+    if isinstance(joined, bytes):
+        return joined
+    import json  # late: a body that is a mapping is rare
+
+    return json.dumps(joined).encode()

@@ -1,0 +1,306 @@
+"""A cassette of a suite of VCR.py's: where it is read from, how it plays, how it is saved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord import modes, storage
+from pytest_reqord.codec import safe
+from pytest_reqord.compat.cassette import VcrCassette
+from pytest_reqord.compat.errors import not_recorded
+from pytest_reqord.compat.files import Persisted, read_serialized, write_serialized
+from pytest_reqord.compat.messages import VcrRequest
+from pytest_reqord.compat.pipeline import FilteredEntry, Redacting
+from pytest_reqord.compat.replay import VcrReplay
+from pytest_reqord.compat.serializers import JSON, YAML
+from pytest_reqord.errors import CassetteMiss
+from pytest_reqord.library import read_document
+from pytest_reqord.matching import Matching
+from pytest_reqord.opening import Opening, save_into
+from pytest_reqord.replay import Index
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pytest_reqord.cassette import Filter
+    from pytest_reqord.codec import Entry
+    from pytest_reqord.compat.options import Options
+    from pytest_reqord.models import Interaction
+    from pytest_reqord.opening import Attempt, Plan, Services
+    from pytest_reqord.replay import Stored
+
+__all__ = ["Suite", "VcrOpening"]
+
+_ANY = Matching(("method", "uri"))  # one for all: the library keeps what it read by it
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What a suite says of one cassette.
+
+    :param options: VCR.py's options.
+    :param extra_paths: cassettes that are played from too, after its own.
+    """
+
+    options: Options
+    extra_paths: tuple[Path, ...] = ()
+
+
+class VcrOpening(Opening):
+    """A cassette of a suite of VCR.py's that is or was open.
+
+    :param plan: what was settled about it.
+    :param services: what the openings of the run share.
+    :param attempt: the test whose fate its recording shares; None outside of one.
+    :param suite: what the suite says of it.
+    """
+
+    def __init__(
+        self, plan: Plan, services: Services, attempt: Attempt | None, suite: Suite
+    ) -> None:
+        options = suite.options
+        self._suite = suite
+        self._persisted: Sequence[Entry] | None = None
+        self._persisting: Persisted | None = None
+        self._own_count = 0
+        if options.persister is not None:
+            serializer = options.serializer
+            self._persisting = Persisted(options.persister, str(plan.path), serializer)
+            self._persisted = self._persisting.load()
+        super().__init__(
+            plan._replace(matching=options.matching, access=self._access(plan)), services, attempt
+        )
+        self.lets_through = options.pipeline.may_drop
+        self.view = VcrCassette(self)
+
+    @property
+    def suite(self) -> Suite:
+        """What the suite says of it."""
+        return self._suite
+
+    def _access(self, plan: Plan) -> modes.Access:
+        """Extra cassettes, and what a persister has, count as what ``once`` finds."""
+        mode, access = plan.settings.record_mode, plan.access
+        has_more = self._persisted is not None or any(map(_has_content, self._suite.extra_paths))
+        if not (access.record and has_more) or mode in modes.SAVED_AT_END:
+            return access
+        return modes.PLAY_ONLY if mode == "once" else modes.Access(play=True, record=True)
+
+    def filter_of(self, plan: Plan) -> Filter:
+        """The suite's filters before our redaction."""
+        return Redacting(self._suite.options.pipeline, plan.redactor)
+
+    # playing
+
+    def index(self) -> Index:
+        """What is played, after the suite's filters."""
+        return self._filtered
+
+    @cached_property
+    def _filtered(self) -> Index:
+        own, *extra = (self._through_filters(part) for part in self._parts())
+        entries = [*own, *(entry for part in extra for entry in part)]
+        self._own_count = len(own)
+        return Index(entries, self.plan.matching)
+
+    def _through_filters(self, stored: Sequence[Stored]) -> Sequence[Stored]:
+        pipeline = self._suite.options.pipeline
+        if pipeline.is_empty:
+            return stored
+        if not pipeline.may_reorder:
+            return [FilteredEntry(entry, pipeline) for entry in stored]
+        kept = [pipeline.loaded(entry.interaction()) for entry in stored]
+        return [
+            _Kept(entry, interaction)
+            for entry, interaction in zip(stored, kept, strict=True)
+            if interaction is not None
+        ]
+
+    def _parts(self) -> list[Sequence[Stored]]:
+        """The entries of its own file and of the extra ones."""
+        if self._persisting is not None:
+            return [self._persisted or ()]
+        before = self.plan.before
+        own = [
+            entry
+            for entry in self._read(self.plan.path)
+            if before is None or entry.recorded_at < before
+        ]
+        extra = [path for path in self._suite.extra_paths if path != self.plan.path]
+        return [own, *(self._read(path) for path in dict.fromkeys(extra))]
+
+    def _read(self, path: Path) -> Sequence[Stored]:
+        serializer = self._suite.options.serializer
+        try:
+            if serializer not in (YAML, JSON):
+                return read_serialized(path, serializer)
+            return self._services.library.index(path, _ANY).entries
+        except FileNotFoundError:
+            return ()
+
+    def replay(self) -> VcrReplay:
+        """What plays the recording, made once."""
+        return self._replay
+
+    @cached_property
+    def _replay(self) -> VcrReplay:
+        return VcrReplay(
+            self.index().entries,
+            self.plan.matching,
+            self.plan.redactor.request,
+            repeats=self.plan.settings.allow_playback_repeats,
+        )
+
+    @property
+    def was_found(self) -> bool:
+        """Whether there was a cassette when it was opened."""
+        return bool(self.index().entries) or _has_content(self.plan.path)
+
+    def translate(self, miss: BaseException) -> BaseException:
+        """The miss as VCR.py's suites know it."""
+        if not isinstance(miss, CassetteMiss):
+            return miss
+        return not_recorded(miss, self.view, VcrRequest.of(miss.request))
+
+    # saving
+
+    @cached_property
+    def _is_native(self) -> bool:
+        """Whether the cassette is in our format, or is going to be."""
+        if self._persisting is not None or self._suite.options.serializer is not YAML:
+            return False
+        try:
+            return read_document(self.plan.path).format == "reqord"
+        except FileNotFoundError:
+            return True
+
+    @property
+    def is_saved_at_end(self) -> bool:
+        """What others write is saved at the end of its test: the run's end doesn't know how."""
+        return self._is_native and super().is_saved_at_end
+
+    def save(self, new: Sequence[Interaction], keep: Callable[[Entry], bool]) -> bool:
+        """Make what was recorded part of the cassette, in the format that it has."""
+        unused = self._unused()
+
+        def keep_used(entry: Entry) -> bool:
+            return keep(entry) and entry.recorded_at not in unused
+
+        if self._is_native:
+            return save_into(self.plan.path, new, self.plan.settings, keep_used).changed
+        if self._persisting is not None:
+            self._persisting.save(self._merged(self._persisting.load() or (), new, keep_used))
+            return True
+        with storage.lock(self.plan.path, self.plan.settings.lock_timeout):
+            old: Any = self._stored_now()
+            write_serialized(
+                self.plan.path, self._merged(old, new, keep_used), self._suite.options.serializer
+            )
+        return True
+
+    def tidy(self) -> None:
+        """Drop what the test didn't play, where the suite wants that and the run records."""
+        settings = self.plan.settings
+        if settings.record_mode != "none" and not settings.locked and self._unused():
+            self.save((), lambda _: True)
+
+    def _stored_now(self) -> Sequence[Any]:
+        serializer = self._suite.options.serializer
+        try:
+            if serializer not in (YAML, JSON):
+                return read_serialized(self.plan.path, serializer)
+            return read_document(self.plan.path).entries
+        except FileNotFoundError:
+            return ()
+
+    def _merged(
+        self, old: Sequence[Entry], new: Sequence[Interaction], keep: Callable[[Entry], bool]
+    ) -> list[Interaction]:
+        """All of the cassette; in ``all`` what matches a new interaction makes room for it."""
+        mode, matching = self.plan.settings.record_mode, self.plan.matching
+        kept = [entry.interaction() for entry in old if keep(entry)]
+        if mode == "rewrite" or (mode == "all" and self._suite.options.drops_unused):
+            kept = []
+        elif mode == "all":
+            kept = [
+                one
+                for one in kept
+                if not any(
+                    matching.key(one.request.method, one.request.uri)
+                    == matching.key(other.request.method, other.request.uri)
+                    and matching.agrees(other.request, one.request)
+                    for other in new
+                )
+            ]
+        return [*kept, *new]
+
+    def _unused(self) -> set[str]:
+        """When what ``drop_unused_requests`` drops was recorded: what a passed test didn't play."""
+        has_failed = self.attempt is not None and bool(self.attempt.failure)
+        if not self._suite.options.drops_unused or has_failed or not self.plan.access.play:
+            return set()
+        replay = self._replay
+        return {
+            entry.recorded_at
+            for at, entry in enumerate(replay.entries[: self._own_count])
+            if not replay.play_counts[at]
+        }
+
+    # what tests read
+
+    def recorded_now(self) -> Sequence[Interaction]:
+        """What was recorded so far, as it will be when it is loaded."""
+        shown = self._suite.options.pipeline.shown
+        return [kept for one in self.recorded() if (kept := shown(one)) is not None]
+
+    def metadata(self) -> dict[str, Any]:
+        """What lies in the file beside the interactions, under VCR.py's key."""
+        try:
+            top = YAML.deserialize(storage.read(self.plan.path).decode())
+        except (FileNotFoundError, ValueError, safe.SafeError):
+            return {}
+        return dict(top.get("metadata") or {})
+
+
+class _Kept:
+    """A stored interaction after filters that had to look at all of them."""
+
+    __slots__ = ("_entry", "_interaction")
+
+    def __init__(self, entry: Stored, interaction: Interaction) -> None:
+        self._entry = entry
+        self._interaction = interaction
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+        return self._interaction.request.method
+
+    @property
+    def uri(self) -> str:
+        """The request's URI."""
+        return self._interaction.request.uri
+
+    @property
+    def recorded_at(self) -> str:
+        """When it was recorded."""
+        return self._entry.recorded_at
+
+    @property
+    def recorded_by(self) -> str:
+        """The test that recorded it."""
+        return self._entry.recorded_by
+
+    def interaction(self) -> Interaction:
+        """The whole of it."""
+        return self._interaction
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False

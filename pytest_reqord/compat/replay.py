@@ -1,0 +1,117 @@
+"""Playing as VCR.py does: the first interaction that matches and wasn't played, by the file."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord.replay import Claimed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pytest_reqord.matching import Matching
+    from pytest_reqord.models import Interaction, Request
+    from pytest_reqord.replay import Stored
+
+__all__ = ["VcrReplay"]
+
+
+class VcrReplay:
+    """What one opening of a cassette has played of it; see `pytest_reqord.replay.Player`.
+
+    :param entries: what may be played, in the order of the files.
+    :param matching: what has to agree.
+    :param redact: what a live request went through already, so that a stored one can be compared.
+    :param repeats: whether an interaction is played again, always the first one that matches.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[Stored],
+        matching: Matching,
+        redact: Callable[[Request], Request],
+        *,
+        repeats: bool,
+    ) -> None:
+        self.entries = list(entries)
+        self.play_counts: Counter[int] = Counter()
+        self._matching = matching
+        self._redact = redact
+        self._repeats = repeats
+        self._redacted: dict[int, Request] = {}
+        self._played: list[int] = []
+        self._lock = threading.Lock()
+
+    @cached_property
+    def _positions(self) -> dict[Any, list[int]]:
+        positions: dict[Any, list[int]] = defaultdict(list)
+        for at, entry in enumerate(self.entries):
+            positions[self._matching.key(entry.method, entry.uri)].append(at)
+        return positions
+
+    def claim(self, live: Request) -> Claimed | None:
+        """Find the interaction for a request and mark it played; None if there is none left."""
+        with self._lock:
+            at = self._find(live)
+            if at is None:
+                return None
+            self.play_counts[at] += 1
+            self._played.append(at)
+        return Claimed(self.entries[at].interaction(), has_drifted=False)
+
+    def can_play(self, live: Request) -> bool:
+        """Whether there is an interaction left for a request."""
+        with self._lock:
+            return self._find(live) is not None
+
+    def matching(self, live: Request) -> list[int]:
+        """The positions of all interactions for a request, played or not."""
+        candidates = self._positions.get(self._matching.key(live.method, live.uri), ())
+        return [at for at in candidates if self._agrees(live, at)]
+
+    def _find(self, live: Request) -> int | None:
+        candidates = self._positions.get(self._matching.key(live.method, live.uri), ())
+        return next(
+            (
+                at
+                for at in candidates
+                if (self._repeats or not self.play_counts[at]) and self._agrees(live, at)
+            ),
+            None,
+        )
+
+    def _agrees(self, live: Request, at: int) -> bool:
+        if not self._matching.compares_pairs:
+            return True
+        recorded = self._redacted.get(at)
+        if recorded is None:
+            recorded = self._redact(self.entries[at].interaction().request)
+            self._redacted[at] = recorded
+        return self._matching.agrees(live, recorded)
+
+    def add(self, entry: Stored) -> None:
+        """Have another interaction played after all others."""
+        with self._lock:
+            self.entries.append(entry)
+            self.__dict__.pop("_positions", None)
+
+    def rewind(self) -> None:
+        """Play it all anew."""
+        with self._lock:
+            self.play_counts = Counter()
+
+    @property
+    def play_count(self) -> int:
+        """How many requests were answered since it was rewound."""
+        return sum(self.play_counts.values())
+
+    def played(self) -> Iterator[Interaction]:
+        """What was played, in the order in which it was."""
+        return (self.entries[at].interaction() for at in tuple(self._played))
+
+    def unplayed(self) -> Iterator[Stored]:
+        """What wasn't played."""
+        return (entry for at, entry in enumerate(self.entries) if not self.play_counts[at])

@@ -1,0 +1,94 @@
+"""VCR.py's two file formats, as the objects that its persisters and users' code expect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord.codec import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_reqord.models import Interaction
+
+from pytest_reqord.compat.messages import VcrRequest, response_to_vcr
+from pytest_reqord.compat.pipeline import is_foreign
+
+__all__ = ["JSON", "YAML", "pairs", "plain"]
+
+
+class _Yaml:
+    """VCR.py's YAML."""
+
+    @staticmethod
+    def deserialize(text: str) -> Any:
+        """Read a cassette; nothing but plain data is made of it."""
+        return safe.typed(safe.load(text).value)
+
+    @staticmethod
+    def serialize(cassette: Any) -> str:
+        """Write a cassette as VCR.py writes it."""
+        import yaml  # late: only for recordings that stay in this format
+
+        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        return str(yaml.dump(cassette, Dumper=dumper))
+
+
+class _Json:
+    """VCR.py's JSON."""
+
+    @staticmethod
+    def deserialize(text: str) -> Any:
+        """Read a cassette."""
+        import json  # late: only for recordings in this format
+
+        return json.loads(text)
+
+    @staticmethod
+    def serialize(cassette: Any) -> str:
+        """Write a cassette as VCR.py writes it.
+
+        :raises ValueError: if a body is no text; JSON has none else.
+        """
+        import json  # late: as above
+
+        try:
+            return json.dumps(cassette, indent=4) + "\n"
+        except TypeError as error:
+            raise ValueError("JSON can't hold a body that isn't text; use YAML for it") from error
+
+
+YAML, JSON = _Yaml(), _Json()
+
+
+def pairs(
+    interactions: Iterable[Interaction],
+) -> tuple[list[VcrRequest], list[dict[str, Any]]]:
+    """Requests and responses in VCR.py's shape; failures have no place in its files."""
+    requests, responses = [], []
+    for interaction in interactions:
+        if interaction.response is not None:
+            requests.append(VcrRequest.of(interaction.request))
+            foreign = is_foreign(interaction)
+            responses.append(response_to_vcr(interaction.response, is_foreign=foreign))
+    return requests, responses
+
+
+def plain(requests: Sequence[Any], responses: Sequence[Any]) -> dict[str, Any]:
+    """A cassette as the dictionary that serializers get: bodies are text where they can be."""
+    interactions = []
+    for request, response in zip(requests, responses, strict=True):
+        asked = dict(request._to_dict())  # noqa: SLF001 -- VCR.py's own name
+        asked["body"] = _as_text(asked["body"])
+        body = {**response["body"], "string": _as_text(response["body"].get("string"))}
+        interactions.append({"request": asked, "response": {**response, "body": body}})
+    return {"version": 1, "interactions": interactions}
+
+
+def _as_text(body: Any) -> Any:
+    if not isinstance(body, bytes):
+        return body
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return body

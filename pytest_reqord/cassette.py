@@ -11,6 +11,7 @@ from pytest_reqord.difference import nearest
 from pytest_reqord.errors import CassetteClosed, CassetteMiss, CassetteMissError, ReqordError
 from pytest_reqord.hosts import host_of, is_local, is_metadata
 from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
+from pytest_reqord.modes import SAVED_AT_END
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -122,8 +123,12 @@ class Cassette:
 
     @property
     def interactions(self) -> tuple[Interaction, ...]:
-        """What the cassette holds and what was recorded since it was opened, in order of time."""
-        stored = [entry.interaction() for entry in self._stored()]
+        """What the cassette holds and what was recorded since it was opened, in order of time.
+
+        Without what this test recorded earlier and now records anew.
+        """
+        kept = (entry for entry in self._stored() if not self._is_superseded(entry))
+        stored = [entry.interaction() for entry in kept]
         return tuple(sorted([*stored, *self.recorded], key=_recorded_at))
 
     @property
@@ -324,7 +329,15 @@ class Cassette:
 
     def _unplayed(self) -> Iterable[Stored]:
         is_compared = self.access.play or self.record_mode == "verify"
-        return self._replay.unplayed() if is_compared else ()
+        left = self._replay.unplayed() if is_compared else ()
+        return (entry for entry in left if not self._is_superseded(entry))
+
+    def _is_superseded(self, entry: Stored) -> bool:
+        """Whether this test recorded an interaction and is here to record it anew."""
+        if entry.recorded_by != self.owner:
+            return False
+        is_all = self.access.record and self.record_mode in SAVED_AT_END
+        return is_all or self.settings.is_rerecorded(entry.method, entry.uri)
 
 
 def _recorded_at(interaction: Interaction) -> datetime:

@@ -195,7 +195,9 @@ class Run:
     def _plan(self, path: Path, settings: Settings, attempt: Attempt | None, rules: Rules) -> Plan:
         access, draft, before = modes.PLAY_ONLY, None, None
         may_record = settings.record_mode != "none" or bool(settings.rerecord)
-        if may_record and not settings.locked and not is_locked(path):
+        if may_record and (settings.locked or is_locked(path)):
+            settings, may_record = replace(settings, rerecord=()), False
+        if may_record:
             exists = _has_content(path)  # before the marker, which is set before the file appears
             is_born = self._staging.is_born(path)
             if settings.record_mode not in modes.SAVED_AT_END:

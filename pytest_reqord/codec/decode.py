@@ -1,7 +1,7 @@
 """A reader for our own layout: as quick as Python allows, and for nothing else.
 
-It reads what `pytest_reqord.codec.emit` writes into the plain data that a YAML loader gives. What
-it isn't sure about it refuses, for the real loader to read: it must never read a file otherwise.
+It reads what `pytest_reqord.codec.emit` writes. What it isn't sure about it refuses, for a real
+loader to read: the two must never read one file in two ways.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.clock import parse_time
+from pytest_reqord.codec import bodies
 from pytest_reqord.codec.scalars import dedent, is_plain, unquote
-from pytest_reqord.models import Headers
+from pytest_reqord.models import Arrival, Headers, Interaction, Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,55 +84,51 @@ def usual_text(data: bytes) -> str:
     return text
 
 
-def read_entry(entry: bytes) -> dict[str, Any]:
+def read_entry(entry: bytes, files: Callable[[str], bytes]) -> Interaction:
     """Read an entry as we write it.
 
     :param entry: ``- recorded_at:`` to its last line end.
-    :returns: its plain data; numbers as text, headers as they will be.
+    :param files: reads a body that lies beside the cassette.
     :raises OtherLayout: if it isn't as we write it, or has an error in place of a response.
+    :raises ValueError: if a value can't be right.
     """
     match = _entry().fullmatch(usual_text(entry))
     if match is None:
         raise OtherLayout
-    recorded_at, recorded_by, method, uri, *found = match.groups()
-    headers, style, lines, is_spaced, compressed, *found, elapsed = found
-    request: dict[str, Any] = {"method": _word(method), "uri": read_inline(uri)}
-    if headers:
-        request["headers"] = _headers(headers)
-    if style:
-        request["body"] = _body(style, lines, is_spaced, compressed)
-    return {
-        "recorded_at": recorded_at,
-        "recorded_by": _word(recorded_by) if recorded_by else "",
-        "request": request,
-        "response": _response(found),
-        "elapsed": elapsed,
-    }
+    recorded_at, recorded_by, method, uri, *found = match.groups("")
+    headers, *body = found[:5]
+    return Interaction(
+        Request(_word(method), read_inline(uri), _headers(headers), _body(files, *body)),
+        _response(found[5:-1], files),
+        parse_time(recorded_at),
+        _word(recorded_by),
+        float(found[-1]),
+    )
 
 
-def _response(found: list[str]) -> dict[str, Any]:
-    status, reason, version, headers, style, lines, is_spaced, compressed, *rare = found
-    response: dict[str, Any] = {"status": status}
-    if reason:
-        response["reason"] = _word(reason)
-    if version:
-        response["http_version"] = _word(version)
-    if headers:
-        response["headers"] = _headers(headers)
-    if style:
-        response["body"] = _body(style, lines, is_spaced, compressed)
-    for (key, read), text in zip(_RARE, rare, strict=True):
-        if text:
-            response[key] = read(text)
-    return response
+def _response(found: list[str], files: Callable[[str], bytes]) -> Response:
+    status, reason, version, headers, *rest = found
+    chunks, arrivals, trailers, interim, incomplete = rest[4:]
+    return Response(
+        int(status),
+        _word(reason),
+        _headers(headers),
+        _body(files, *rest[:4]),
+        _word(version) or "1.1",
+        _headers(trailers),
+        _numbers(chunks) if chunks else None,
+        _arrivals(arrivals) if arrivals else (),
+        _numbers(interim) if interim else (),
+        not incomplete,
+    )
 
 
 def read_inline(text: str) -> str:
-    """Read text that stands in one line.
+    """Read text that stands in one line; no text is an absent one.
 
     :raises OtherLayout: if it isn't as we write it.
     """
-    if is_plain(text):
+    if not text or is_plain(text):
         return text
     found = unquote(text) if text[:1] == '"' else None
     if found is None:
@@ -143,22 +141,26 @@ _word = lru_cache(maxsize=2048)(read_inline)  # the same words repeat all throug
 
 @lru_cache(maxsize=2048)
 def _headers(lines: str) -> Headers:
-    return Headers.parse(_scalar(lines, "      "))
+    return Headers.parse(_scalar(lines, "      ") if lines else "")
 
 
-def _body(style: str, lines: str, is_spaced: str | None, compressed: str | None) -> dict[str, Any]:
-    body: dict[str, Any] = {}
+def _body(
+    files: Callable[[str], bytes], style: str, lines: str, is_spaced: str, compressed: str
+) -> bytes:
+    if not style:
+        return b""
+    stored: dict[str, Any] = {}
     if style == "json" and lines.startswith(("|\n        {", "|\n        [")):
-        body["json"] = lines[2:]  # the margin goes with the indentation
+        stored["json"] = lines[2:]  # the margin goes with the indentation
     elif style == "file":
-        body["file"] = read_inline(lines[:-1])
+        stored["file"] = read_inline(lines[:-1])
     else:
-        body[style] = _scalar(lines, _MARGIN)
+        stored[style] = _scalar(lines, _MARGIN)
     if is_spaced:
-        body["spaced"] = True
+        stored["spaced"] = True
     if compressed:
-        body["compressed"] = compressed
-    return body
+        stored["compressed"] = compressed
+    return bodies.read(stored, files)
 
 
 def _scalar(lines: str, indent: str) -> str:
@@ -181,18 +183,10 @@ def _block(text: str, indent: str) -> str:
     return bare if ends == 0 else content
 
 
-def _numbers(text: str) -> list[str]:
-    return text[1:-1].split(", ") if len(text) > 2 else []  # noqa: PLR2004 -- the brackets
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text[1:-1].split(", "))) if len(text) > 2 else ()  # noqa: PLR2004 -- the brackets
 
 
-def _pairs(text: str) -> list[list[str]]:
-    return [pair.split(", ") for pair in text[2:-2].split("], [")]
-
-
-_RARE: tuple[tuple[str, Callable[[str], Any]], ...] = (
-    ("chunks", _numbers),
-    ("arrivals", _pairs),
-    ("trailers", _headers),
-    ("interim", _numbers),
-    ("complete", str),
-)
+def _arrivals(text: str) -> tuple[Arrival, ...]:
+    pairs = [pair.split(", ") for pair in text[2:-2].split("], [")]
+    return tuple([Arrival(int(offset), float(time)) for offset, time in pairs])

@@ -87,7 +87,7 @@ class _NativeEntry(Entry):
     def _decode(self) -> Interaction:
         text = self.text
         try:
-            return values.interaction(decode.read_entry(text), self._source.files)
+            return decode.read_entry(text, self._source.files)
         except (decode.OtherLayout, ValueError):
             return self._decode_safely(text)
 

@@ -1,4 +1,4 @@
-"""What a YAML loader gives for an entry, made into an `Interaction`; all ways to read end here."""
+"""What a YAML loader gives for an entry, made into an `Interaction`."""
 
 from __future__ import annotations
 
@@ -84,8 +84,6 @@ def _body(message: Mapping[str, Any], files: Files) -> bytes:
 
 
 def _headers(lines: Any) -> Headers:
-    if isinstance(lines, Headers):
-        return lines
     if isinstance(lines, str):
         return Headers.parse(lines)
     return Headers(_pairs(lines)) if lines else _NONE

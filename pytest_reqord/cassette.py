@@ -201,6 +201,11 @@ class Cassette:
 
     # what interceptors call
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether its test is over, so that it takes no more requests."""
+        return self._is_closed
+
     def begin(self, method: str, uri: str) -> Exchange | None:
         """See `pytest_reqord.seam.Recorder.begin`."""
         if self._is_closed:

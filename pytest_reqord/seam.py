@@ -64,6 +64,10 @@ class Exchange(Protocol):
 class Recorder(Protocol):
     """What decides about requests: an open cassette."""
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more requests."""
+
     def begin(self, method: str, uri: str) -> Exchange | None:
         """A request starts now; this moment is its ``recorded_at``.
 

@@ -22,7 +22,17 @@ if TYPE_CHECKING:
 
     from pytest_reqord.seam import Exchange, Recorder, Route
 
-__all__ = ["begin", "current", "enter", "leave", "observe_outside", "open_test", "route", "suspended"]
+__all__ = [
+    "begin",
+    "current",
+    "enter",
+    "is_open",
+    "leave",
+    "observe_outside",
+    "open_test",
+    "route",
+    "suspended",
+]
 
 
 class Opened(NamedTuple):
@@ -50,6 +60,11 @@ def current() -> Opened | None:
     if inner is None or (outer is not None and outer.serial > inner.serial):
         return outer
     return inner
+
+
+def is_open(opened: Opened) -> bool:
+    """Whether a recorder still takes requests."""
+    return not opened.recorder.is_closed
 
 
 def begin(method: str, uri: str) -> Exchange | None:

@@ -59,7 +59,7 @@ def ensure() -> None:
             interceptor.check()
         return
     _is_watching = True
-    stamps.install(active.current)
+    stamps.install(active.current, active.is_open)
     _watched.update({client: _installer(ours) for client, ours in _INTERCEPTORS.items()})
     imports.watch(_watched)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import thread  # noqa: F401 -- as below
 
 # kept by pytester from one inner run to the next, which would import each of them anew
 import httpx  # noqa: F401

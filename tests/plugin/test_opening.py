@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import yaml
 
 
@@ -215,6 +216,36 @@ def test_a_thread_that_outlives_its_test_is_refused(suite, api):
     suite.runpytest("--record-mode=once").assert_outcomes(passed=2)
 
     assert not api.seen
+
+
+@pytest.mark.parametrize(
+    "pool", ["multiprocessing.pool.ThreadPool", "concurrent.futures.ThreadPoolExecutor"]
+)
+def test_a_pool_that_outlives_its_test_serves_the_next(suite, cassettes, pool):
+    """The workers of a module's thread pool record for whichever test gives them work."""
+    module, _, name = pool.rpartition(".")
+    suite.makepyfile(f"""
+        import os, pytest, requests
+        from {module} import {name}
+        pools = []
+
+        @pytest.fixture(scope="module", autouse=True)
+        def the_end():
+            yield
+            pools[0].__exit__(None, None, None)
+
+        @pytest.mark.parametrize("n", range(3))
+        def test_it(cassette, n):
+            if not pools:
+                pools.append({name}(1))  # its thread starts here
+            assert list(pools[0].map(requests.get, [os.environ["API"] + f"/json?{{n}}"]))
+    """)
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=3)
+
+    for n in range(3):
+        assert cassettes()[f"test_it[{n}].yaml"].count(b"- recorded_at:") == 1
+    suite.runpytest().assert_outcomes(passed=3)
 
 
 def test_scripts(suite, api):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import io
+import shutil
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import cachecontrol
 import requests
+import requests_toolbelt
 from contract.face import Face, Place, outcome, visible
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPDigestAuth
@@ -124,12 +128,67 @@ def cookies(jar: requests.cookies.RequestsCookieJar) -> list[str]:
     return sorted(repr(cookie) for cookie in jar)
 
 
+def own_toolbelt(place: Place) -> object:
+    """A multipart upload that is streamed from a file, with its progress watched."""
+    told = []
+    fields = {"name": "value", "file": ("all.bin", io.BytesIO(bytes(range(256)) * 400), "x/y")}
+    encoder = requests_toolbelt.MultipartEncoder(fields)
+    watched = requests_toolbelt.MultipartEncoderMonitor(
+        encoder, lambda monitor: told.append(monitor.bytes_read)
+    )
+    headers = {"Content-Type": watched.content_type}
+    response = requests.post(f"{place.url}/echo", data=watched, headers=headers, timeout=5)
+    return [everything(response, is_read=True), told]
+
+
+def own_cache(place: Place) -> object:
+    """CacheControl: the second answer comes from the cache, and revalidates on a 304."""
+    with cachecontrol.CacheControl(requests.Session()) as session:
+        responses = [session.get(f"{place.url}{path}", timeout=5) for path in ("/json",) * 2]
+        return [[each.from_cache, everything(each, is_read=True)] for each in responses]
+
+
+def own_hooks(place: Place) -> object:
+    """Hooks and adapters of the user are called, with what they are called with live."""
+    called = []
+
+    class Adapter(HTTPAdapter):
+        def send(self, request, **options):
+            called.append(["adapter", request.url, options["stream"], options["timeout"]])
+            return super().send(request, **options)
+
+        def build_response(self, request, raw):
+            called.append(["built", raw.status, raw.reason, type(raw).__name__])
+            return super().build_response(request, raw)
+
+    with requests.Session() as session:
+        session.mount("http://", Adapter())
+        session.hooks["response"].append(lambda given, **_: called.append(["hook", given.url]))
+        session.auth = lambda request: called.append(["auth", request.url]) or request
+        session.get(f"{place.url}/redirect/2", timeout=5)
+    return called
+
+
+def own_raw(place: Place) -> object:
+    """The raw response as a file: copied, read into, decoded and not."""
+    with requests.Session() as session:
+        first = session.get(f"{place.url}/encoded/gzip?times=50", stream=True, timeout=5)
+        first.raw.decode_content = True
+        copied = io.BytesIO()
+        shutil.copyfileobj(first.raw, copied, 100)
+        second = session.get(f"{place.url}/binary/70000", stream=True, timeout=5)
+        buffer = bytearray(40000)
+        read = [second.raw.readinto(buffer), second.raw.read(10), len(second.raw.read())]
+        return [copied.getvalue(), bytes(buffer), read, second.raw.closed]
+
+
 FACES = (
     Face(
         "requests",
         "http_client",
         run,
         lacks=frozenset({"pieces until the close"}),
+        own={"toolbelt": own_toolbelt, "cache": own_cache, "hooks": own_hooks, "raw": own_raw},
         masks=(
             (r"[0-9a-f]{32}", "BOUNDARY"),
             (r'cnonce="\w+"|response="\w+"', "DIGEST"),

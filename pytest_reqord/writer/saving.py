@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from pytest_reqord import codec, storage
@@ -23,13 +24,13 @@ class Saved:
     """What a save did to a cassette.
 
     :param changed: whether the file was written.
-    :param kept: entries that stayed.
+    :param kept: entries that stayed; None where nobody had to look at them.
     :param added: entries that are new.
     :param removed: entries that went.
     """
 
     changed: bool
-    kept: int
+    kept: int | None
     added: int
     removed: int
 
@@ -38,7 +39,7 @@ def save(
     path: str | os.PathLike[str],
     new: Sequence[Encoded],
     *,
-    keep: Callable[[Entry], bool],
+    keep: Callable[[Entry], bool] | None,
     volatile: frozenset[str] = frozenset(),
     lock_timeout: float,
     is_ordered: bool = False,
@@ -49,7 +50,8 @@ def save(
 
     :param path: the cassette.
     :param new: what was recorded.
-    :param keep: whether an entry that the cassette has stays in it.
+    :param keep: whether an entry that the cassette has stays in it. None: they all do; then what
+        is newer than them costs the same however many they are.
     :param volatile: names of headers, in lower case, in which two recordings may differ and still
         be the same; then the old one's text stays.
     :param lock_timeout: how long to wait for the lock, in seconds.
@@ -62,6 +64,8 @@ def save(
     name = os.fspath(path)
     with storage.lock(name, lock_timeout):
         documents.refuse_if_locked(name)
+        if keep is None:
+            return _extend(name, sorted(new, key=attrgetter("recorded_at")))
         document = documents.read(name)
         old: Sequence[Entry] = document.entries if document else ()
         revision = revise(
@@ -79,6 +83,12 @@ def save(
         else:
             documents.rewrite(name, texts, document)
         return Saved(True, revision.kept, revision.added, revision.removed)
+
+
+def _extend(path: str, new: Sequence[Encoded]) -> Saved:
+    if new:
+        documents.add(path, new)
+    return Saved(bool(new), None, len(new), 0)
 
 
 def _write_bodies(path: str, new: Sequence[Encoded], texts: Sequence[bytes]) -> None:

@@ -65,6 +65,18 @@ class TestLock:
         assert caught.value.waited == 0.05
         assert caught.value.path == str(path)
 
+    def test_unknown_holder(self, path):
+        """A holder whose name can't be read is another process."""
+        holder = hold_elsewhere(path)
+        digest = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()
+        (storage.user_folder("locks") / f"{digest}.lock.holder").unlink()
+        try:
+            expected = pytest.raises(CassetteLocked, match="locked by another process")
+            with expected, storage.lock(path, 0.05):
+                pass
+        finally:
+            end(holder)
+
     def test_killed_holder(self, path):
         """A holder that is killed holds nothing any more."""
         holder = hold_elsewhere(path)

@@ -136,6 +136,28 @@ class TestFailingSink:
             writer.write_entry("/a.yaml", interaction(6))
         assert len(writer.unwritten()[Path("/a.yaml")]) == 5
 
+    def test_full_of_failures_after_stop(self, start):
+        """The same goes for a caller that has to write itself."""
+
+        def sink(path, entries):
+            raise OSError(28, "disk full")
+
+        writer = start(sink, max_entries=1)
+        writer.stop()
+        writer.write_entry("/a.yaml", interaction(1))
+        with pytest.raises(WriteFailed, match="disk full"):
+            writer.write_entry("/a.yaml", interaction(2))
+
+    def test_unknown_event_loop(self, start):
+        """A producer in an event loop that we don't know waits for room all the same."""
+        sink = Sink()
+        writer = start(sink, max_entries=1)
+        writer.write_entry("/a.yaml", interaction(1))
+        with pytest.raises(StopIteration):
+            writer.wait_for_room().send(None)
+
+        assert sink.numbers == [1]
+
     def test_rescue(self, start, tmp_path):
         """What can't be written where it belongs can be put elsewhere, and is whole there."""
 

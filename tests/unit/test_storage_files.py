@@ -109,6 +109,15 @@ class TestReplace:
 
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
+    @pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
+    def test_owner(self, path):
+        """Where root writes, the file stays its owner's."""
+        storage.replace(path, b"old")
+        os.chown(path, 12345, 12345)
+        storage.replace(path, b"new")
+
+        assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12345)
+
     def test_umask(self, path):
         """A new file has the permissions that any new file of this process has."""
         storage.replace(path, b"new")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_reqord import storage
-from pytest_reqord.storage import StagingArea
+from pytest_reqord.storage import StagingArea, journal
 
 CASSETTE = Path("/project/tests/cassettes/test_it/test_one.yaml")
 
@@ -221,3 +222,44 @@ class TestSweep:
         area.remove(recording)
         assert area.sweep()
         assert not area.folder.exists()
+
+
+class TestRaces:
+    def test_swept_before_held(self, area, monkeypatch):
+        """A run's folder that another run sweeps while it is young is made again."""
+        make, calls = Path.mkdir, []
+
+        def sweep(path, *args, **options):
+            make(path, *args, **options)
+            calls.append(path)
+            if len(calls) == 1:
+                path.rmdir()
+
+        make(area.folder.parent)
+        monkeypatch.setattr(Path, "mkdir", sweep)
+        area.hold()
+
+        assert len(calls) == 2
+        assert len(list(area.folder.iterdir())) == 1
+
+    def test_swept_journal(self, tmp_path):
+        """A journal that another run has swept says nothing and is nobody's."""
+        gone = tmp_path / "gone.journal"
+
+        assert list(journal.read_journal(gone)) == []
+        assert not journal.is_alive(gone)
+
+    def test_no_locks(self, root, monkeypatch):
+        """On a file system without locks recording works; runs look dead to each other."""
+
+        def refuse(fd, operation):
+            raise OSError(95, "not supported")
+
+        monkeypatch.setattr(fcntl, "flock", refuse)
+        area = StagingArea(root, "now")
+        recording = area.open_recording("test_one", CASSETTE, "once")
+        storage.append(recording.path, b"1")
+
+        assert len(area.records()) == 1
+        assert len(storage.earlier_records(root, "later")) == 1
+        area.close()

@@ -58,6 +58,27 @@ def test_append(path):
     assert numbers(path) == [1, 2]
 
 
+@pytest.mark.parametrize("number", [1, 9])
+def test_keep_all(path, number):
+    """Where everything stays, what is new just finds its place."""
+    put(path, interaction(5))
+    put(path, interaction(6))
+
+    assert put(path, interaction(number), keep=None) == Saved(True, None, 1, 0)
+    assert numbers(path) == sorted([5, 6, number])
+    assert put(path, keep=None) == Saved(False, None, 0, 0)
+
+
+def test_keep_all_unread(path, monkeypatch):
+    """A cassette that is only added to isn't read: its length costs nothing."""
+    put(path, *map(interaction, range(50)))
+    monkeypatch.setattr(codec, "load", None)
+
+    assert put(path, interaction(99), interaction(98), keep=None) == Saved(True, None, 2, 0)
+    monkeypatch.undo()
+    assert numbers(path) == [*range(50), 98, 99]
+
+
 def test_merge(path):
     """What is older finds its place."""
     put(path, interaction(2))

@@ -36,6 +36,7 @@ class VcrCassette:
     def __init__(self, opening: VcrOpening) -> None:
         self._opening = opening
         self._appended: list[Interaction] = []
+        self._recorded: list[Interaction] = []
         self._shown: dict[int, tuple[Interaction, tuple[VcrRequest, VcrResponse]]] = {}
         self._metadata: dict[str, Any] = {}
 
@@ -44,14 +45,18 @@ class VcrCassette:
     @property
     def data(self) -> list[tuple[VcrRequest, VcrResponse]]:
         """Requests and responses: what was there, then what was recorded."""
+        return [self._pair(one) for one in self._interactions()]
+
+    def _interactions(self) -> list[Interaction]:
         stored = [entry.interaction() for entry in self._opening.replay().entries]
-        appended = {format_time(one.recorded_at) for one in self._appended}
-        recorded = [
-            one
-            for one in self._opening.recorded_now()
-            if format_time(one.recorded_at) not in appended
-        ]
-        return [self._pair(one) for one in [*stored, *recorded] if one.response is not None]
+        if self._recorded_count != len(self._recorded):
+            appended = {format_time(one.recorded_at) for one in self._appended}
+            self._recorded = [
+                one
+                for one in self._opening.recorded_now()
+                if format_time(one.recorded_at) not in appended
+            ]
+        return [*stored, *self._recorded]
 
     def _pair(self, interaction: Interaction) -> tuple[VcrRequest, VcrResponse]:
         """The same objects each time: a test may hold on to one and compare."""
@@ -93,8 +98,7 @@ class VcrCassette:
         return f"<Cassette containing {len(self)} recorded response(s)>"
 
     def __contains__(self, request: Any) -> bool:
-        live = self._live(request)
-        return live is not None and self._opening.replay().can_play(live)
+        return self._playable(request) is not None
 
     # what was played
 
@@ -169,23 +173,22 @@ class VcrCassette:
 
         :raises KeyError: if there is none left.
         """
-        live = self._live(request)
-        claimed = None if live is None else self._opening.replay().claim(live)
-        if claimed is None:
+        at = self._playable(request)
+        if at is None:
             raise unhandled(request, self)
-        return self._pair(claimed.interaction)[1]
+        self.play_counts[at] += 1
+        return self.responses[at]
 
     def responses_of(self, request: Any) -> list[VcrResponse]:
         """The responses to a request, played or not.
 
         :raises KeyError: if there is none.
         """
-        live = self._live(request)
-        replay = self._opening.replay()
-        found = [] if live is None else replay.matching(live)
+        responses = self.responses
+        found = [responses[at] for at in self._matching(request)]
         if not found:
             raise unhandled(request, self)
-        return [self._pair(replay.entries[at].interaction())[1] for at in found]
+        return found
 
     def append(self, request: Any, response: VcrResponse) -> None:
         """Add an interaction, filtered as one that was made."""
@@ -232,9 +235,23 @@ class VcrCassette:
             self._metadata[key] = default
         return self._metadata[key]
 
-    def _live(self, request: Any) -> Request | None:
-        """A request of VCR.py's shape as one that was sent and filtered."""
-        return self._opening.redactor.request(_ours(request))
+    def _matching(self, request: Any) -> list[int]:
+        """The places of the interactions for a request, played or not."""
+        live = self._opening.redactor.request(_ours(request))
+        if live is None:
+            return []
+        replay = self._opening.replay()
+        return [
+            at for at, one in enumerate(self._interactions()) if replay.agrees(live, one.request)
+        ]
+
+    def _playable(self, request: Any) -> int | None:
+        left = (
+            at
+            for at in self._matching(request)
+            if self.allow_playback_repeats or not self.play_counts[at]
+        )
+        return next(left, None)
 
 
 def _ours(request: Any) -> Request:

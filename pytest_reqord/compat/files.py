@@ -24,7 +24,7 @@ __all__ = ["Persisted", "read_serialized", "write_serialized"]
 
 def _entries(path: str, items: Any) -> Sequence[Entry]:
     source = Source(b"", path, storage.body_reader(path))
-    loaded = safe.Loaded({"interactions": items}, {}, None, has_aliases=False)
+    loaded = safe.Loaded({"version": 1, "interactions": items}, {}, None, has_aliases=False)
     return foreign.document(source, loaded).entries
 
 

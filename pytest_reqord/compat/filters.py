@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "body_filter",
+    "by_name",
     "header_filter",
     "host_filter",
     "query_filter",
@@ -35,7 +36,8 @@ __all__ = [
 ]
 
 
-def _replacements(items: Any) -> dict[str, Any]:
+def by_name(items: Any) -> dict[str, Any]:
+    """The replacements by what they replace; a bare name is taken away."""
     pairs = items.items() if isinstance(items, dict) else items
     return dict(item if isinstance(item, tuple) else (item, None) for item in pairs)
 
@@ -48,7 +50,7 @@ def _replaced(replacement: Any, key: str, value: Any, request: Any) -> Any:
 
 def header_filter(items: Any) -> RequestFilter:
     """``filter_headers``: take request headers away or replace their values."""
-    replacements = _replacements(items)
+    replacements = by_name(items)
 
     def change(request: Any) -> Any:
         headers = request.headers.copy()
@@ -65,7 +67,7 @@ def header_filter(items: Any) -> RequestFilter:
 
 def query_filter(items: Any) -> RequestFilter:
     """``filter_query_parameters``: take parameters out of the URI or replace their values."""
-    replacements = _replacements(items)
+    replacements = by_name(items)
 
     def change(request: Any) -> Any:
         parameters = [
@@ -86,7 +88,7 @@ def body_filter(items: Any, *, is_nested: bool) -> RequestFilter:
 
     :param is_nested: whether JSON fields are looked for at any depth.
     """
-    replacements = _replacements(items)
+    replacements = by_name(items)
 
     def change(request: Any) -> Any:
         body = request.body

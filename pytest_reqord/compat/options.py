@@ -38,6 +38,7 @@ class Options:
 
     :param pipeline: its filters and hooks.
     :param matching: what makes a request the recorded one.
+    :param filtered_headers: the names of headers that ``filter_headers`` sees to.
     :param serializer: the object that writes and reads it, where it isn't VCR.py's YAML.
     :param persister: the object that keeps it, where it isn't a file.
     :param drops_unused: whether what a passed test didn't play goes.
@@ -45,6 +46,7 @@ class Options:
 
     pipeline: Pipeline
     matching: VcrMatching
+    filtered_headers: tuple[str, ...]
     serializer: Any
     persister: Any
     drops_unused: bool
@@ -68,6 +70,7 @@ class Options:
         return Options(
             pipeline=_pipeline(value, values),
             matching=_matching(value, vcr),
+            filtered_headers=tuple(filters.by_name(value("filter_headers"))),
             serializer=_serializer(value("serializer"), vcr),
             persister=value("persister"),
             drops_unused=bool(value("drop_unused_requests")),

@@ -62,15 +62,12 @@ class VcrReplay:
             self._played.append(at)
         return Claimed(self.entries[at].interaction(), has_drifted=False)
 
-    def can_play(self, live: Request) -> bool:
-        """Whether there is an interaction left for a request."""
-        with self._lock:
-            return self._find(live) is not None
-
-    def matching(self, live: Request) -> list[int]:
-        """The positions of all interactions for a request, played or not."""
-        candidates = self._positions.get(self._matching.key(live.method, live.uri), ())
-        return [at for at in candidates if self._agrees(live, at)]
+    def agrees(self, live: Request, recorded: Request) -> bool:
+        """Whether a recorded request is the one for a request."""
+        matching = self._matching
+        return matching.key(live.method, live.uri) == matching.key(
+            recorded.method, recorded.uri
+        ) and matching.agrees(live, self._redact(recorded))
 
     def _find(self, live: Request) -> int | None:
         candidates = self._positions.get(self._matching.key(live.method, live.uri), ())

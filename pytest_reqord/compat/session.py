@@ -71,7 +71,9 @@ def test_cassette(request: pytest.FixtureRequest) -> Iterator[VcrCassette]:
         return made[0]
 
     run = request.config.stash[SESSION].run
-    opening = run.open(case.path, case.settings, rules=HEADERS_ONLY, kind=make)
+    # a header that the suite filters has the value that the suite wants
+    rules = HEADERS_ONLY.with_(keep=case.suite.options.filtered_headers)
+    opening = run.open(case.path, case.settings, rules=rules, kind=make)
     active.open_test(opening.cassette)
     try:
         yield made[0].view
@@ -96,7 +98,7 @@ def _case(request: pytest.FixtureRequest) -> _Case:
             ),
         )
     except UsageError as error:
-        raise pytest.UsageError(f"{request.node.nodeid}: {error}") from error
+        raise pytest.UsageError(f"{request.node.nodeid}: {error}") from None
 
 
 def _merged(request: pytest.FixtureRequest) -> dict[str, Any]:
@@ -154,5 +156,5 @@ def _records(request: pytest.FixtureRequest) -> bool:
         if "cassette" in request.fixturenames or request.node.get_closest_marker(MARK):
             found.append(session.test_settings(request))
     except UsageError as error:
-        raise pytest.UsageError(f"{request.node.nodeid}: {error}") from error
+        raise pytest.UsageError(f"{request.node.nodeid}: {error}") from None
     return any(settings.record_mode != "none" or settings.rerecord for settings in found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Library", "is_locked", "read_document"]
 
+_APPEND_TIME = 0.05  # seconds: far more than one write takes
 _KEPT = 16  # tests that share a cassette mostly come one after another
 
 
@@ -78,6 +80,9 @@ class Library:
 
 def _playable(path: Path, before: str | None) -> Any:
     document = read_document(path)
+    if document.torn is not None:  # or another process appends, which readers may see in pieces
+        time.sleep(_APPEND_TIME)
+        document = read_document(path)
     if document.torn is not None:
         line, reason = document.torn
         remedy = "Restore it from git, or record it anew with --record-mode=all"

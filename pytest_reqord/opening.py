@@ -216,6 +216,7 @@ def save_into(
         keep=keep,
         volatile=frozenset(settings.volatile),
         lock_timeout=settings.lock_timeout,
+        is_ordered=settings.strict_order,
     )
 
 

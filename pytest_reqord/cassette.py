@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -12,6 +11,7 @@ from pytest_reqord.errors import CassetteClosed, CassetteMiss, CassetteMissError
 from pytest_reqord.hosts import host_of, is_local, is_metadata
 from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
 from pytest_reqord.modes import SAVED_AT_END
+from pytest_reqord.once import once
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -321,7 +321,7 @@ class Cassette:
 
     # the recording that is played
 
-    @cached_property
+    @once
     def _replay(self) -> Player:
         return self._source.replay()
 

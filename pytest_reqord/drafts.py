@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_reqord.errors import ReqordError
 from pytest_reqord.library import read_document
+from pytest_reqord.once import once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,14 +33,14 @@ class Drafts:
         self._root = root
         self._run_id = run_id
 
-    @cached_property
+    @once
     def all(self) -> Sequence[Record]:
         """Every draft, the oldest first."""
         from pytest_reqord.storage import earlier_records  # late: runs that record look for them
 
         return earlier_records(self._root, self._run_id)
 
-    @cached_property
+    @once
     def _latest(self) -> dict[tuple[str, str], Recording]:
         return {
             (_real(record.recording.cassette), record.recording.owner): record.recording

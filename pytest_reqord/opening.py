@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord import modes
 from pytest_reqord.cassette import Cassette
 from pytest_reqord.codec import encode
 from pytest_reqord.library import read_document
+from pytest_reqord.once import once
 from pytest_reqord.replay import Index, Player, Replay, Stored
 from pytest_reqord.writer import save
 
@@ -118,7 +118,7 @@ class Opening:
         """The recording that is played: the cassette's, and the draft's where there is one."""
         return self._index
 
-    @cached_property
+    @once
     def _index(self) -> Index:
         plan = self.plan
         index = self._services.library.index(plan.path, plan.matching, plan.before)
@@ -126,7 +126,7 @@ class Opening:
             return index
         return Index(sorted([*index.entries, *self._drafted], key=_recorded_at), plan.matching)
 
-    @cached_property
+    @once
     def _drafted(self) -> Sequence[Entry]:
         return read_document(self.plan.draft.path).entries if self.plan.draft else ()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord import hints, modes
@@ -16,6 +15,7 @@ from pytest_reqord.interceptors import active, registry
 from pytest_reqord.library import Library, is_locked
 from pytest_reqord.matching import Matching
 from pytest_reqord.notes import Notes
+from pytest_reqord.once import once
 from pytest_reqord.opening import Attempt, Opening, Plan, Services
 from pytest_reqord.options import Layer
 from pytest_reqord.redaction import Redactor, Rules
@@ -111,24 +111,24 @@ class Run:
 
     # what is made when it is first needed: a run that only plays needs none of it
 
-    @cached_property
+    @once
     def settings(self) -> Settings:
         """What holds where no marker says otherwise."""
         return self.resolve(())
 
-    @cached_property
+    @once
     def _secrets(self) -> Mapping[str, str]:
         """The values of the environment variables that ``reqord_secrets`` names."""
         names = self.settings.secrets
         return {name: os.environ[name] for name in names if os.environ.get(name)}
 
-    @cached_property
+    @once
     def _staging(self) -> StagingArea:
         from pytest_reqord.storage import StagingArea
 
         return StagingArea(self.info.staging, self.info.id)
 
-    @cached_property
+    @once
     def _writer(self) -> CassetteWriter:
         from pytest_reqord.writer import CassetteWriter, append_only
 
@@ -140,11 +140,11 @@ class Run:
             sink=append_only,
         )
 
-    @cached_property
+    @once
     def _drafts(self) -> Drafts:
         return Drafts(self.info.staging, self.info.id)
 
-    @cached_property
+    @once
     def _settling(self) -> Settling:
         return Settling(self._staging, self._drafts, self.notes, self.settings)
 

@@ -21,6 +21,7 @@ LEVELS = {
     "hosts": 0,
     "clock": 0,
     "notes": 0,
+    "once": 0,
     "models": 1,
     "errors": 2,
     "paths": 3,

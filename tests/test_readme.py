@@ -1,0 +1,234 @@
+"""The README is the manual: what stands there in code is run, as a user would run it.
+
+A chapter is a session in a folder of its own. A block that begins with a file's name becomes that
+file; a console block is run, and what follows a command has to be in its output. Tests that no
+console block ran are recorded and replayed at the end. ``api.example.com`` is the API of the
+examples, which is up for commands that record and gone for all others.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+import pytest_reqord
+from pytest_reqord import plugin
+from pytest_reqord.cli import main as reqord
+from pytest_reqord.codec import encode
+from pytest_reqord.compat import plugin as compat
+from pytest_reqord.library import read_document
+from pytest_reqord.options import OPTIONS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+LIVE, WRITTEN = "http://api.example.test", "https://api.example.com"
+
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_RECORDS = re.compile(r"REQORD=|--record-mode|--rerecord")
+_PROBE = f"""
+import requests
+
+def test_probe(cassette):
+    assert requests.get("{WRITTEN}/users/1").ok
+"""
+
+
+class Block(NamedTuple):
+    language: str
+    text: str
+
+    @property
+    def file(self) -> str:
+        """The name that its first line gives; empty where it gives none."""
+        match = re.match(r"# ([\w.]+\.\w+)\n", self.text)
+        return match[1] if match else ""
+
+
+def chapters() -> dict[str, list[Block]]:
+    parts = re.split(r"^#{2,3} (.*)\n", README, flags=re.MULTILINE)
+    found = zip(parts[1::2], parts[2::2], strict=True)
+    blocks = {title: [Block(*block) for block in _BLOCK.findall(text)] for title, text in found}
+    return {title: blocks for title, blocks in blocks.items() if blocks}
+
+
+CHAPTERS = chapters()
+NOT_RUN_HERE = {"Install", "The file", "How it works"}
+FROM_TEN_LINES = {"Matching", "The command line"}
+"""Chapters that go on where the first one ended."""
+
+
+class Session:
+    """A user in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: list[str] = []
+
+    def write(self, block: Block) -> None:
+        assert block.file, f"a block without a file's name:\n{block.text}"
+        (self.folder / block.file).write_text(block.text.replace(WRITTEN, LIVE), "utf-8")
+        self.files.append(block.file)
+
+    def console(self, block: Block) -> None:
+        self.files.clear()
+        for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+            command, _, expected = part.partition("\n")
+            self.run(command, *expected.splitlines())
+
+    def run(self, command: str, *expected: str) -> None:
+        """Run a command; with nothing expected of its output, it has to end well."""
+        api = [sys.executable, str(ROOT / "examples" / "api.py")]
+        words = ["bash", "-c", command]
+        is_live = bool(_RECORDS.search(command))
+        done = subprocess.run(
+            [*api, *words] if is_live else words,
+            cwd=self.folder,
+            env=_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert expected or done.returncode == 0, done.stdout
+        lines = [_plain(line) for line in done.stdout.replace(LIVE, WRITTEN).splitlines()]
+        patterns = [_plain(line).replace("[", "[[]") for line in expected if line != "..."]
+        pytest.LineMatcher(lines).fnmatch_lines(patterns)
+
+    def end(self) -> None:
+        """Record and replay what no console block ran."""
+        tests = [name for name in self.files if name.startswith("test_")]
+        if self.files and not tests and not any(name.endswith("s.py") for name in self.files):
+            self.write(Block("python", f"# test_probe.py\n{_PROBE}"))
+            tests = ["test_probe.py"]
+        if tests:
+            self.run(f"pytest --record-mode=once {shlex.join(tests)}")
+            self.run(f"pytest {shlex.join(tests)}")
+
+
+def _plain(line: str) -> str:
+    """A line without what differs from run to run: widths and times."""
+    line = re.sub(r"\b\d+\.\d+s\b", "N s", line)
+    return re.sub(r"={2,}", "=", re.sub(r"\s+", " ", line)).strip()
+
+
+def _environment() -> dict[str, str]:
+    ours = ("REQORD", "CI", "PROXY", "CA_BUNDLE", "NETRC", "PYTEST", "COVERAGE")
+    env = {name: text for name, text in os.environ.items() if not name.upper().startswith(ours)}
+    for name in [name for name in env if name.upper().endswith("_PROXY")]:
+        del env[name]
+    # the discard port: a replay that asks anybody is turned away at once
+    env |= {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
+    return env | {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTEST_ADDOPTS": "-p reqord -p xdist",
+    }
+
+
+@pytest.mark.parametrize("title", [title for title in CHAPTERS if title not in NOT_RUN_HERE])
+def test_chapter(title, tmp_path):
+    """Each block of a chapter is run, and does what the README says."""
+    session = Session(tmp_path)
+    if title in FROM_TEN_LINES:
+        first = CHAPTERS["Ten lines"][0]
+        session.write(first)
+        session.run("pytest -q --record-mode=once")
+        if title == "Matching":
+            session.write(Block("python", first.text.replace("/users/1", "/users/1?full=1")))
+        session.files.clear()
+
+    for block in CHAPTERS[title]:
+        if block.language == "console":
+            session.console(block)
+        else:
+            session.write(block)
+    session.end()
+
+
+def test_the_file_is_as_we_write_it(tmp_path):
+    """The cassette in the README is, to the byte, what its interaction is written as."""
+    (block,) = CHAPTERS["The file"]
+    path = tmp_path / "cassette.yaml"
+    path.write_text(block.text, "utf-8")
+
+    (entry,) = read_document(path).entries
+
+    assert entry.text.decode() in block.text
+    assert encode(entry.interaction()).text.decode() == entry.text.decode()
+    assert len(yaml.safe_load(block.text)["interactions"]) == 1
+
+
+def test_every_block_is_run():
+    """No block is of a kind that nothing runs."""
+    assert {"python", "console", "ini", "toml", "yaml"} >= {
+        block.language
+        for title, blocks in CHAPTERS.items()
+        for block in blocks
+        if title != "How it works"
+    }
+    assert len(CHAPTERS["Install"]) == 2  # .ci/run runs both, word for word
+
+
+def test_settings_table():
+    """The README has every setting with its kind, its default and its meaning, and no other."""
+    written = [line for line in README.splitlines() if re.match(r"\| `\w+` \| .* \| .* \| ", line)]
+
+    assert written == [_row(option) for option in OPTIONS.values()]
+
+
+def _row(option) -> str:
+    kinds = {
+        "bool": "true or false",
+        "float": "number",
+        "int": "whole number",
+        "match_on": "matchers",
+        "text": "text",
+        "words": "words",
+    }
+    kind = kinds.get(option.kind) or ", ".join(f"`{choice}`" for choice in option.choices)
+    return f"| `{option.name}` | {kind} | {_default(option.default)} | {option.help} |"
+
+
+def _default(value) -> str:
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        rest = f" and {len(value) - 1} more"
+        return f"`{value[0]}`{rest}" if len(value) > 5 else f"`{' '.join(value)}`" if value else ""
+    return f"`{value}`" if value != "" else ""
+
+
+@pytest.mark.parametrize("name", pytest_reqord.__all__)
+def test_public_names(name):
+    """What can be imported from the package stands in the README."""
+    assert name in README
+
+
+def test_options(request):
+    """Every command line option of the plugin stands in the README."""
+    parser = pytest.Parser(_ispytest=True)
+    plugin.pytest_addoption(parser, request.config.pluginmanager)
+    compat.pytest_addoption(parser)
+
+    names = [name for option in parser.getgroup("reqord").options for name in option.names()]
+    assert names
+    assert [name for name in names if name not in README] == []
+
+
+def test_commands(capsys):
+    """Every subcommand of `reqord` stands in the README."""
+    with pytest.raises(SystemExit):
+        reqord(["--help"])
+
+    commands = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
+    assert commands
+    assert [command for command in commands if f"`reqord {command}" not in README] == []

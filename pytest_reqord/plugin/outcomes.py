@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from pytest_reqord.cassette import Cassette
-    from pytest_reqord.plugin.session import PytestSession
+    from pytest_reqord.plugin.current import CurrentTest
     from pytest_reqord.run import Run
 
 __all__ = ["Outcomes"]
@@ -28,24 +28,25 @@ __all__ = ["Outcomes"]
 class Outcomes:
     """Follows each attempt of each test to its last report, and settles it.
 
-    :param session: the pytest run.
-    :param run: the run behind it.
+    :param run: the run behind pytest's.
+    :param current: which test runs.
+    :param is_verbose: whether every cassette that was played is to be named.
     """
 
-    def __init__(self, session: PytestSession, run: Run) -> None:
-        self._session = session
+    def __init__(self, run: Run, current: CurrentTest, *, is_verbose: bool) -> None:
         self._run = run
+        self._current = current
+        self._is_verbose = is_verbose
         self._attempt: Attempt | None = None
         self._is_suspended = False
-        self._is_verbose = session.config.get_verbosity() > 0
 
     def current_attempt(self) -> Attempt | None:
         """The attempt that a cassette opened now belongs to; None outside of tests."""
-        item = self._session.item
+        item = self._current.item
         if item is None or self._is_suspended:
             return None
         if self._attempt is None or self._attempt.nodeid != item.nodeid:
-            place = place_of(item, self._session.settings.cassette_dir)
+            place = place_of(item, self._run.settings.cassette_dir)
             self._attempt = Attempt(place.owner, item.nodeid)
         return self._attempt
 
@@ -136,7 +137,7 @@ class Outcomes:
                 self._attempt = None
                 self._run.settle(attempt)
         if report.when == "teardown":
-            self._session.item = None
+            self._current.item = None
         return report
 
     def _watch(self, attempt: Attempt) -> None:

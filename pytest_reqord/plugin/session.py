@@ -12,6 +12,7 @@ import pytest
 from pytest_reqord.errors import UsageError
 from pytest_reqord.modes import SAVED_AT_END
 from pytest_reqord.options import Layer
+from pytest_reqord.plugin.current import CurrentTest
 from pytest_reqord.plugin.layers import MARK, ini_layer, marker_layers, strong_layers
 from pytest_reqord.plugin.workers import INPUT, Workers
 
@@ -39,7 +40,7 @@ class PytestSession:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.item: pytest.Item | None = None
+        self._current = CurrentTest()
         self._run: Run | None = None
         self._collected: list[pytest.Item] = []
         self._layers = [*strong_layers(config.option), ini_layer(config)]
@@ -51,7 +52,7 @@ class PytestSession:
         if self._is_configured:
             self.settings  # noqa: B018 -- a wrong value is to end the run now
         if hasattr(config.hook, "pytest_configure_node") and not hasattr(config, "workerinput"):
-            config.pluginmanager.register(Workers(self), "reqord-workers")
+            config.pluginmanager.register(Workers(lambda: self.run), "reqord-workers")
 
     @cached_property
     def settings(self) -> Settings:
@@ -80,7 +81,9 @@ class PytestSession:
         if self._run is None:
             from pytest_reqord.plugin.starting import start_run
 
-            self._run = start_run(self, self._layers, self._matchers, is_ci=self._is_ci)
+            self._run = start_run(
+                self.config, self._current, self._layers, self._matchers, is_ci=self._is_ci
+            )
         return self._run
 
     def start(self) -> None:
@@ -97,7 +100,7 @@ class PytestSession:
 
     def put_first(self, item: pytest.Item) -> None:
         """Have the cassette of a test set up before its first function-scoped fixture."""
-        self.item = item
+        self._current.item = item
         names = getattr(item, "fixturenames", None)
         if names is not None and (_FIXTURE in names or item.get_closest_marker(MARK)):
             put_first(item, _FIXTURE)

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from pytest_reqord.matching import Matcher
     from pytest_reqord.models import Interaction
     from pytest_reqord.options import Layer
-    from pytest_reqord.plugin.session import PytestSession
+    from pytest_reqord.plugin.current import CurrentTest
 
 __all__ = ["end_run", "start_run"]
 
 
 def start_run(
-    session: PytestSession,
+    config: pytest.Config,
+    current_test: CurrentTest,
     layers: Sequence[Layer],
     matchers: Mapping[str, Matcher],
     *,
@@ -33,12 +34,12 @@ def start_run(
 ) -> Run:
     """Make the run and register what watches its tests.
 
-    :param session: the pytest run.
+    :param config: pytest's configuration.
+    :param current_test: which test runs.
     :param layers: its settings, the ini keys last.
     :param matchers: the user's own matchers.
     :param is_ci: whether ``CI`` is set.
     """
-    config = session.config
     given = getattr(config, "workerinput", {}).get(INPUT)
 
     def redact(interaction: Interaction) -> Interaction | None:
@@ -52,7 +53,7 @@ def start_run(
         matchers=matchers,
         redact=redact if config.hook.pytest_reqord_redact.get_hookimpls() else None,
     )
-    outcomes = Outcomes(session, run)
+    outcomes = Outcomes(run, current_test, is_verbose=config.get_verbosity() > 0)
     run.attempt_now = outcomes.current_attempt
     config.pluginmanager.register(outcomes, "reqord-outcomes")
     current.set_run(run)

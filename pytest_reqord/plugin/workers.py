@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_reqord.plugin.session import PytestSession
+    from collections.abc import Callable
+
+    from pytest_reqord.run import Run
 
 __all__ = ["INPUT", "Workers"]
 
@@ -18,16 +20,16 @@ INPUT = "reqord"
 class Workers:
     """Registered where xdist is, in the controller.
 
-    :param session: the pytest run.
+    :param get_run: gives the run, which it makes on the first call.
     """
 
-    def __init__(self, session: PytestSession) -> None:
-        self._session = session
+    def __init__(self, get_run: Callable[[], Run]) -> None:
+        self._get_run = get_run
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker which run it is part of and where staging files go."""
-        run = self._session.run
+        run = self._get_run()
         run.hold()
         node.workerinput[INPUT] = {
             "id": run.info.id,
@@ -40,4 +42,4 @@ class Workers:
         """Take what a worker has to tell; one that crashed has left its journal."""
         plain = getattr(node, "workeroutput", {}).get(INPUT)
         if plain:
-            self._session.run.notes.merge(plain)
+            self._get_run().notes.merge(plain)

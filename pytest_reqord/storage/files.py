@@ -31,6 +31,7 @@ __all__ = [
 
 AnyPath = str | os.PathLike[str]
 
+_MOST_BYTES = 255  # NAME_MAX of every file system that test suites live on
 _TEMP_PREFIX = ".reqord-"
 _TEMP_SUFFIX = ".tmp"
 _DEAD_AFTER = 60.0
@@ -157,8 +158,16 @@ def _sweep(folder: Path) -> None:
 
 
 def bodies_folder(path: AnyPath) -> Path:
-    """The folder of the bodies that lie beside a cassette."""
-    return Path(path).with_suffix(".bodies")
+    """The folder of the bodies that lie beside a cassette.
+
+    Its suffix is longer than a cassette's: a name that fills what file systems take gives way at
+    its start, for at its end is what tells it from others.
+    """
+    folder = Path(path).with_suffix(".bodies")
+    name = os.fsencode(folder.name)
+    if len(name) > _MOST_BYTES:
+        folder = folder.with_name(name[-_MOST_BYTES:].decode("utf-8", "ignore"))
+    return folder
 
 
 def body_reader(path: AnyPath) -> Callable[[str], bytes]:

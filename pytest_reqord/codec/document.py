@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.clock import format_time
 from pytest_reqord.codec.emit import encode
 from pytest_reqord.errors import CassetteFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_reqord.codec.safe import SafeError
     from pytest_reqord.models import Interaction
@@ -120,6 +120,8 @@ class Document:
     :param format: ``reqord``, or whose format it is in: ``vcr``, ``cassetter``.
     :param torn: line and reason where the last entry is cut off; the others are intact.
     :param head: what is before the first entry; `render` with it keeps keys that we don't know.
+    :param extra: what a file in another format has besides its entries; `render_vcr` keeps it.
+    :param is_json: whether a file in another format is JSON.
     """
 
     entries: Sequence[Entry] = field(repr=False)
@@ -127,3 +129,5 @@ class Document:
     format: str = "reqord"
     torn: tuple[int, str] | None = None
     head: bytes = HEADER
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    is_json: bool = False

@@ -13,25 +13,53 @@ from pytest_reqord.codec.scalars import is_plain
 if TYPE_CHECKING:
     from pytest_reqord.models import Interaction
 
-__all__ = ["document", "index", "load_json"]
+__all__ = ["ForeignEntry", "document", "index", "load_json"]
 
 _NEXT = b"\n- request:\n"
 _END = b"\nversion: 1\n"
 _HEAD = re.compile(rb"\n    method: ([A-Z]+)\n    uri: ([!-~]+)\n  response:\n")
 
 
-class _ForeignEntry(Entry):
+class ForeignEntry(Entry):
+    """An entry of another tool.
+
+    :param interaction: what it says.
+    :param item: its data as it stands in the file.
+    """
+
+    __slots__ = ("_item",)
+
+    def __init__(self, interaction: Interaction | None, item: Any) -> None:
+        super().__init__(interaction)
+        self._item = item
+
+    def item(self) -> Any:
+        """Its data, for a file in the same format."""
+        return safe.typed(self._item)
+
+    def vcr_text(self) -> bytes | None:
+        """How it stands in a file that VCR.py's emitter wrote; None where it was another."""
+        return None
+
+
+class _IndexedEntry(ForeignEntry):
     """An entry as VCR.py's emitter writes it, found but not decoded."""
 
     __slots__ = ("_end", "_found", "_position", "_source", "_start")
 
     def __init__(self, source: Source, start: int, end: int, position: int) -> None:
-        super().__init__(None)
+        super().__init__(None, None)
         self._source = source
         self._start = start
         self._end = end
         self._position = position
         self._found: tuple[str, str] | None = None
+
+    def item(self) -> Any:
+        return safe.typed(self._load())
+
+    def vcr_text(self) -> bytes:
+        return self._source.data[self._start : self._end]
 
     @property
     def recorded_by(self) -> str:
@@ -56,12 +84,15 @@ class _ForeignEntry(Entry):
     def _decode(self) -> Interaction:
         line = self._source.line(self._start)
         try:
-            (item,) = safe.load(self._source.data[self._start : self._end].decode()).value
-            return foreign_values.interaction(item, self._position)
+            return foreign_values.interaction(self._load(), self._position)
         except safe.SafeError as error:
             raise self._source.unsafe(error, line - 1) from error
         except (ValueError, TypeError) as error:
             raise self._source.broken(str(error), line) from error
+
+    def _load(self) -> Any:
+        (item,) = safe.load(self.vcr_text().decode()).value
+        return item
 
 
 def index(source: Source) -> Document | None:
@@ -84,7 +115,7 @@ def index(source: Source) -> Document | None:
         return None
     ends = [*starts[1:], end]
     entries = [
-        _ForeignEntry(source, start, end, position)
+        _IndexedEntry(source, start, end, position)
         for position, (start, end) in enumerate(zip(starts, ends, strict=True))
     ]
     return Document(entries, format="vcr")
@@ -121,11 +152,13 @@ def document(source: Source, loaded: safe.Loaded) -> Document:
     entries = []
     for position, item in enumerate(items):
         try:
-            entries.append(Entry(foreign_values.interaction(item, position)))
+            entries.append(ForeignEntry(foreign_values.interaction(item, position), item))
         except (ValueError, TypeError) as error:
             line = places[position].line + 1 if places else 1
             raise source.broken(str(error), line) from error
-    return Document(entries, format=_tool(items))
+    extra = {key: safe.typed(top[key]) for key in top if key not in ("version", "interactions")}
+    is_json = not loaded.items and source.data.lstrip().startswith(b"{")
+    return Document(entries, format=_tool(items), extra=extra, is_json=is_json)
 
 
 def _tool(items: list[Any]) -> str:

@@ -13,10 +13,11 @@ from pytest_reqord.clock import parse_time
 from pytest_reqord.codec import safe
 from pytest_reqord.models import Headers, Interaction, Request, Response
 
-__all__ = ["interaction"]
+__all__ = ["interaction", "packed"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _BODILESS = (204, 304)
+_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _ZSTD_START = b"\x28\xb5\x2f\xfd"
 
 
@@ -71,10 +72,8 @@ def _on_the_wire(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
     coding = headers.get("content-encoding", "").strip().lower()
     pairs = headers.pairs
     if coding and body and content.decode(body, coding) is None:
-        if coding in ("gzip", "x-gzip"):
-            body = _packed(body, 31)
-        elif coding == "deflate":
-            body = _packed(body, 15)
+        if coding in _WINDOWS:
+            body = packed(body, coding)
         elif _is_text(body) and not body.startswith(_ZSTD_START):
             pairs = tuple(pair for pair in pairs if pair[0].lower() != "content-encoding")
     length = str(len(body))
@@ -84,8 +83,9 @@ def _on_the_wire(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
     return (headers if pairs == headers.pairs else Headers(pairs)), body
 
 
-def _packed(body: bytes, window: int) -> bytes:
-    packer = zlib.compressobj(wbits=window)
+def packed(body: bytes, coding: str) -> bytes:
+    """Pack a body that stands plain in its file, always to the same bytes."""
+    packer = zlib.compressobj(wbits=_WINDOWS[coding])
     return packer.compress(body) + packer.flush()
 
 

@@ -1,0 +1,163 @@
+"""Cassettes as VCR.py writes them, for teams in which not everybody has come over yet."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord import content
+from pytest_reqord.codec import foreign_values
+from pytest_reqord.codec.foreign import ForeignEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_reqord.codec.document import Entry
+    from pytest_reqord.models import Headers, Interaction, Request, Response
+
+__all__ = ["as_vcr", "left_out_by_vcr", "refused_by_vcr", "render_vcr"]
+
+_UNPACKED = ("gzip", "x-gzip", "deflate")
+
+
+def as_vcr(interaction: Interaction) -> ForeignEntry:
+    """An entry of VCR.py's format, which says what a reader of the file will find.
+
+    :raises ValueError: if that format can't hold the interaction.
+    """
+    refused = refused_by_vcr(interaction)
+    if refused:
+        raise ValueError(refused)
+    item = _item(interaction)
+    read = foreign_values.interaction(item, 0)
+    return ForeignEntry(replace(read, recorded_at=interaction.recorded_at), item)
+
+
+def refused_by_vcr(interaction: Interaction) -> str:
+    """Why VCR.py's format can't hold an interaction; empty if it can."""
+    response = interaction.response
+    what = ""
+    if response is None:
+        what = "a network error"
+    elif not response.complete:
+        what = "a response that was cut off"
+    elif response.trailers:
+        what = "trailers"
+    request = interaction.request
+    return what and f"VCR.py's format has no place for {what} ({request.method} {request.uri})"
+
+
+def left_out_by_vcr(interaction: Interaction) -> list[str]:
+    """What of an interaction VCR.py's format doesn't keep, in words; its replay does without."""
+    found = ["times"]
+    if interaction.recorded_by:
+        found.append("the tests that recorded")
+    response = interaction.response
+    if response is not None:
+        if response.chunks is not None and len(response.chunks) > 1:
+            found.append("chunk sizes")
+        if response.arrivals:
+            found.append("arrivals")
+        if response.interim:
+            found.append("interim responses")
+        if response.http_version != "1.1":
+            found.append("HTTP versions")
+    return found
+
+
+def render_vcr(
+    entries: Sequence[Entry], extra: Mapping[str, Any] | None = None, *, is_json: bool = False
+) -> bytes:
+    """Put entries together to a file of VCR.py's.
+
+    :param entries: in order; those that were read from such a file keep their text.
+    :param extra: what else the file has, by key.
+    :param is_json: whether it is JSON instead of YAML.
+    :raises ValueError: if the format can't hold them.
+    """
+    foreign = [
+        each if isinstance(each, ForeignEntry) else as_vcr(each.interaction()) for each in entries
+    ]
+    if is_json:
+        return _json([each.item() for each in foreign], extra or {})
+    parts = [each.vcr_text() or _yaml([each.item()]) for each in foreign]
+    head = [b"interactions:\n"] if parts else [b"interactions: []\n"]
+    tail = [_yaml(dict(extra))] if extra else []
+    return b"".join([*head, *parts, *tail, b"version: 1\n"])
+
+
+def _yaml(value: Any) -> bytes:
+    import yaml  # late: only for files that stay in this format
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    # unlike VCR.py, which sorts them, the headers stay in their order
+    text: str = yaml.dump(value, Dumper=dumper, default_flow_style=False, sort_keys=False)
+    return text.encode()
+
+
+def _json(items: Iterable[Any], extra: Mapping[str, Any]) -> bytes:
+    import json  # late: few cassettes are JSON
+
+    try:
+        text = json.dumps({"version": 1, "interactions": list(items), **extra}, indent=4)
+    except TypeError as error:
+        raise ValueError("JSON can't hold a body that isn't text; use YAML for it") from error
+    return f"{text}\n".encode()
+
+
+def _item(interaction: Interaction) -> dict[str, Any]:
+    request, response = interaction.request, interaction.response
+    if response is None:
+        raise ValueError("a network error is no response")
+    return {
+        "request": {
+            "body": _text(request.body) if request.body else None,
+            "headers": _lists(request.headers),
+            "method": request.method,
+            "uri": request.uri,
+        },
+        "response": {
+            "body": {"string": _text(_body(request, response))},
+            "headers": _lists(response.headers),
+            "status": {"code": response.status, "message": response.reason},
+        },
+    }
+
+
+def _lists(headers: Headers) -> dict[str, list[str]]:
+    """The values by name, in the case that came first."""
+    lists: dict[str, list[str]] = {}
+    names: dict[str, str] = {}
+    for name, value in headers.pairs:
+        lists.setdefault(names.setdefault(name.lower(), name), []).append(value)
+    return lists
+
+
+def _text(body: bytes) -> str | bytes:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return body
+
+
+def _body(request: Request, response: Response) -> bytes:
+    """The body as VCR.py needs it for replaying: only under httpx does it unpack one."""
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    if coding not in _UNPACKED or not response.body or _is_of_httpx(request):
+        return response.body
+    unpacked = content.decode(response.body, coding)
+    if unpacked is None:
+        return response.body
+    is_known = "user-agent" in request.headers
+    # a file of VCR.py's without request headers: plain if it was read so, see `foreign_values`
+    if is_known or response.body == foreign_values.packed(unpacked, coding):
+        return unpacked
+    return response.body
+
+
+def _is_of_httpx(request: Request) -> bool:
+    """Whether httpx sent a request: nothing else has ``Connection`` before ``User-Agent``."""
+    names = [name.lower() for name in request.headers]
+    after = names.index("user-agent") if "user-agent" in names else sys.maxsize
+    return "connection" in names[:after] and after != sys.maxsize

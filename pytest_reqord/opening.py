@@ -190,10 +190,10 @@ class Opening:
         """Whether what it recorded waits for the end of the run."""
         return self.plan.settings.record_mode in modes.SAVED_AT_END
 
-    def save(self, new: Sequence[Interaction], keep: Callable[[Entry], bool]) -> bool:
+    def save(self, new: Sequence[Interaction], keep: Callable[[Entry], bool] | None) -> bool:
         """Make what was recorded part of the cassette.
 
-        :param keep: whether an entry that the cassette has stays in it.
+        :param keep: whether an entry that the cassette has stays in it; None keeps all.
         :returns: whether the file changed.
         :raises OSError: if writing failed, or a ReqordError; the cassette is then as it was.
         """
@@ -207,7 +207,7 @@ def save_into(
     path: Path,
     new: Sequence[Interaction],
     settings: Settings,
-    keep: Callable[[Entry], bool],
+    keep: Callable[[Entry], bool] | None,
 ) -> Saved:
     """Make interactions part of a cassette; see `pytest_reqord.writer.save`."""
     return save(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_reqord import hints, modes
 from pytest_reqord.clock import Clock
 from pytest_reqord.drafts import Drafts
+from pytest_reqord.errors import WriteFailed
 from pytest_reqord.hosts import host_of
 from pytest_reqord.interceptors import active, registry
 from pytest_reqord.library import Library, is_locked
@@ -294,10 +295,22 @@ class Run:
         for opening in list(self._unsettled.values()):
             opening.cassette.close()
             self._settle(opening, "the run was interrupted")
+        if "_writer" in self.__dict__:
+            self._rescue()
         if "_settling" in self.__dict__:
             self._settling.note_gone(is_gone)
         if "_staging" in self.__dict__ and not self.info.is_worker:
             self._settling.finish(progress)
+
+    def _rescue(self) -> None:
+        """Put what still could not be staged elsewhere, and have the run fail."""
+        try:
+            self._writer.flush_all()
+        except WriteFailed:
+            from pytest_reqord.storage import user_folder
+
+            self._writer.rescue(user_folder("rescued"))
+        self.notes.problems.extend(str(aside) for aside in self._writer.set_aside)
 
     def stop(self) -> None:
         """Let go of everything: the clients, the writer's thread, the journal."""

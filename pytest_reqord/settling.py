@@ -111,7 +111,9 @@ class Settling:
             )
             return not (is_ours and plan.settings.is_rerecorded(entry.method, entry.uri))
 
-        self._note_saved(plan.path, len(new), is_changed=opening.save(new, keep))
+        # what stays whole isn't read: a save into a long shared cassette costs what is new
+        keeps = keep if plan.settings.rerecord else None
+        self._note_saved(plan.path, len(new), is_changed=opening.save(new, keeps))
         self._staging.remove(recording)
         if plan.draft is not None:
             self._staging.remove(plan.draft)

@@ -182,12 +182,12 @@ class VcrOpening(Opening):
         """What others write is saved at the end of its test: the run's end doesn't know how."""
         return self._is_native and super().is_saved_at_end
 
-    def save(self, new: Sequence[Interaction], keep: Callable[[Entry], bool]) -> bool:
+    def save(self, new: Sequence[Interaction], keep: Callable[[Entry], bool] | None) -> bool:
         """Make what was recorded part of the cassette, in the format that it has."""
         unused = self._unused()
 
         def keep_used(entry: Entry) -> bool:
-            return keep(entry) and entry.recorded_at not in unused
+            return (keep is None or keep(entry)) and entry.recorded_at not in unused
 
         if self._is_native:
             return save_into(self.plan.path, new, self.plan.settings, keep_used).changed

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active
+from pytest_reqord.interceptors.aiohttp_errors import Asked, failed, failure_of
 from pytest_reqord.interceptors.aiohttp_live import Held, Tee, fail
-from pytest_reqord.interceptors.aiohttp_played import Asked, Played
+from pytest_reqord.interceptors.aiohttp_played import Played
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -107,14 +108,18 @@ def _version() -> str:
 def _taking_connect(original: Any) -> Any:
     @wraps(original)
     async def connect(self: Any, req: Any, traces: Any, timeout: Any) -> Any:
+        if failed and (error := failure_of(traces)):
+            raise error
         uri = str(req.url)
+        if uri.count("/") == 2:  # noqa: PLR2004 -- http://host: what is sent has a path
+            uri += "/"
         exchange = active.begin(req.method, uri)
         if exchange is None:
             return await original(self, req, traces, timeout)
         if "Upgrade" in req.headers:
             _let_through(exchange)
             return await original(self, req, traces, timeout)
-        asked = Asked(exchange, req, uri, self)
+        asked = Asked(exchange, req, uri, self, traces)
         if exchange.route is Route.PLAY:
             connection = await original(_Pool(self), _Request(req), traces, timeout)
             return _play(asked, connection)

@@ -10,7 +10,8 @@ import asyncio
 import socket
 import ssl
 import sys
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.interceptors import socket_errors
 from pytest_reqord.models import Failure, Response
@@ -18,7 +19,39 @@ from pytest_reqord.models import Failure, Response
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["break_off", "describe", "describe_connect", "late", "play"]
+    from pytest_reqord.seam import Exchange
+
+__all__ = [
+    "Asked",
+    "break_off",
+    "describe",
+    "describe_connect",
+    "failed",
+    "failure_of",
+    "late",
+    "play",
+    "refuse",
+]
+
+
+class Asked(NamedTuple):
+    """A request that has begun.
+
+    :param client_request: the client's own.
+    :param uri: its URI.
+    :param connector: what it was to get its connection from.
+    :param traces: a list of its own for each request of a session's, retries and redirects included.
+    """
+
+    exchange: Exchange
+    client_request: Any
+    uri: str
+    connector: Any
+    traces: Any
+
+
+failed: deque[tuple[Any, BaseException]] = deque(maxlen=64)
+"""Connections that were refused only after the client had them, with the traces of the request."""
 
 _READING = "aiohttp.client_exceptions.SocketTimeoutError"
 
@@ -57,11 +90,10 @@ def describe(
     return failure and socket_errors.add_received(failure, received)
 
 
-def play(failure: Failure, protocol: Any, client_request: Any, connector: Any) -> None:
+def play(failure: Failure, protocol: Any, asked: Asked) -> None:
     """Have the client's protocol see a recorded failure."""
     if socket_errors.is_connecting(failure):
-        error = socket_errors.revive(failure)
-        protocol.set_exception(_of_connector(error, client_request, connector))
+        refuse(protocol, asked, _of_connector(socket_errors.revive(failure), asked))
         return
     received = failure.details.get("received", "").encode("latin-1", "replace")
     if received:
@@ -76,6 +108,22 @@ def play(failure: Failure, protocol: Any, client_request: Any, connector: Any) -
         protocol.connection_lost(error)
 
 
+def refuse(protocol: Any, asked: Asked, error: BaseException) -> None:
+    """Have the client see that there is no connection, though it was given one.
+
+    Where there is none the client gives up. But before aiohttp 3.12, which brought middlewares, it
+    tries again when one that it was given breaks; `failure_of` repeats then what was said before.
+    """
+    if not hasattr(sys.modules["aiohttp.client"], "build_client_middlewares"):
+        failed.append((asked.traces, error))
+    protocol.set_exception(error)
+
+
+def failure_of(traces: Any) -> BaseException | None:
+    """The error for which this very request was refused before."""
+    return next((error for its, error in failed if its is traces), None)
+
+
 def break_off(response: Response) -> Exception:
     """The client's error for asking a recorded body for more than was read of it."""
     size = len(response.body)
@@ -84,12 +132,12 @@ def break_off(response: Response) -> Exception:
     return error
 
 
-def late(error: BaseException, client_request: Any) -> BaseException:
+def late(error: BaseException, asked: Asked) -> BaseException:
     """What the client makes of an error of its connector's, for one that connects late."""
     if not isinstance(error, asyncio.TimeoutError):
         return error
     timeout: BaseException = _newest("ConnectionTimeoutError", "ServerTimeoutError")(
-        f"Connection timeout to host {client_request.url}"
+        f"Connection timeout to host {asked.client_request.url}"
     )
     timeout.__cause__ = timeout.__context__ = error
     return timeout
@@ -104,20 +152,20 @@ def _timeout(failure: Failure) -> BaseException:
     return error
 
 
-def _of_connector(error: BaseException, client_request: Any, connector: Any) -> BaseException:
+def _of_connector(error: BaseException, asked: Asked) -> BaseException:
     """What a connector makes of an error: the error that its caller sees."""
     if isinstance(error, TimeoutError) and error.errno is None:
-        return late(error, client_request)
-    arguments: Sequence[Any] = (client_request.connection_key, error)
+        return late(error, asked)
+    arguments: Sequence[Any] = (asked.client_request.connection_key, error)
     if isinstance(error, ssl.CertificateError):
         names = ["ClientConnectorCertificateError"]
     elif isinstance(error, ssl.SSLError):
         names = ["ClientConnectorSSLError"]
     elif isinstance(error, socket.gaierror):
         names = ["ClientConnectorDNSError", "ClientConnectorError"]
-    elif client_request.proxy is not None:
+    elif asked.client_request.proxy is not None:
         names = ["ClientProxyConnectionError"]
-    elif path := getattr(connector, "path", None):
+    elif path := getattr(asked.connector, "path", None):
         names, arguments = ["UnixClientConnectorError"], (path, *arguments)
     else:
         names = ["ClientConnectorError"]

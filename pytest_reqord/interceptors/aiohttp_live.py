@@ -8,7 +8,7 @@ from itertools import pairwise
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.interceptors.aiohttp_errors import describe, describe_connect, late
+from pytest_reqord.interceptors.aiohttp_errors import describe, describe_connect, late, refuse
 from pytest_reqord.interceptors.framing import end_of_head, parse_request, parse_response
 from pytest_reqord.models import Headers, Request, Response
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from asyncio import Task
     from collections.abc import Awaitable, Callable, Iterable
 
-    from pytest_reqord.interceptors.aiohttp_played import Asked
+    from pytest_reqord.interceptors.aiohttp_errors import Asked
 
 __all__ = ["Held", "Tee", "fail"]
 
@@ -204,7 +204,7 @@ class Held:
             fail(self._asked, error)
             if isinstance(error, CancelledError):
                 raise
-            protocol.set_exception(late(error, self._asked.client_request))
+            refuse(protocol, self._asked, late(error, self._asked))
             return
         self._tee = Tee(self._asked, self._real, protocol)
         self._tee.start(self._started)

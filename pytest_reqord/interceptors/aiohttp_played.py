@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from asyncio import Transport
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.interceptors import aiohttp_errors
 from pytest_reqord.interceptors.framing import (
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Handle
     from collections.abc import Callable, Iterable, Iterator
 
+    from pytest_reqord.interceptors.aiohttp_errors import Asked
     from pytest_reqord.models import Headers
-    from pytest_reqord.seam import Exchange
 
-__all__ = ["Asked", "Played"]
+__all__ = ["Played"]
 
 _CHUNK = re.compile(rb"([0-9A-Fa-f]+)[^\r\n]*\r\n")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -33,20 +33,6 @@ _READ_SIZE = 256 * 1024
 """The most that an event loop takes from a socket at once, in bytes."""
 
 _NEVER = float("inf")
-
-
-class Asked(NamedTuple):
-    """A request that has begun.
-
-    :param client_request: the client's own.
-    :param uri: its URI.
-    :param connector: what it was to get its connection from.
-    """
-
-    exchange: Exchange
-    client_request: Any
-    uri: str
-    connector: Any
 
 
 class Written:
@@ -221,10 +207,10 @@ class Played(Transport):
         if hops > 1:
             self._loop.call_soon(self._answer, written, hops - 1)
             return
-        exchange, client_request, uri, connector = self._asked
-        request = written.request(client_request.method, uri)
+        asked = self._asked
+        request = written.request(asked.client_request.method, asked.uri)
         try:
-            answer = exchange.play(request)
+            answer = asked.exchange.play(request)
         except BaseException as error:  # noqa: BLE001 -- whoever awaits the response has to see it
             self._protocol.set_exception(error)
             return
@@ -233,7 +219,7 @@ class Played(Transport):
             self._pieces.extend(_pieces(answer, request.method))
             self._deliver()
         elif isinstance(answer, Failure):
-            aiohttp_errors.play(answer, self._protocol, client_request, connector)
+            aiohttp_errors.play(answer, self._protocol, asked)
         elif self._go_live is not None:
             self._go_live(bytes(written.raw))
 

@@ -221,4 +221,5 @@ def save_into(
 
 
 def _recorded_at(entry: Stored) -> str:
+        layout=settings.format,
     return entry.recorded_at

@@ -148,6 +148,13 @@ OPTIONS = {
             "response headers whose change alone doesn't rewrite an interaction",
         ),
         Option(
+            "format",
+            "choice",
+            "keep",
+            "the format that a recording is saved in; keep: the one that its cassette has",
+            ("keep", "reqord", "vcr"),
+        ),
+        Option(
             "inline_limit", "int", 1 << 20, "size in bytes from which a body lies beside the file"
         ),
         Option(

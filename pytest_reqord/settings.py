@@ -50,6 +50,7 @@ class Settings:
     redact_keep: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     volatile: tuple[str, ...] = OPTIONS["volatile"].default
+    format: str = "keep"
     inline_limit: int = OPTIONS["inline_limit"].default
     batch_size: int = OPTIONS["batch_size"].default
     batch_timeout: int = OPTIONS["batch_timeout"].default

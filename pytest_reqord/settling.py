@@ -212,14 +212,16 @@ class Settling:
             for entry in read_document(recording.path).entries
         ]
         is_rewritten = any(recording.mode == "rewrite" for recording in first.values())
+        anew = {(each.request.method, each.request.uri) for each in new}
         gone = {test for cassette, test in self._notes.gone if cassette == os.fspath(path)}
 
         def keep(entry: Entry) -> bool:
             owner = entry.recorded_by
             if is_rewritten:
                 return owner in failed and owner not in first
-            if not owner:
-                return not any(is_default_of(path, each) for each in first)
+            if not owner:  # as in VCR.py's format: what it answered tells whose it is
+                is_theirs = any(is_default_of(path, each) for each in first)
+                return not is_theirs and (entry.method, entry.uri) not in anew
             return owner not in first and owner not in gone
 
         self._save(path, new, self._settings, keep)

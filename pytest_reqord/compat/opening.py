@@ -172,6 +172,8 @@ class VcrOpening(Opening):
         """Whether the cassette is in our format, or is going to be."""
         if self._persisting is not None or self._suite.options.serializer is not YAML:
             return False
+        if self.plan.settings.format != "keep":
+            return self.plan.settings.format == "reqord"
         try:
             return read_document(self.plan.path).format == "reqord"
         except FileNotFoundError:

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from pytest_reqord import codec, storage
-from pytest_reqord.writer import documents
+from pytest_reqord.writer import documents, foreign
 from pytest_reqord.writer.revision import revise
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ class Saved:
     removed: int
 
 
+_UNCHANGED = Saved(False, None, 0, 0)
+
+
 def save(
     path: str | os.PathLike[str],
     new: Sequence[Encoded],
@@ -43,6 +46,7 @@ def save(
     volatile: frozenset[str] = frozenset(),
     lock_timeout: float,
     is_ordered: bool = False,
+    layout: str = "keep",
 ) -> Saved:
     """Make a recording part of its cassette, in one step and under the cassette's lock.
 
@@ -56,14 +60,22 @@ def save(
         be the same; then the old one's text stays.
     :param lock_timeout: how long to wait for the lock, in seconds.
     :param is_ordered: whether the cassette is played by position (``strict_order``).
+    :param layout: the format of the file: ``reqord``, ``vcr``, or ``keep`` for the one that it
+        has; a new one is ours.
     :raises CassetteLocked: if the lock couldn't be had.
     :raises CassetteFormatError: if the cassette can't be read.
-    :raises WriteFailed: if it says ``locked: true``.
+    :raises WriteFailed: if it says ``locked: true``, or its format can't hold what is new.
     :raises OSError: if writing failed. Whatever is raised, the cassette is as it was.
     """
     name = os.fspath(path)
     with storage.lock(name, lock_timeout):
         documents.refuse_if_locked(name)
+        if foreign.is_vcr(name, layout):
+            entries = _as_entries(name, new)
+            made = foreign.save_as_vcr(
+                name, entries, keep=keep, volatile=volatile, is_ordered=is_ordered
+            )
+            return Saved(True, made.kept, made.added, made.removed) if made else _UNCHANGED
         if keep is None:
             return _extend(name, sorted(new, key=attrgetter("recorded_at")))
         document = documents.read(name)

@@ -229,8 +229,9 @@ def test_large_bodies_unchanged(path):
     assert inode(path) == before
 
 
-def test_foreign(path):
-    """A cassette of VCR.py can be added to; it is in our layout afterwards."""
+@pytest.mark.parametrize("layout", ["keep", "vcr", "reqord"])
+def test_foreign(path, layout):
+    """A cassette of VCR.py can be added to, in its format or in ours."""
     path.parent.mkdir()
     path.write_text(
         "interactions:\n"
@@ -245,7 +246,8 @@ def test_foreign(path):
         "    status: {code: 200, message: OK}\n"
         "version: 1\n"
     )
-    put(path, interaction(7))
+    assert put(path, interaction(7), layout=layout) == Saved(True, 1, 1, 0)
 
     assert numbers(path) == [5, 7]
-    assert path.read_bytes().startswith(codec.HEADER)
+    assert path.read_bytes().startswith(codec.HEADER) == (layout == "reqord")
+    assert not put(path, layout=layout).changed

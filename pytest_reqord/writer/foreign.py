@@ -1,0 +1,75 @@
+"""Saving into a cassette that is, or is to be, in VCR.py's format; its lock is held."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_reqord import codec, storage
+from pytest_reqord.errors import WriteFailed
+from pytest_reqord.writer import documents
+from pytest_reqord.writer.revision import Revision, revise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_reqord.codec import Entry
+
+__all__ = ["is_vcr", "save_as_vcr"]
+
+_HEAD_SIZE = 64
+
+
+def is_vcr(path: str, layout: str) -> bool:
+    """Whether a cassette is to be in VCR.py's format after it is saved.
+
+    :param layout: ``vcr``, ``reqord``, or ``keep`` for the format that it has.
+    :raises CassetteFormatError: if it can't be read.
+    """
+    if layout != "keep":
+        return layout == "vcr"
+    try:
+        head = storage.read_head(path, _HEAD_SIZE)
+    except FileNotFoundError:
+        return False
+    if head.startswith((codec.HEADER, b"reqord:")):  # all but always: then nothing more is read
+        return False
+    document = documents.read(path)
+    return document is not None and document.format == "vcr"
+
+
+def save_as_vcr(
+    path: str,
+    new: Sequence[Entry],
+    *,
+    keep: Callable[[Entry], bool] | None,
+    volatile: frozenset[str],
+    is_ordered: bool,
+) -> Revision | None:
+    """Make a recording part of a cassette, see `pytest_reqord.writer.save`.
+
+    :returns: what became of the cassette; None if it stays as it is.
+    :raises WriteFailed: if VCR.py's format can't hold what was recorded.
+    """
+    document = documents.read(path)
+    old: Sequence[Entry] = document.entries if document else ()
+    was_vcr = document is not None and document.format == "vcr"
+    try:
+        revision = revise(
+            old,
+            [codec.as_vcr(entry.interaction()) for entry in new],
+            keep=keep or (lambda _: True),
+            volatile=volatile,
+            is_ordered=is_ordered,
+        )
+        if not revision.entries or (was_vcr and list(revision.entries) == list(old)):
+            return None
+        data = codec.render_vcr(
+            revision.entries,
+            document.extra if document else None,
+            is_json=document.is_json if document and was_vcr else path.endswith(".json"),
+        )
+    except ValueError as error:
+        raise WriteFailed(path, f"{error}; reqord_format = reqord saves it in ours") from error
+    storage.replace(path, data)
+    storage.remove_unused_bodies(path, data)
+    return revision

@@ -295,8 +295,11 @@ def response_from_vcr(
     after = {name: _values(values) for name, values in changed["headers"].items()}
     pairs = _merged(response.headers, before, after)
     body = _bytes(changed["body"].get("string"))
-    is_unpacked = "content-encoding" not in {name.lower() for name, _ in pairs}
-    if body != _shown_body(response, is_foreign=is_foreign) or (is_unpacked and before != after):
+    is_as_shown = body == _shown_body(response, is_foreign=is_foreign)
+    keeps_coding = Headers(pairs).get("content-encoding") == response.headers.get(
+        "content-encoding"
+    )
+    if body != response.body and not (is_as_shown and keeps_coding):
         pairs = _following(pairs, body)
         chunks = None if response.chunks is None else ((len(body),) if body else ())
         response = replace(response, body=body, chunks=chunks, arrivals=())

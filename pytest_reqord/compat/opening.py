@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ from pytest_reqord.compat.pipeline import FilteredEntry, Redacting
 from pytest_reqord.compat.replay import VcrReplay
 from pytest_reqord.compat.serializers import JSON, YAML
 from pytest_reqord.errors import CassetteMiss
-from pytest_reqord.library import read_document
 from pytest_reqord.matching import Matching
 from pytest_reqord.opening import Opening, save_into
 from pytest_reqord.replay import Index
@@ -133,13 +132,11 @@ class VcrOpening(Opening):
         return [own, *(self._read(path) for path in dict.fromkeys(extra))]
 
     def _read(self, path: Path) -> Sequence[Stored]:
-        serializer = self._suite.options.serializer
-        try:
-            if serializer not in (YAML, JSON):
-                return read_serialized(path, serializer)
-            return self._services.library.index(path, _ANY).entries
-        except FileNotFoundError:
+        if not _has_content(path):
             return ()
+        if self._is_own_format:
+            return read_serialized(path, self._suite.options.serializer)
+        return self._services.library.index(path, _ANY).entries
 
     def replay(self) -> VcrReplay:
         """What plays the recording, made once."""
@@ -167,77 +164,70 @@ class VcrOpening(Opening):
 
     # saving
 
-    @cached_property
-    def _is_native(self) -> bool:
-        """Whether the cassette is in our format, or is going to be."""
-        if self._persisting is not None or self._suite.options.serializer is not YAML:
-            return False
-        if self.plan.settings.format != "keep":
-            return self.plan.settings.format == "reqord"
-        try:
-            return read_document(self.plan.path).format == "reqord"
-        except FileNotFoundError:
-            return True
+    @property
+    def _is_own_format(self) -> bool:
+        """Whether only the suite can write it: with its own serializer or persister."""
+        return self._persisting is not None or self._suite.options.serializer not in (YAML, JSON)
 
     @property
     def is_saved_at_end(self) -> bool:
-        """What others write is saved at the end of its test: the run's end doesn't know how."""
-        return self._is_native and super().is_saved_at_end
+        """What isn't YAML is saved at the end of its test: the run's end doesn't know how."""
+        is_yaml = self._persisting is None and self._suite.options.serializer is YAML
+        return is_yaml and super().is_saved_at_end
 
     def save(self, new: Sequence[Interaction], keep: Callable[[Entry], bool] | None) -> bool:
         """Make what was recorded part of the cassette, in the format that it has."""
-        unused = self._unused()
+        settings, unused = self.plan.settings, self._unused()
 
         def keep_used(entry: Entry) -> bool:
-            return (keep is None or keep(entry)) and entry.recorded_at not in unused
+            return entry.recorded_at not in unused and (keep is None or keep(entry))
 
-        if self._is_native:
-            return save_into(self.plan.path, new, self.plan.settings, keep_used).changed
-        if self._persisting is not None:
-            self._persisting.save(self._merged(self._persisting.load() or (), new, keep_used))
+        if self._is_own_format:
+            self._save_in_own_format(new, keep_used)
             return True
-        with storage.lock(self.plan.path, self.plan.settings.lock_timeout):
-            old: Any = self._stored_now()
-            write_serialized(
-                self.plan.path, self._merged(old, new, keep_used), self._suite.options.serializer
+        if self._suite.options.serializer is JSON and settings.format == "keep":
+            settings = replace(settings, format="vcr")
+        if settings.record_mode in modes.SAVED_AT_END:  # not YAML, or it would wait for the end
+            return save_into(self.plan.path, new, settings, self._outlasting(new)).changed
+        return save_into(self.plan.path, new, settings, keep_used if unused else keep).changed
+
+    def _save_in_own_format(
+        self, new: Sequence[Interaction], keep: Callable[[Entry], bool]
+    ) -> None:
+        plan = self.plan
+        if plan.settings.record_mode in modes.SAVED_AT_END:
+            keep = self._outlasting(new)
+        if self._persisting is not None:
+            old = self._persisting.load() or ()
+            self._persisting.save([*(one.interaction() for one in old if keep(one)), *new])
+            return
+        serializer = self._suite.options.serializer
+        with storage.lock(plan.path, plan.settings.lock_timeout):
+            old = read_serialized(plan.path, serializer) if _has_content(plan.path) else ()
+            kept = [one.interaction() for one in old if keep(one)]
+            write_serialized(plan.path, [*kept, *new], serializer)
+
+    def _outlasting(self, new: Sequence[Interaction]) -> Callable[[Entry], bool]:
+        """What stays in ``all``, where nothing is dropped: what wasn't recorded anew."""
+        options, matching = self._suite.options, self.plan.matching
+        is_replaced = self.plan.settings.record_mode == "rewrite" or options.drops_unused
+
+        def keep(entry: Entry) -> bool:
+            stored = entry.interaction().request
+            return not is_replaced and not any(
+                matching.key(stored.method, stored.uri)
+                == matching.key(one.request.method, one.request.uri)
+                and matching.agrees(one.request, stored)
+                for one in new
             )
-        return True
+
+        return keep
 
     def tidy(self) -> None:
         """Drop what the test didn't play, where the suite wants that and the run records."""
         settings = self.plan.settings
         if settings.record_mode != "none" and not settings.locked and self._unused():
-            self.save((), lambda _: True)
-
-    def _stored_now(self) -> Sequence[Any]:
-        serializer = self._suite.options.serializer
-        try:
-            if serializer not in (YAML, JSON):
-                return read_serialized(self.plan.path, serializer)
-            return read_document(self.plan.path).entries
-        except FileNotFoundError:
-            return ()
-
-    def _merged(
-        self, old: Sequence[Entry], new: Sequence[Interaction], keep: Callable[[Entry], bool]
-    ) -> list[Interaction]:
-        """All of the cassette; in ``all`` what matches a new interaction makes room for it."""
-        mode, matching = self.plan.settings.record_mode, self.plan.matching
-        kept = [entry.interaction() for entry in old if keep(entry)]
-        if mode == "rewrite" or (mode == "all" and self._suite.options.drops_unused):
-            kept = []
-        elif mode == "all":
-            kept = [
-                one
-                for one in kept
-                if not any(
-                    matching.key(one.request.method, one.request.uri)
-                    == matching.key(other.request.method, other.request.uri)
-                    and matching.agrees(other.request, one.request)
-                    for other in new
-                )
-            ]
-        return [*kept, *new]
+            self.save((), None)
 
     def _unused(self) -> set[str]:
         """When what ``drop_unused_requests`` drops was recorded: what a passed test didn't play."""

@@ -1,0 +1,125 @@
+"""VCR.py's matchers, asked pairwise and through the index."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_reqord.compat.matchers import (
+    DEFAULT_MATCH_ON,
+    MATCHERS,
+    VcrMatching,
+    chosen,
+    compare,
+)
+from pytest_reqord.compat.messages import VcrRequest
+from pytest_reqord.models import Headers, Request
+
+JSON, FORM = "application/json; charset=utf-8", "application/x-www-form-urlencoded"
+
+URIS = [
+    ("uri", "http://a.invalid", "http://a.invalid/", True),
+    ("uri", "http://a.invalid/?b=1&a=2", "http://a.invalid/?a=2&b=1", False),
+    ("url", "http://a.invalid/x", "http://a.invalid/x", True),
+    ("scheme", "http://a.invalid/", "https://a.invalid/", False),
+    ("host", "http://A.invalid/", "http://a.invalid:81/", True),
+    ("host", "http://a.invalid/", "http://b.invalid/", False),
+    ("port", "http://a.invalid/", "http://a.invalid:80/", True),
+    ("port", "https://a.invalid/", "https://a.invalid:80/", False),
+    ("path", "http://a.invalid", "http://b.invalid/?x", True),
+    ("path", "http://a.invalid/x", "http://a.invalid/y", False),
+    ("query", "http://a.invalid/?b=1&a=2&c=", "http://a.invalid/?a=2&b=1", True),
+    ("query", "http://a.invalid/?a=1&a=2", "http://a.invalid/?a=1", False),
+]
+
+BODIES = [
+    ("body", JSON, b'{"a": 1, "b": 2}', b'{"b":2,"a":1}', True),
+    ("body", JSON, b'{"a": 1}', b'{"a": 2}', False),
+    ("body", JSON, b"{no json", b"{no json", True),
+    ("body", JSON, b"", b"", True),
+    ("body", FORM, b"a=1&b=2", b"b=2&a=1", True),
+    ("body", FORM, b"a=1", b"a=2", False),
+    ("body", "text/plain", b"a", b"a", True),
+    ("body", "text/plain", b"a b", b"a  b", False),
+    ("raw_body", JSON, b'{"a": 1}', b'{"a":1}', False),
+    ("raw_body", JSON, b"x", b"x", True),
+]
+
+
+@pytest.mark.parametrize(("name", "ours", "theirs", "expected"), URIS)
+def test_parts_of_the_uri(name, ours, theirs, expected):
+    """A matcher and the key that stands for it in the index say the same."""
+    matcher = MATCHERS[name]
+    pair = [VcrRequest("GET", uri, None, {}) for uri in (ours, theirs)]
+    matching = VcrMatching([matcher])
+
+    assert bool(compare([matcher], *pair)[0]) == expected
+    assert (matching.key("GET", ours) == matching.key("GET", theirs)) == expected
+
+
+@pytest.mark.parametrize(("name", "kind", "ours", "theirs", "expected"), BODIES)
+def test_bodies(name, kind, ours, theirs, expected):
+    """JSON and forms are compared by what they say, all else by its bytes."""
+    headers = Headers({"Content-Type": kind})
+    live, recorded = (Request("POST", "http://a.invalid/", headers, b) for b in (ours, theirs))
+
+    assert VcrMatching([MATCHERS[name]]).agrees(live, recorded) == expected
+
+
+def test_a_body_that_was_stored_in_chunks():
+    """Chunked framing in a cassette of VCR.py's doesn't count."""
+    headers = Headers({"Transfer-Encoding": "chunked"})
+    live = Request("POST", "http://a.invalid/", headers, b"ab")
+    recorded = Request("POST", "http://a.invalid/", headers, b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
+
+    assert VcrMatching([MATCHERS["body"]]).agrees(live, recorded)
+
+
+def test_xmlrpc_bodies():
+    """Calls of XML-RPC are compared by their arguments."""
+    headers = Headers({"Content-Type": "text/xml", "User-Agent": "Python-xmlrpc/3"})
+    call = (
+        b"<?xml version='1.0'?>{}<methodCall><methodName>a</methodName>"
+        b"<params></params></methodCall>"
+    )
+    live, recorded = (
+        Request("POST", "http://a.invalid/", headers, call.replace(b"{}", blank))
+        for blank in (b"", b"\n")
+    )
+
+    assert VcrMatching([MATCHERS["body"]]).agrees(live, recorded)
+
+
+def test_headers_but_those_that_clients_add():
+    """All headers count, but those that only one side has because a client added them."""
+    matching = VcrMatching([MATCHERS["headers"]])
+
+    def request(**headers):
+        return Request("GET", "http://a.invalid/", Headers(headers), b"")
+
+    assert matching.agrees(request(X="1", Host="a.invalid"), request(x="1"))
+    assert not matching.agrees(request(X="1"), request(X="2"))
+    assert not matching.agrees(request(X="1"), request())
+    assert not matching.agrees(request(Host="a.invalid"), request(Host="b.invalid"))
+
+
+def test_answers_of_a_matcher():
+    """None and what is true say yes; what is false and an AssertionError say no."""
+
+    def fails(r1, r2):
+        raise AssertionError(f"{r1.path} {r2.path}")
+
+    one, two = (VcrRequest("GET", f"http://a.invalid/{n}", None, {}) for n in "12")
+    matchers = [lambda *_: None, lambda *_: True, lambda *_: 0, fails]
+
+    yes, no = compare(matchers, one, two)
+
+    assert len(yes) == 2
+    assert [reason for _, reason in no] == [None, "/1 /2"]
+
+
+def test_functions_may_stand_for_themselves():
+    """`match_on` takes names and functions; a name that nobody registered is an error."""
+    assert chosen(["method", len], MATCHERS) == [MATCHERS["method"], len]
+    assert len(chosen(DEFAULT_MATCH_ON, MATCHERS)) == 6
+    with pytest.raises(KeyError):
+        chosen(["nope"], MATCHERS)

@@ -1,0 +1,152 @@
+"""Requests and responses in VCR.py's shapes, and back."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from pytest_reqord.compat.messages import (
+    CaseInsensitiveDict,
+    VcrRequest,
+    request_from_vcr,
+    response_from_vcr,
+    response_to_vcr,
+)
+from pytest_reqord.models import Headers, Request, Response
+
+names = st.sampled_from(["A", "a", "B", "Set-Cookie", "set-cookie", "Content-Length"])
+pairs = st.lists(st.tuples(names, st.text("xyz", max_size=3)), max_size=8)
+
+
+def response(body=b"", *headers, chunks=None):
+    return Response(200, "OK", Headers(headers), body, chunks=chunks)
+
+
+@settings(deadline=None, max_examples=200)
+@given(pairs, st.binary(max_size=10))
+def test_what_nobody_changes_stays_as_it_is(headers, body):
+    """Requests and responses come back the very same from VCR.py's shape."""
+    request = Request("GET", "http://a.invalid/x?b=1&a=2", Headers(headers), body)
+    answer = Response(200, "OK", Headers(headers), body)
+
+    assert request_from_vcr(VcrRequest.of(request), request) is request
+    assert response_from_vcr(response_to_vcr(answer), answer) is answer
+
+
+@settings(deadline=None, max_examples=200)
+@given(pairs, names, st.lists(st.text("xyz", max_size=3), min_size=1, max_size=3))
+def test_a_changed_header_changes_nothing_else(headers, name, values):
+    """All lines of one name are replaced where the first one stood; the others stay."""
+    answer = Response(200, "OK", Headers(headers), b"")
+    changed = response_to_vcr(answer)
+    known = next((key for key in changed["headers"] if key.lower() == name.lower()), name)
+    changed["headers"][known] = values
+
+    new = response_from_vcr(changed, answer).headers
+
+    assert list(new.get_all(name)) == values
+    others = [pair for pair in headers if pair[0].lower() != name.lower()]
+    assert [pair for pair in new.pairs if pair[0].lower() != name.lower()] == others
+
+
+def test_changes_of_a_request():
+    """Method, URI, body and headers that a hook sets are the request's."""
+    request = Request("GET", "http://a.invalid/", Headers([("X-Old", "1"), ("X-Two", "2")]), b"")
+    changed = VcrRequest.of(request)
+    changed.method = "POST"
+    changed.uri = "http://a.invalid/new"
+    changed.body = "text"
+    changed.headers["x-two"] = "3"
+    del changed.headers["x-old"]
+    changed.headers["X-New"] = ["first", "second"]
+
+    assert request_from_vcr(changed, request) == Request(
+        "POST", "http://a.invalid/new", Headers([("X-Two", "3"), ("X-New", "first")]), b"text"
+    )
+
+
+def test_what_depends_on_the_body_follows_it():
+    """A replaced body takes its length and its chunks with it; arrivals are gone."""
+    answer = response(b"old", ("Content-Length", "3"), chunks=(3,))
+    changed = response_to_vcr(answer)
+    changed["body"]["string"] = "longer"
+
+    new = response_from_vcr(changed, answer)
+
+    assert (new.body, new.chunks, new.headers["content-length"]) == (b"longer", (6,), "6")
+
+
+@pytest.mark.parametrize(
+    ("modules", "is_shown_packed"),
+    [(("urllib3",), False), (("httpx", "urllib3"), False), (("httpx",), True), ((), False)],
+)
+def test_packed_bodies_are_shown_as_the_stub_of_vcr_shows_them(
+    monkeypatch, modules, is_shown_packed
+):
+    """Under Content-Encoding a hook sees an unpacked body, but where httpx is the only client."""
+    for name in ("urllib3", "httpx", "httpx2", "aiohttp"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name in modules:
+        monkeypatch.setitem(sys.modules, name, sys)
+    packed = gzip.compress(b"text")
+    answer = response(packed, ("Content-Encoding", "gzip"))
+
+    shown = response_to_vcr(answer)
+
+    assert shown["body"]["string"] == (packed if is_shown_packed else b"text")
+    assert response_from_vcr(shown, answer) is answer
+
+
+def test_an_unpacked_body_loses_its_coding():
+    """A hook that replaces a packed body with text doesn't leave clients to unpack that."""
+    answer = response(gzip.compress(b"text"), ("Content-Encoding", "gzip"))
+    changed = response_to_vcr(answer)
+    changed["body"]["string"] = b"other"
+
+    new = response_from_vcr(changed, answer)
+
+    assert (new.body, new.headers.get("content-encoding")) == (b"other", None)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (None, None),
+        ("é", "é".encode()),
+        (bytearray(b"x"), b"x"),
+        (io.BytesIO(b"file"), b"file"),
+        (io.StringIO("file"), b"file"),
+        (iter([b"a", b"b"]), b"ab"),
+        (iter(["a", "b"]), b"ab"),
+        (iter([97, 98]), b"ab"),
+    ],
+)
+def test_bodies_are_bytes(body, expected):
+    """Whatever a body is made of, the request has its bytes."""
+    assert VcrRequest("POST", "http://a.invalid/", body, {}).body == expected
+
+
+def test_headers_are_compared_without_case():
+    """The case that was set first is kept; of a list the first value counts."""
+    headers = CaseInsensitiveDict({"Content-Type": ["a", "b"]})
+    headers["content-type"] = "c"
+
+    assert dict(headers) == {"Content-Type": "c"}
+    assert headers == {"CONTENT-TYPE": "c"}
+    assert headers != {"CONTENT-TYPE": "C"}
+    assert repr(headers.copy()) == "{'Content-Type': 'c'}"
+
+
+def test_add_header_is_deprecated():
+    """`add_header` works, and warns as VCR.py's does."""
+    request = VcrRequest("GET", "https://a.invalid/", None, {})
+
+    with pytest.warns(DeprecationWarning, match="add_header"):
+        request.add_header("X", "1")
+
+    assert request.headers["x"] == "1"
+    assert (request.port, str(request)) == (443, "<Request (GET) https://a.invalid/>")

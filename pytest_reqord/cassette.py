@@ -7,7 +7,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_reqord.difference import nearest
-from pytest_reqord.errors import CassetteClosed, CassetteMiss, CassetteMissError, ReqordError
+from pytest_reqord.errors import (
+    CassetteClosed,
+    CassetteMiss,
+    CassetteMissError,
+    ReqordError,
+    UnsupportedClient,
+)
 from pytest_reqord.hosts import host_of, is_local, is_metadata
 from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
 from pytest_reqord.modes import SAVED_AT_END
@@ -235,6 +241,21 @@ class Cassette:
         if route is Route.RECORD and self.settings.record_errors:
             return Route.EITHER  # an error while connecting is recorded with its request
         return route
+
+    def pass_untaken(self, client: str, version: str, uri: str) -> bool:
+        """See `pytest_reqord.seam.Recorder.pass_untaken`."""
+        host = host_of(uri)
+        if self._is_ignored(host):
+            return False
+        if self._is_closed:
+            self.begin("CONNECT", uri)  # and it says why not
+        if self.access.record:
+            return True
+        reason = (
+            f"it wanted {host or 'the network'}, and can't be recorded or played."
+            f" Let its host through with ignore_hosts, or use another client"
+        )
+        raise self._refuse(UnsupportedClient(client, version, reason))
 
     def close(self) -> None:
         """Take no more requests; what is still being read is recorded as far as it came."""

@@ -23,6 +23,8 @@ class Notes:
     :param drifted: test, cassette, differences of requests that were answered all the same.
     :param gone: cassette, test of recordings dropped because their test is gone.
     :param outside: how many requests went to each host while no cassette was open.
+    :param untaken: how often each client that can't be recorded connected to a host under a
+        cassette, by a text of the two.
     :param unredacted: tests that recorded with redaction off.
     """
 
@@ -35,11 +37,13 @@ class Notes:
     drifted: list[tuple[str, str, list[str]]] = field(default_factory=list)
     gone: list[tuple[str, str]] = field(default_factory=list)
     outside: Counter[str] = field(default_factory=Counter)
+    untaken: Counter[str] = field(default_factory=Counter)
     unredacted: list[str] = field(default_factory=list)
 
     def as_plain(self) -> dict[str, Any]:
         """What xdist can send: lists and dictionaries of texts and numbers."""
-        return {**asdict(self), "outside": dict(self.outside)}
+        counts = {"outside": dict(self.outside), "untaken": dict(self.untaken)}
+        return {**asdict(self), **counts}
 
     def merge(self, plain: dict[str, Any]) -> None:
         """Add what another process of the run has to tell."""

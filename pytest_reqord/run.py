@@ -177,6 +177,7 @@ class Run:
         :param kind: what makes the opening, of a suite with conventions of its own.
         """
         registry.ensure()
+        active.observe_untaken(self._note_untaken)
         attempt = self.attempt_now()
         plan = self._plan(path, settings, attempt, rules or Rules())
         opening = kind(plan, self._services, attempt)
@@ -277,6 +278,9 @@ class Run:
         registry.ensure()
         active.observe_outside(lambda uri: self.notes.outside.update([host_of(uri)]))
 
+    def _note_untaken(self, client: str, uri: str) -> None:
+        self.notes.untaken[f"{client} connected to {host_of(uri) or 'a host'}"] += 1
+
     def hold(self) -> None:
         """Keep the run's staging folder until its workers are done."""
         if self.settings.record_mode != "none":
@@ -315,6 +319,7 @@ class Run:
     def stop(self) -> None:
         """Let go of everything: the clients, the writer's thread, the journal."""
         active.observe_outside(None)
+        active.observe_untaken(None)
         registry.uninstall()
         if "_writer" in self.__dict__:
             self._writer.stop()

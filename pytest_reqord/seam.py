@@ -81,3 +81,10 @@ class Recorder(Protocol):
         :returns: ``RECORD`` to connect at once, ``PLAY`` and ``EITHER`` to connect later if at
             all; None to leave it alone.
         """
+
+    def pass_untaken(self, client: str, version: str, uri: str) -> bool:
+        """A client that can't be recorded is about to connect.
+
+        :returns: whether the user has to know that it isn't recorded.
+        :raises UnsupportedClient: if it must not go live.
+        """

@@ -29,7 +29,10 @@ __all__ = [
     "is_open",
     "leave",
     "observe_outside",
+    "observe_untaken",
     "open_test",
+    "pass_untaken",
+    "passing",
     "route",
     "suspended",
 ]
@@ -50,6 +53,7 @@ _serials = itertools.count(1)
 _inner: ContextVar[Opened | None] = ContextVar("pytest_reqord_inner", default=None)
 _test: Opened | None = None
 _outside: Callable[[str], None] | None = None
+_untaken: Callable[[str, str], None] | None = None
 
 
 def current() -> Opened | None:
@@ -85,6 +89,18 @@ def route(uri: str) -> Route | None:
     """What may happen to requests to a host; None to let a client connect to it untouched."""
     opened = current()
     return None if opened is None else opened.recorder.route(uri)
+
+
+def pass_untaken(client: str, version: str, uri: str) -> None:
+    """A client that can't be recorded is about to connect: ask whatever is in force.
+
+    :raises UnsupportedClient: if it must not go live.
+    """
+    opened = current()
+    if opened is None or not opened.recorder.pass_untaken(client, version, uri):
+        return
+    if _untaken is not None:
+        _untaken(client, uri)
 
 
 def open_test(recorder: Recorder | None) -> None:
@@ -123,7 +139,39 @@ def suspended() -> Iterator[None]:
         _test = held
 
 
+class _Passing:
+    """Lets everything through: what happens under a seam is a request that was decided on."""
+
+    is_closed = False
+
+    def begin(self, method: str, uri: str) -> None:
+        """See `pytest_reqord.seam.Recorder.begin`."""
+
+    def route(self, uri: str) -> None:
+        """See `pytest_reqord.seam.Recorder.route`."""
+
+    def pass_untaken(self, client: str, version: str, uri: str) -> bool:  # noqa: ARG002 -- the seam has them
+        """See `pytest_reqord.seam.Recorder.pass_untaken`."""
+        return False
+
+
+@contextmanager
+def passing() -> Iterator[None]:
+    """Leave alone what a client that is taken does through another that isn't, or is, too."""
+    before = enter(_Passing())
+    try:
+        yield
+    finally:
+        leave(before)
+
+
 def observe_outside(observer: Callable[[str], None] | None) -> None:
     """Have ``observer`` called with the URI of each request that no cassette is in force for."""
     global _outside  # noqa: PLW0603 -- one observer a process
     _outside = observer
+
+
+def observe_untaken(observer: Callable[[str, str], None] | None) -> None:
+    """Have ``observer`` called with client and URI of what goes live and can't be recorded."""
+    global _untaken  # noqa: PLW0603 -- one observer a process
+    _untaken = observer

@@ -7,6 +7,7 @@ come here; those of other packages that are built on another client are taken at
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import types
 from contextlib import contextmanager
@@ -116,9 +117,10 @@ def _take(seam: Seam, transport: type, method: Any) -> None:
     if taken is None or method not in (taken.original, taken.replacement):
         if not _is_own(method, transport):
             return
+        original = _below(method) if seam.is_unpacked else method
         library = Library(sys.modules[seam.library], is_unpacked=seam.is_unpacked)
         intercept = _intercept_async if seam.method == "handle_async_request" else _intercept
-        replacement = functools.wraps(method)(intercept(method, library, seam.method))
+        replacement = functools.wraps(method)(intercept(original, library, seam.method))
         taken = _taken[transport] = Taken(seam.method, method, replacement)
     setattr(transport, seam.method, taken.replacement)
 
@@ -180,6 +182,23 @@ def _intercept_async(
         return response
 
     return handle_async_request
+
+
+def _below(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A transport's method whose own client is let through: the request has been decided on."""
+    if inspect.iscoroutinefunction(original):
+
+        async def handle_async_request(transport: Any, request: Any) -> Any:
+            with active.passing():
+                return await original(transport, request)
+
+        return handle_async_request
+
+    def handle_request(transport: Any, request: Any) -> Any:
+        with active.passing():
+            return original(transport, request)
+
+    return handle_request
 
 
 def _begin(transport: Any, request: Any, method: str) -> tuple[Exchange, Head] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Protocol, cast
 
-from pytest_reqord.interceptors import active, imports, stamps
+from pytest_reqord.interceptors import active, imports, stamps, untaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,11 +57,13 @@ def ensure() -> None:
         stamps.check()
         for interceptor in _installed.values():
             interceptor.check()
+        untaken.check()
         return
     _is_watching = True
     stamps.install(active.current, active.is_open)
     _watched.update({client: _installer(ours) for client, ours in _INTERCEPTORS.items()})
     imports.watch(_watched)
+    untaken.install()
 
 
 def _installer(ours: str) -> Callable[[], None]:
@@ -79,6 +81,7 @@ def uninstall() -> None:
     global _is_watching  # noqa: PLW0603 -- as above
     imports.unwatch(_watched)  # the network guard has its own
     _watched.clear()
+    untaken.uninstall()
     stamps.uninstall()
     for interceptor in _installed.values():
         interceptor.uninstall()

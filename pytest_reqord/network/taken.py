@@ -1,67 +1,14 @@
-"""Attributes of classes and modules that the guard stands in for while it is on."""
+"""Attributes of classes and modules that the guard stands in for while it is on.
+
+What is buried under a mock when the guard goes does nothing while no guard is on.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from pytest_reqord.interceptors.attributes import Attributes
 
 __all__ = ["put_back", "take"]
 
-_ABSENT = object()
-
-
-class _Taken(NamedTuple):
-    """An attribute that was taken.
-
-    :param owner: the class or module.
-    :param name: the attribute's name.
-    :param before: what stood there, `_ABSENT` where it was inherited.
-    :param ours: what stands in its place.
-    """
-
-    owner: Any
-    name: str
-    before: Any
-    ours: Any
-
-
-_taken: list[_Taken] = []
-
-
-def take(owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
-    """Put what ``wrap`` makes of an attribute in its place; nothing where it doesn't exist.
-
-    What stands there is ours already where a guard is on, or where a mock that was put on top of
-    us was taken off after we had gone.
-
-    :param owner: a class or module.
-    """
-    before = vars(owner).get(name, _ABSENT)
-    taken: _Taken | None = getattr(before, "_reqord_taken", None)
-    if taken is None:
-        original = getattr(owner, name, None)
-        if original is None:
-            return
-        ours = wrap(original)
-        taken = _Taken(owner, name, before, ours)
-        ours._reqord_taken = taken  # noqa: SLF001 -- ours
-        setattr(owner, name, ours)
-    if not any(taken is other for other in _taken):
-        _taken.append(taken)
-
-
-def put_back() -> None:
-    """Put everything back that nobody has put something else on top of.
-
-    What is buried under a mock does nothing while no guard is on.
-    """
-    while _taken:
-        owner, name, before, ours = _taken.pop()
-        if vars(owner).get(name) is not ours:
-            continue
-        if before is _ABSENT:
-            delattr(owner, name)
-        else:
-            setattr(owner, name, before)
+_guarded = Attributes()
+take = _guarded.take
+put_back = _guarded.put_back

@@ -27,6 +27,7 @@ def summary(notes: Notes, *, is_recording: bool) -> list[str]:
         *_recorded(notes),
         *_played(notes),
         *_watched(notes),
+        *_untaken(notes),
         *(_outside(notes) if is_recording else ()),
     ]
 
@@ -76,6 +77,11 @@ def _watched(notes: Notes) -> Iterator[str]:
     for test, path, lines in notes.unplayed:
         yield f"unplayed  {test} left {_plural(len(lines), 'interaction')} of {_shown(path)}"
         yield from _indented(lines)
+
+
+def _untaken(notes: Notes) -> Iterator[str]:
+    for what, count in notes.untaken.most_common(_MOST):
+        yield f"live      {what}, {_plural(count, 'time')}: this client can't be recorded"
 
 
 def _outside(notes: Notes) -> Iterator[str]:

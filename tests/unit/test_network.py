@@ -14,12 +14,14 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pytest_reqord import network
 from pytest_reqord.errors import NetworkBlocked, UsageError
-from pytest_reqord.network import guard, native
+from pytest_reqord.interceptors import gates
+from pytest_reqord.network import guard
 
 NAMES = {"api.example.com": "127.0.0.5", "cdn.example.com": "127.0.0.6", "db": "127.0.0.7"}
 ATTRIBUTES = [
@@ -512,7 +514,7 @@ except network.guard.NetworkBlocked as error:
 def test_grpc_target(target, host, port):
     """A gRPC target is refused by the host in it."""
     with network.blocking(), pytest.raises(NetworkBlocked) as caught:
-        native._check_target(target)
+        gates._calling(lambda call: None)(SimpleNamespace(_target=target.encode()))
     assert (caught.value.host, caught.value.port) == (host, port)
 
 
@@ -520,4 +522,4 @@ def test_grpc_target(target, host, port):
 def test_grpc_over_a_unix_socket(target):
     """A Unix socket is left alone, gRPC's too."""
     with network.blocking():
-        native._check_target(target)
+        gates._calling(lambda call: None)(SimpleNamespace(_target=target.encode()))

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_reqord.cli import audit, keep, show
+from pytest_reqord.cli import audit, convert, keep, show
 from pytest_reqord.errors import ReqordError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="reqord", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (keep, show, audit):
+    for command in (keep, show, audit, convert):
         subparser = commands.add_parser(
             command.__name__.rpartition(".")[2], help=command.HELP, description=command.HELP
         )
@@ -33,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     try:
         status: int = parsed.run(parsed)
+    except FileNotFoundError as error:
+        print(f"reqord: there is no cassette at {error.filename}", file=sys.stderr)
+        return 1
     except (OSError, ReqordError) as error:
         print(f"reqord: {error}", file=sys.stderr)
         return 1

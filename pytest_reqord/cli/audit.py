@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from pytest_reqord.cli.finding import cassettes
 from pytest_reqord.errors import CassetteFormatError
 from pytest_reqord.library import read_document
 from pytest_reqord.redaction import Redactor
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["HELP", "Leak", "Report", "add_arguments", "audit", "run"]
 
 HELP = "look for known secrets in cassettes; exit status 1 if there are any"
-
-_SUFFIXES = (".yaml", ".yml", ".json")
-_HEAD = 4096  # where "interactions" stands in any cassette that a tool has written
 
 
 @dataclass(frozen=True)
@@ -139,37 +137,13 @@ def _examine(paths: Iterable[Path], allowed: Collection[str]) -> Report:
     leaks: list[Leak] = []
     errors: list[str] = []
     count = 0
-    for path in _cassettes(paths):
+    for path, _ in cassettes(paths):
         try:
             leaks += (leak for leak in _leaks(path) if leak.kind not in allowed)
             count += 1
         except (OSError, CassetteFormatError) as error:
             errors.append(str(error))
     return Report(count, leaks, errors)
-
-
-def _cassettes(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        for folder, folders, names in os.walk(path):
-            folders[:] = sorted(name for name in folders if not _is_skipped(name))
-            yield from (
-                Path(folder, name)
-                for name in sorted(names)
-                if name.endswith(_SUFFIXES) and _is_cassette(Path(folder, name))
-            )
-
-
-def _is_skipped(folder: str) -> bool:
-    """Hidden folders, and those for bodies, which are read with their cassettes."""
-    return folder.startswith(".") or folder.endswith(".bodies") or folder == "node_modules"
-
-
-def _is_cassette(path: Path) -> bool:
-    with path.open("rb") as file:
-        return b"interactions" in file.read(_HEAD)
 
 
 def _leaks(path: Path) -> Iterator[Leak]:

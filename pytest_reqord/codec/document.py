@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_reqord.codec.safe import SafeError
     from pytest_reqord.models import Interaction
 
-__all__ = ["HEADER", "Document", "Entry", "Source"]
+__all__ = ["HEADER", "OUR_KEYS", "Document", "Entry", "Source"]
 
 HEADER = b"reqord: 1\ninteractions:\n"
 
@@ -120,7 +120,7 @@ class Document:
     :param format: ``reqord``, or whose format it is in: ``vcr``, ``cassetter``.
     :param torn: line and reason where the last entry is cut off; the others are intact.
     :param head: what is before the first entry; `render` with it keeps keys that we don't know.
-    :param extra: what a file in another format has besides its entries; `render_vcr` keeps it.
+    :param extra: keys beside the entries that we don't know; `render_vcr` with it keeps them.
     :param is_json: whether a file in another format is JSON.
     """
 
@@ -131,3 +131,7 @@ class Document:
     head: bytes = HEADER
     extra: Mapping[str, Any] = field(default_factory=dict)
     is_json: bool = False
+
+
+OUR_KEYS = frozenset({"reqord", "locked", "interactions"})
+"""The keys of a file of ours."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.codec import foreign_values, safe
-from pytest_reqord.codec.document import Document, Entry, Source
+from pytest_reqord.codec.document import HEADER, Document, Entry, Source
+from pytest_reqord.codec.dumping import dump
 from pytest_reqord.codec.scalars import is_plain
 
 if TYPE_CHECKING:
@@ -149,19 +150,24 @@ def document(source: Source, loaded: safe.Loaded) -> Document:
     if not isinstance(items, list):
         raise source.broken("interactions is not a list", 1)
     places = loaded.items.get("interactions", ())
-    entries = []
+    tool = _tool(items)
+    entries: list[Entry] = []
     for position, item in enumerate(items):
         try:
-            entries.append(ForeignEntry(foreign_values.interaction(item, position), item))
+            interaction = foreign_values.interaction(item, position)
+            entries.append(ForeignEntry(interaction, item) if tool == "vcr" else Entry(interaction))
         except (ValueError, TypeError) as error:
             line = places[position].line + 1 if places else 1
             raise source.broken(str(error), line) from error
     extra = {key: safe.typed(top[key]) for key in top if key not in ("version", "interactions")}
+    head = HEADER.replace(b"\n", b"\n" + dump(extra), 1) if extra else HEADER
     is_json = not loaded.items and source.data.lstrip().startswith(b"{")
-    return Document(entries, format=_tool(items), extra=extra, is_json=is_json)
+    return Document(entries, format=tool, head=head, extra=extra, is_json=is_json)
 
 
 def _tool(items: list[Any]) -> str:
-    response = items[0]["response"] if items else {}
+    response = items[0].get("response") if items and isinstance(items[0], Mapping) else {}
+    if not isinstance(response, Mapping):
+        return "vcr"
     is_vcr = isinstance(response.get("status", {}), Mapping)
     return "vcr" if is_vcr else "cassetter"

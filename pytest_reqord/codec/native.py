@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.codec import decode, safe, values
-from pytest_reqord.codec.document import HEADER, Document, Entry, Source
+from pytest_reqord.codec.document import HEADER, OUR_KEYS, Document, Entry, Source
 
 if TYPE_CHECKING:
     from pytest_reqord.models import Interaction
@@ -158,7 +158,9 @@ def index(source: Source) -> Document | None:
         return None
     ends = [*starts[1:], end][: len(starts)]
     entries = [_NativeEntry(source, start, end) for start, end in zip(starts, ends, strict=True)]
-    return Document(entries, values.is_true(top.get("locked", False)), "reqord", torn, head)
+    extra = {key: safe.typed(top[key]) for key in top if key not in OUR_KEYS}
+    is_locked = values.is_true(top.get("locked", False))
+    return Document(entries, is_locked, "reqord", torn, head, extra)
 
 
 def _top(head: bytes) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.codec import foreign, native, safe, values
-from pytest_reqord.codec.document import HEADER, Document, Entry, Source
+from pytest_reqord.codec.document import HEADER, OUR_KEYS, Document, Entry, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -135,7 +135,8 @@ def _native(source: Source, loaded: safe.Loaded, text: str) -> Document:
         entries.append(Entry(_interaction(source, item, line), own))
     is_locked = values.is_true(top.get("locked", False))
     head = _head(lines, places, is_locked=is_locked)
-    return Document(entries, is_locked, "reqord", torn, head)
+    extra = {key: safe.typed(top[key]) for key in top if key not in OUR_KEYS}
+    return Document(entries, is_locked, "reqord", torn, head, extra)
 
 
 def _interaction(source: Source, item: Any, line: int) -> Any:

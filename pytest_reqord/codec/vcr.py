@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_reqord import content
 from pytest_reqord.codec import foreign_values
+from pytest_reqord.codec.dumping import dump
 from pytest_reqord.codec.foreign import ForeignEntry
 
 if TYPE_CHECKING:
@@ -16,8 +17,14 @@ if TYPE_CHECKING:
     from pytest_reqord.codec.document import Entry
     from pytest_reqord.models import Headers, Interaction, Request, Response
 
-__all__ = ["as_vcr", "left_out_by_vcr", "refused_by_vcr", "render_vcr"]
+__all__ = ["as_vcr", "left_out_by_us", "left_out_by_vcr", "refused_by_vcr", "render_vcr"]
 
+_BODY = {"headers", "body", "content", "parsed_body"}
+_KNOWN = {
+    "": {"request", "response", "recorded_at"},
+    "request": {"method", "uri", "url", *_BODY},
+    "response": {"status", "status_code", "http_version", *_BODY},
+}
 _UNPACKED = ("gzip", "x-gzip", "deflate")
 
 
@@ -46,6 +53,19 @@ def refused_by_vcr(interaction: Interaction) -> str:
         what = "trailers"
     request = interaction.request
     return what and f"VCR.py's format has no place for {what} ({request.method} {request.uri})"
+
+
+def left_out_by_us(entry: Entry) -> list[str]:
+    """Keys of an entry that another tool wrote and nothing here reads."""
+    if not isinstance(entry, ForeignEntry):
+        return []
+    item = entry.item()
+    return [
+        ".".join(filter(None, (part, key)))
+        for part, known in _KNOWN.items()
+        for key in (item[part] if part else item)
+        if key not in known
+    ]
 
 
 def left_out_by_vcr(interaction: Interaction) -> list[str]:
@@ -81,19 +101,10 @@ def render_vcr(
     ]
     if is_json:
         return _json([each.item() for each in foreign], extra or {})
-    parts = [each.vcr_text() or _yaml([each.item()]) for each in foreign]
+    parts = [each.vcr_text() or dump([each.item()]) for each in foreign]
     head = [b"interactions:\n"] if parts else [b"interactions: []\n"]
-    tail = [_yaml(dict(extra))] if extra else []
+    tail = [dump(dict(extra))] if extra else []
     return b"".join([*head, *parts, *tail, b"version: 1\n"])
-
-
-def _yaml(value: Any) -> bytes:
-    import yaml  # late: only for files that stay in this format
-
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    # unlike VCR.py, which sorts them, the headers stay in their order
-    text: str = yaml.dump(value, Dumper=dumper, default_flow_style=False, sort_keys=False)
-    return text.encode()
 
 
 def _json(items: Iterable[Any], extra: Mapping[str, Any]) -> bytes:

@@ -1,0 +1,159 @@
+"""``reqord convert``: bring cassettes from VCR.py's format into ours, or back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_reqord import codec, storage
+from pytest_reqord.cli.finding import cassettes
+from pytest_reqord.errors import ReqordError
+from pytest_reqord.library import read_document
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+    from pytest_reqord.codec import Document
+    from pytest_reqord.models import Headers, Interaction
+
+__all__ = ["HELP", "add_arguments", "convert", "run"]
+
+HELP = "rewrite cassettes in another format, without losing anything"
+
+_LOCK_TIMEOUT = 30.0
+
+
+class Converted(NamedTuple):
+    """A cassette in another format.
+
+    :param data: the file.
+    :param bodies: what lies beside it, by file name.
+    :param left_out: what that format doesn't keep and a replay does without, in words.
+    """
+
+    data: bytes
+    bodies: Mapping[str, bytes]
+    left_out: Sequence[str]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's words."""
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="cassettes, or folders in which they are looked for",
+    )
+    parser.add_argument(
+        "--to", choices=["reqord", "vcr"], default="reqord", help="the format (default: reqord)"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="write there instead of in their place"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="only say what would be done; exit status 1 if something would be lost",
+    )
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Convert what is asked for; one that can't be is named, and the others are."""
+    status = 0
+    for path, name in cassettes(parsed.paths):
+        target = parsed.output / name if parsed.output else path
+        try:
+            print(_run_one(path, target, parsed.to, is_check=parsed.check))
+        except (OSError, ReqordError, ValueError) as error:
+            print(f"REFUSED   {path}: {error}")
+            status = 1
+    return status
+
+
+def _run_one(path: Path, target: Path, to: str, *, is_check: bool) -> str:
+    document = read_document(path)
+    if document.format == to and target == path:
+        return f"unchanged {path}: it is in that format"
+    if is_check:
+        converted = convert(document, to, is_json=path.suffix == ".json")
+    else:
+        with storage.lock(target, _LOCK_TIMEOUT):
+            document = read_document(path)  # as it is now that nobody else writes it
+            converted = convert(document, to, is_json=path.suffix == ".json")
+            storage.write_bodies(target, converted.bodies)
+            storage.replace(target, converted.data)
+            storage.remove_unused_bodies(target, converted.data)
+    count = len(document.entries)
+    line = f"{'checked' if is_check else 'converted':9} {path}"
+    line += f" ({count} interaction{'s' * (count != 1)})"
+    if converted.left_out:
+        line += f"; {to} doesn't keep: {', '.join(converted.left_out)}"
+    return line
+
+
+def convert(document: Document, to: str, *, is_json: bool = False) -> Converted:
+    """Write a cassette in another format, and read it back to see that all is there.
+
+    :param document: the cassette.
+    :param to: ``reqord`` or ``vcr``.
+    :param is_json: whether a cassette of VCR.py's is to be JSON.
+    :raises ValueError: if something that a replay needs would be lost.
+    """
+    if document.torn is not None:
+        line, reason = document.torn
+        raise ValueError(f"{reason} (line {line})")
+    to_ours = to == "reqord"
+    converted = _to_ours(document) if to_ours else _to_vcr(document, is_json=is_json)
+    again = codec.load(converted.data, "what it was converted to", converted.bodies.__getitem__)
+    if again.format != to and document.entries:
+        raise ValueError(f"it would be read as {again.format}")
+    for number, (old, new) in enumerate(zip(document.entries, again.entries, strict=True), start=1):
+        different = _difference(old.interaction(), new.interaction())
+        if different:
+            raise ValueError(f"the {different} of interaction {number} would be another")
+    return converted
+
+
+def _to_ours(document: Document) -> Converted:
+    encoded = [codec.encode(entry.interaction()) for entry in document.entries]
+    bodies = {name: data for each in encoded for name, data in each.bodies.items()}
+    texts = [each.text for each in encoded]
+    left_out = dict.fromkeys(key for each in document.entries for key in codec.left_out_by_us(each))
+    return Converted(codec.render(texts, document.head), bodies, tuple(left_out))
+
+
+def _to_vcr(document: Document, *, is_json: bool) -> Converted:
+    if document.locked:
+        raise ValueError("it is locked, which VCR.py's format can't say")
+    left_out: dict[str, None] = {}
+    if document.format == "reqord":
+        for entry in document.entries:
+            left_out.update(dict.fromkeys(codec.left_out_by_vcr(entry.interaction())))
+    data = codec.render_vcr(document.entries, document.extra, is_json=is_json)
+    return Converted(data, {}, tuple(left_out))
+
+
+def _difference(old: Interaction, new: Interaction) -> str:
+    """What of an interaction is another one after it was converted; empty if nothing is."""
+    asked, asked_now = old.request, new.request
+    if (asked.method, asked.uri, asked.body) != (asked_now.method, asked_now.uri, asked_now.body):
+        return "request"
+    if _by_name(asked.headers) != _by_name(asked_now.headers):
+        return "request headers"
+    if old.response is None or new.response is None:
+        return "" if old.failure == new.failure else "network error"
+    answer, answer_now = old.response, new.response
+    if (answer.status, answer.reason) != (answer_now.status, answer_now.reason):
+        return "status"
+    # how a body was packed is its client's affair: VCR.py needs some of them unpacked
+    ignored = "content-length" if "content-encoding" in answer.headers else ""
+    if _by_name(answer.headers, ignored) != _by_name(answer_now.headers, ignored):
+        return "response headers"
+    return "" if answer.content == answer_now.content else "response body"
+
+
+def _by_name(headers: Headers, ignored: str = "") -> dict[str, tuple[str, ...]]:
+    names = {name.lower() for name in headers}
+    return {name: headers.get_all(name) for name in names if name != ignored}

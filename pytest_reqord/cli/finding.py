@@ -1,0 +1,40 @@
+"""The cassettes that a command line names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["cassettes"]
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+_HEAD = 4096  # where "interactions" stands in any cassette that a tool has written
+
+
+def cassettes(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """Each file that is named, and each cassette in the folders that are.
+
+    :returns: the cassette, and its path as seen from what was named.
+    """
+    for path in paths:
+        if not path.is_dir():
+            yield path, Path(path.name)
+            continue
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not _is_skipped(name))
+            found = (Path(folder, name) for name in sorted(names) if name.endswith(_SUFFIXES))
+            yield from ((each, each.relative_to(path)) for each in found if _is_cassette(each))
+
+
+def _is_skipped(folder: str) -> bool:
+    """Hidden folders, and those for bodies, which are read with their cassettes."""
+    return folder.startswith(".") or folder.endswith(".bodies") or folder == "node_modules"
+
+
+def _is_cassette(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b"interactions" in file.read(_HEAD)

@@ -77,6 +77,9 @@ class Source(Protocol):
     def flush(self) -> None:
         """Return when what was recorded is on the disk."""
 
+    async def room(self) -> None:
+        """Wait until there is room for more, without blocking an event loop."""
+
     def recorded(self) -> Sequence[Interaction]:
         """Read back what was recorded since the cassette was opened."""
 
@@ -401,6 +404,9 @@ class _Exchange:
     def discard(self) -> None:
         self._is_ended()
 
+    async def room(self) -> None:
+        await self._cassette._source.room()  # noqa: SLF001 -- as above
+
     def finish_with(self, finish: Callable[[], None]) -> None:
         self._cassette._unfinished[self] = finish  # noqa: SLF001 -- as above
 
@@ -441,6 +447,9 @@ class _Unreachable:
         """Never live."""
 
     def discard(self) -> None:
+        """Never live."""
+
+    async def room(self) -> None:
         """Never live."""
 
     def finish_with(self, finish: Callable[[], None]) -> None:

@@ -162,6 +162,10 @@ class Opening:
         if self.recording is not None:
             self._services.writer().flush_cassette(self.recording.path)
 
+    async def room(self) -> None:
+        """Wait until the writer keeps up, without blocking an event loop."""
+        await self._services.writer().wait_for_room()
+
     def recorded(self) -> Sequence[Interaction]:
         """Read back what was recorded, in order of time."""
         if self.recording is None:
@@ -217,9 +221,9 @@ def save_into(
         volatile=frozenset(settings.volatile),
         lock_timeout=settings.lock_timeout,
         is_ordered=settings.strict_order,
+        layout=settings.format,
     )
 
 
 def _recorded_at(entry: Stored) -> str:
-        layout=settings.format,
     return entry.recorded_at

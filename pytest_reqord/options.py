@@ -204,6 +204,8 @@ class Layer(NamedTuple):
 
     :param place: the place as a user knows it, for error messages.
     :param values: what was set there, by option name.
+    :param is_run_wide: whether it holds for the whole run, as a marker doesn't.
+    :param prefix: what names start with in that place, for error messages.
     :param is_explicit: whether a person set it for this very run (the command line, ``REQORD``),
         which is what lets it record under ``CI``.
     """
@@ -211,3 +213,5 @@ class Layer(NamedTuple):
     place: str
     values: Mapping[str, Any]
     is_explicit: bool = False
+    is_run_wide: bool = False
+    prefix: str = ""

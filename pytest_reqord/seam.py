@@ -54,6 +54,12 @@ class Exchange(Protocol):
     def discard(self) -> None:
         """The request went live and nothing of it is to be kept."""
 
+    async def room(self) -> None:
+        """Before going live from an event loop: wait until the writer keeps up, without blocking.
+
+        Elsewhere `record` itself waits, which would hold up a loop.
+        """
+
     def finish_with(self, finish: Callable[[], None]) -> None:
         """Have ``finish`` called if the cassette closes first; it then calls `record`.
 

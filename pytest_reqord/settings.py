@@ -84,7 +84,7 @@ def resolve(
     values: dict[str, Any] = {}
     for layer in layers:
         for name, raw in layer.values.items():
-            value = _checked(name, raw, layer.place, matchers)
+            value = _checked(name, raw, layer, matchers)
             if name == "record_mode" and is_ci and not layer.is_explicit:
                 value = "none" if value in RECORDING_MODES else value
             values.setdefault(name, value)
@@ -94,22 +94,28 @@ def resolve(
 _FIELDS = frozenset(field.name for field in fields(Settings))
 
 
-def _checked(name: str, raw: Any, place: str, matchers: frozenset[str]) -> Any:
+def _checked(name: str, raw: Any, layer: Layer, matchers: frozenset[str]) -> Any:
     if name == "rerecord":
         return _words(raw)
     option = OPTIONS.get(name)
+    place = f"({layer.place})"
     if option is None:
         raise UsageError(_unknown(name, place))
+    if option.is_run_wide and not layer.is_run_wide:
+        raise UsageError(
+            f"{name} {place} holds for the whole run: set reqord_{name} in an ini file"
+        )
+    shown = f"{layer.prefix}{name} = {raw!r} {place}"
     if option.kind == "match_on":
-        return _match_on(raw, place, matchers)
+        return _match_on(raw, shown, matchers)
     try:
         value = _KINDS[option.kind](raw)
     except (TypeError, ValueError):
         value = None
     if value is None or (option.choices and value not in option.choices):
-        raise UsageError(f"{name} = {raw!r} ({place}): it has to be {_allowed(option)}")
+        raise UsageError(f"{shown}: it has to be {_allowed(option)}")
     if option.kind in ("int", "float") and value < option.least:
-        raise UsageError(f"{name} = {raw!r} ({place}): it has to be {_allowed(option)}")
+        raise UsageError(f"{shown}: it has to be {_allowed(option)}")
     return value
 
 
@@ -117,12 +123,8 @@ def _unknown(name: str, place: str) -> str:
     import difflib  # late: only an error needs it
 
     close = difflib.get_close_matches(name, OPTIONS, 1)
-    hint = f"did you mean {close[0]}" if close else f"there are {', '.join(sorted(OPTIONS))}"
-    return (
-        f"{name} ({place}) is not a setting: {hint}?"
-        if close
-        else (f"{name} ({place}) is not a setting: {hint}")
-    )
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(OPTIONS))}"
+    return f"{name} {place} is not a setting: {hint}"
 
 
 def _allowed(option: Option) -> str:
@@ -188,16 +190,15 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _match_on(raw: Any, place: str, matchers: frozenset[str]) -> tuple[str | Matcher, ...]:
+def _match_on(raw: Any, shown: str, matchers: frozenset[str]) -> tuple[str | Matcher, ...]:
     names: Any = raw.split() if isinstance(raw, str) else raw
     if not isinstance(names, (list, tuple, set, frozenset)) or not names:
-        raise UsageError(f"match_on = {raw!r} ({place}): it has to be a list of matchers")
+        raise UsageError(f"{shown}: it has to be a list of matchers")
     allowed = MATCHERS | matchers
     for name in names:
         if not callable(name) and name not in allowed:
             known = ", ".join(sorted(allowed))
             raise UsageError(
-                f"match_on = {raw!r} ({place}): {name!r} is not a matcher; there are {known},"
-                " and callables"
+                f"{shown}: {name!r} is not a matcher; there are {known}, and callables"
             )
     return tuple(names)

@@ -125,6 +125,7 @@ def _taking_connect(original: Any) -> Any:
             return _play(asked, connection)
         live = partial(original, self, req, traces, timeout)
         if exchange.route is Route.RECORD:
+            await exchange.room()
             return await _record(asked, live)
         return _hold(asked, live)
 

@@ -173,6 +173,7 @@ def _intercept_async(
                 await _pause()
                 return library.answer(answer, is_async=True)
             sent, live = library.send_held(request, exchange, head, pieces)
+        await exchange.room()
         with _recorded_errors(exchange, live, library):
             response = await original(transport, sent)
         if response.status_code == _SWITCHING:

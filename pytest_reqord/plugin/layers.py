@@ -28,11 +28,11 @@ def strong_layers(options: argparse.Namespace) -> list[Layer]:
         command_line["record_mode"] = options.record_mode
     if options.rerecord:
         command_line["rerecord"] = tuple(options.rerecord)
-    layers = [Layer("the command line", command_line, is_explicit=True)]
+    layers = [Layer("the command line", command_line, is_explicit=True, is_run_wide=True)]
     mode = os.environ.get("REQORD")
     if mode:
         place = "the environment variable REQORD"
-        layers.append(Layer(place, {"record_mode": mode}, is_explicit=True))
+        layers.append(Layer(place, {"record_mode": mode}, is_explicit=True, is_run_wide=True))
     return layers
 
 
@@ -51,7 +51,7 @@ def ini_layer(config: pytest.Config) -> Layer:
             raise pytest.UsageError(f"{key} ({place}): {error}") from error
         if value is not None:
             values[name] = value
-    return Layer(place, values)
+    return Layer(place, values, is_run_wide=True, prefix="reqord_")
 
 
 def marker_layers(item: pytest.Item) -> list[Layer]:

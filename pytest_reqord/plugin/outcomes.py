@@ -5,11 +5,12 @@ run without one doesn't pay for them.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_reqord.errors import CassetteMiss
+from pytest_reqord.errors import CassetteMiss, CassetteMissError, PlaybackError
 from pytest_reqord.interceptors import active
 from pytest_reqord.opening import Attempt
 from pytest_reqord.plugin.placing import place_of
@@ -123,9 +124,10 @@ class Outcomes:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # outermost: sees what xfail and others made
     def pytest_runtest_makereport(
-        self, item: pytest.Item
+        self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note what a report says of the attempt; the teardown's is the last one."""
+        _shorten(call, item.config.rootpath)
         report = yield
         attempt = self._attempt
         if attempt is not None and attempt.nodeid == item.nodeid:
@@ -152,6 +154,23 @@ class Outcomes:
                 self._run.notes.drifted.append((*where, drift_lines(cassette)))
             if settings.on_unplayed == "warn" and (lines := unplayed_lines(cassette)):
                 self._run.notes.unplayed.append((*where, lines))
+
+
+def _shorten(call: pytest.CallInfo[None], root: Path) -> None:
+    """End a refusal's traceback where the suite's code made the request: the frames of the client
+    and our own below it say nothing to who reads the report.
+    """
+    found = call.excinfo
+    if found is None or not isinstance(found.value, (CassetteMissError, PlaybackError)):
+        return
+    frame, last = found.tb, None
+    while frame is not None:
+        path = Path(frame.tb_frame.f_code.co_filename)
+        if root in path.parents and "site-packages" not in path.parts:
+            last = frame
+        frame = frame.tb_next  # type: ignore[assignment]
+    if last is not None:
+        last.tb_next = None
 
 
 def _failure(report: pytest.TestReport) -> str:

@@ -109,6 +109,9 @@ class Memory:
     def flush(self) -> None:
         pass
 
+    async def room(self) -> None:
+        pass
+
     def recorded(self) -> list[Interaction]:
         return self._recorded
 

@@ -32,6 +32,25 @@ def test_a_miss_is_felt_through_except_exception(suite):
     result.stdout.fnmatch_lines(["*CassetteMissError*"])
 
 
+def test_the_traceback_of_a_miss_ends_in_the_suite(suite):
+    """The report shows the suite's own frames, not those of the client or ours."""
+    suite.makepyfile("""
+        import os, requests
+
+        def fetch():
+            return requests.get(os.environ["API"] + "/json")
+
+        def test_it(cassette):
+            fetch()
+    """)
+
+    result = suite.runpytest()
+
+    result.stdout.fnmatch_lines(["*return requests.get*", "E *CassetteMissError*"])
+    result.stdout.no_fnmatch_line("*adapters.py*")
+    result.stdout.no_fnmatch_line("*cassette.py:*")
+
+
 def test_a_swallowed_miss_fails_the_phase_it_happened_in(suite):
     """Even `except BaseException` doesn't hide a miss: the call fails, and only the call."""
     suite.makepyfile("""

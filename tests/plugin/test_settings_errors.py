@@ -49,6 +49,7 @@ def test_environment(suite, monkeypatch):
         ("'../../up'", "*'../../up' would lie outside of *path=*"),
         ("'/etc/x'", "*'/etc/x' would lie outside of *path=*"),
         ("'a', 'b'", "*takes one name*"),
+        ("batch_size=3", "*batch_size (@pytest.mark.cassette(*)*whole run*reqord_batch_size*"),
     ],
 )
 def test_marker(suite, marker, message):

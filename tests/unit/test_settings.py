@@ -49,7 +49,7 @@ def test_under_ci_only_a_person_records(mode, is_explicit):
 )
 def test_texts_and_values(name, raw, value):
     """An ini file's text and a typed value mean the same."""
-    assert getattr(resolve([Layer("x", {name: raw})]), name) == value
+    assert getattr(resolve([Layer("x", {name: raw}, is_run_wide=True)]), name) == value
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_wrong_values_are_named(name, raw):
     """The error names key, value and place, also where a stronger layer would win."""
     good = Layer("strong", {"record_mode": "once"})
     with pytest.raises(UsageError) as caught:
-        resolve([good, Layer("the weak place", {name: raw})])
+        resolve([good, Layer("the weak place", {name: raw}, is_run_wide=True)])
     assert name in str(caught.value)
     assert "the weak place" in str(caught.value)
 
@@ -91,3 +91,10 @@ def test_wrong_values_are_named(name, raw):
 def test_rerecord_patterns(pattern, method, uri, matches):
     """A pattern is a method and a glob, or a glob for any method."""
     assert Settings(rerecord=(pattern,)).is_rerecorded(method, uri) is matches
+
+
+@pytest.mark.parametrize("name", [name for name, one in OPTIONS.items() if one.is_run_wide])
+def test_what_holds_for_the_whole_run_stands_in_no_marker(name):
+    """A marker can't set what one value holds for the whole run."""
+    with pytest.raises(UsageError, match=f"{name} .a marker. holds for the whole run"):
+        resolve([Layer("a marker", {name: OPTIONS[name].default})])

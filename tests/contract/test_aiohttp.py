@@ -788,6 +788,20 @@ def test_websocket_on_replay():
         run(say_hello)
 
 
+def test_expectation_refused(place):
+    """A server that wants no body is recorded as it answered, and answers so again."""
+    tape = Tape()
+    url = f"{place.url}/echo/refused"
+
+    with tape.recording():
+        recorded = run(lambda: fetch(url, "POST", data=b"body", expect100=True))
+    with tape.playing(), offline():
+        played = run(lambda: fetch(url, "POST", data=b"body", expect100=True))
+
+    assert recorded == played == b"not that"
+    assert tape.interactions[0].request.body == b""
+
+
 def test_uri_without_a_path(place):
     """The recorded URI has the path that was sent."""
     tape = Tape()

@@ -261,7 +261,184 @@ def run(scenario: Scenario, place: Place) -> object:
     return asyncio.run(settled(run_async(scenario, place)))
 
 
-OWN: Mapping[str, Callable[[Place], object]] = {}
+# what only this client can do: each opens sessions of its own
+
+Own = "Callable[[aiohttp.ClientSession, Place], Awaitable[object]]"
+
+
+def own(use: Own, **options: Any) -> Callable[[Place], object]:
+    """A scenario: what ``use`` sees with a session, what its traces saw, and its cookies."""
+
+    async def scenario(place: Place) -> object:
+        events: list[object] = []
+        async with create_session(place, events, **options) as session:
+            result = await attempt(functools.partial(use, session, place))
+            return [visible(result), events, jar(session)]
+
+    return lambda place: asyncio.run(settled(scenario(place)))
+
+
+async def seen_whole(response: Any) -> object:
+    async with response:
+        return [await response.read(), seen_of(response)]
+
+
+async def form_data(session: Any, place: Place) -> object:
+    form = aiohttp.FormData()
+    form.add_field("text", "é\n")
+    form.add_field("json", "{}", content_type="application/json")
+    form.add_field("file", io.BytesIO(bytes(range(256)) * 300), filename="ü.bin")
+    form.add_field("plain", io.StringIO("text"), filename="a.txt")
+    return await seen_whole(await session.post(f"{place.url}/echo", data=form))
+
+
+async def multipart_writer(session: Any, place: Place) -> object:
+    with aiohttp.MultipartWriter("mixed", boundary="between") as writer:
+        writer.append("first")
+        writer.append_json({"second": 2})
+        writer.append(b"third" * 1000, {"Content-Encoding": "gzip"})
+    return await seen_whole(await session.post(f"{place.url}/echo", data=writer))
+
+
+async def session_defaults(session: Any, place: Place) -> object:
+    response = await session.get(f"{place.url}/echo?c=3", params={"a": "1"}, headers={"X-B": "2"})
+    return [await seen_whole(response), dict(session.headers)]
+
+
+async def every_verb(session: Any, place: Place) -> object:
+    url = f"{place.url}/echo"
+    verbs = ("get", "options", "head", "post", "put", "patch", "delete")
+    return [await seen_whole(await getattr(session, verb)(url)) for verb in verbs]
+
+
+async def uploads(session: Any, place: Place) -> object:
+    url = f"{place.url}/echo"
+    body = io.BytesIO(b"file" * 50_000)
+    return [
+        await seen_whole(await session.post(url, data=data, **options))
+        for data, options in (
+            (body, {}),
+            ("text é", {}),
+            (bytearray(b"array"), {"chunked": True}),
+            (b"squeezed" * 500, {"compress": "gzip"}),
+            (b"squeezed" * 500, {"compress": True, "chunked": True}),
+            (b"expected", {"expect100": True}),
+            (None, {"json": {"key": ["é", 10**20]}}),
+            (None, {"expect100": True}),
+        )
+    ]
+
+
+async def readers(session: Any, place: Place) -> object:
+    url = f"{place.url}/lines/40"
+    results: list[object] = []
+    for name, arguments in (
+        ("read", ()),
+        ("read", (5,)),
+        ("readany", ()),
+        ("readline", ()),
+        ("readexactly", (9,)),
+        ("readexactly", (10_000,)),
+        ("readuntil", (b"3",)),
+        ("readchunk", ()),
+        ("wait_eof", ()),
+    ):
+        async with session.get(url) as response:
+            content = response.content
+            first = await attempt(functools.partial(getattr(content, name), *arguments))
+            results.append([name, visible(first), await attempt(content.read), content.at_eof()])
+    for name, arguments in (("iter_any", ()), ("iter_chunked", (50,)), ("iter_chunks", ())):
+        async with session.get(url, read_bufsize=32) as response:
+            iterator = getattr(response.content, name)(*arguments)
+            results.append([name, [piece async for piece in iterator]])
+    async with session.get(url) as response:
+        nowait = response.content.read_nowait(7), response.content.read_nowait()
+        results.append([nowait, response.content.total_bytes])
+    return results
+
+
+async def gated(session: Any, place: Place) -> object:
+    pieces = []
+    async with session.get(f"{place.url}/sse/4?gate=g&close", read_bufsize=16) as response:
+        async for piece in response.content.iter_any():
+            pieces.append(piece)
+            place.server.open_gate("g")
+    return b"".join(pieces)
+
+
+async def undecoded(session: Any, place: Place) -> object:
+    return [
+        await seen_whole(await session.get(f"{place.url}/encoded/{coding}"))
+        for coding in ("gzip", "deflate", "br", "zstd", "gzip,br")
+    ]
+
+
+async def raised(session: Any, place: Place) -> object:
+    url = f"{place.url}/status"
+    return [
+        await seen_whole(await session.get(f"{url}/200/Fine")),
+        await attempt(functools.partial(session.get, f"{url}/404/Gone%20Missing")),
+        await seen_whole(await session.get(f"{url}/500", raise_for_status=False)),
+    ]
+
+
+async def read_text(session: Any, place: Place) -> object:
+    async with session.get(f"{place.url}/charset/shift-jis?undeclared") as response:
+        decoded = await attempt(functools.partial(response.text, "shift-jis"))
+    async with session.get(f"{place.url}/json") as response:
+        return [decoded, await response.json(), await response.json(loads=str), response.ok]
+
+
+async def too_many_redirects(session: Any, place: Place) -> object:
+    url = f"{place.url}/redirect/3?kind=loop"
+    try:
+        await session.get(url, max_redirects=3)
+    except aiohttp.TooManyRedirects as error:
+        return [error.status, [seen_of(one) for one in error.history]]
+
+
+async def retrying(session: Any, place: Place) -> object:
+    async def again(request: Any, handler: Any) -> Any:
+        for _ in range(3):
+            response = await handler(request)
+            if response.status != 503:
+                break
+        return response
+
+    url = f"{place.url}/flaky/m/503,503,200"
+    return await seen_whole(await session.get(url, middlewares=(again,)))
+
+
+async def two_at_a_time(session: Any, place: Place) -> object:
+    responses = [await session.get(f"{place.url}/connection/keep?{n}") for n in range(3)]
+    return [await seen_whole(response) for response in responses]
+
+
+async def detached(session: Any, place: Place) -> object:
+    async with aiohttp.request("POST", f"{place.url}/echo", data=b"alone") as response:
+        return [await response.read(), seen_of(response)]
+
+
+OWN: Mapping[str, Callable[[Place], object]] = {
+    "form-data": own(form_data),
+    "multipart-writer": own(multipart_writer),
+    "session-defaults": own(
+        session_defaults, headers={"X-A": "1", "User-Agent": "mine"}, cookies={"default": "yes"}
+    ),
+    "skipped-headers": own(session_defaults, skip_auto_headers=["User-Agent", "Accept"]),
+    "http-1.0": own(session_defaults, version=aiohttp.HttpVersion10),
+    "every-verb": own(every_verb),
+    "uploads": own(uploads),
+    "readers": own(readers),
+    "gated-any": own(gated),
+    "undecoded": own(undecoded, auto_decompress=False),
+    "raise-for-status": own(raised, raise_for_status=True),
+    "text-and-json": own(read_text),
+    "too-many-redirects": own(too_many_redirects),
+    "two-at-a-time": own(two_at_a_time),
+    "request-function": own(detached),
+    **({"retrying-middleware": own(retrying)} if HAS_MIDDLEWARES else {}),
+}
 
 FACES = (
     Face(

@@ -8,14 +8,9 @@ from pytest_reqord.clock import format_time
 from pytest_reqord.codec import Entry
 from pytest_reqord.compat.errors import missing_metadata, unhandled
 from pytest_reqord.compat.matchers import compare
-from pytest_reqord.compat.messages import (
-    VcrRequest,
-    VcrResponse,
-    request_from_vcr,
-    response_from_vcr,
-    response_to_vcr,
-)
+from pytest_reqord.compat.messages import VcrRequest, request_from_vcr
 from pytest_reqord.compat.pipeline import is_foreign
+from pytest_reqord.compat.responses import VcrResponse, response_from_vcr, response_to_vcr
 from pytest_reqord.errors import CassetteMiss
 from pytest_reqord.models import Headers, Interaction, Request, Response
 

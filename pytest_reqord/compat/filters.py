@@ -19,7 +19,7 @@ from pytest_reqord.compat.messages import CaseInsensitiveDict
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pytest_reqord.compat.messages import VcrResponse
+    from pytest_reqord.compat.responses import VcrResponse
 
     RequestFilter = Callable[[Any], Any]
     ResponseFilter = Callable[[VcrResponse], VcrResponse | None]

@@ -1,29 +1,26 @@
-"""Requests and responses in the shapes that VCR.py gives to hooks, matchers and tests."""
+"""Requests in the shape that VCR.py gives to hooks, matchers and tests."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import ParseResult, parse_qsl, urlparse
 
-from pytest_reqord import content
-from pytest_reqord.models import Headers, Request, Response
+from pytest_reqord.models import Headers, Request
 
 __all__ = [
     "CaseInsensitiveDict",
     "VcrRequest",
-    "VcrResponse",
+    "as_bytes",
+    "as_text",
+    "is_httpx_alone",
+    "merged",
     "request_from_vcr",
-    "response_from_vcr",
-    "response_to_vcr",
+    "values_by_name",
 ]
-
-VcrResponse = dict[str, Any]
-"""``{"status": {"code", "message"}, "headers": {name: [value]}, "body": {"string": bytes}}``."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -183,7 +180,9 @@ class VcrRequest:
     @classmethod
     def of(cls, request: Request) -> VcrRequest:
         """A request of ours in VCR.py's shape."""
-        return cls(request.method, request.uri, request.body or _no_body(), _lists(request.headers))
+        return cls(
+            request.method, request.uri, request.body or _no_body(), values_by_name(request.headers)
+        )
 
 
 def _no_body() -> bytes | None:
@@ -191,10 +190,11 @@ def _no_body() -> bytes | None:
 
     Which client sent a request isn't known here, only which ones there are.
     """
-    return b"" if _is_httpx_alone() else None
+    return b"" if is_httpx_alone() else None
 
 
-def _is_httpx_alone() -> bool:
+def is_httpx_alone() -> bool:
+    """Whether httpx is the only client there is, so that what was sent was sent by it."""
     is_httpx = "httpx" in sys.modules or "httpx2" in sys.modules
     return is_httpx and "urllib3" not in sys.modules and "aiohttp" not in sys.modules
 
@@ -214,7 +214,7 @@ def _joined(body: Any) -> Any:
     return b"".join(part.encode() if isinstance(part, str) else bytes(part) for part in parts)
 
 
-def _lists(headers: Headers) -> dict[str, list[str]]:
+def values_by_name(headers: Headers) -> dict[str, list[str]]:
     """The values by name, in the case that came first."""
     lists: dict[str, list[str]] = {}
     names: dict[str, str] = {}
@@ -233,92 +233,18 @@ def request_from_vcr(changed: Any, request: Request) -> Request:
     if changed.method != before.method or changed.uri != before.uri:
         request = replace(request, method=changed.method, uri=changed.uri)
     if changed.body != before.body:
-        request = replace(request, body=_bytes(changed.body))
-    pairs = _merged(request.headers, _first_values(before.headers), _first_values(changed.headers))
+        request = replace(request, body=as_bytes(changed.body))
+    pairs = merged(request.headers, _first_values(before.headers), _first_values(changed.headers))
     if pairs != request.headers.pairs:
         request = replace(request, headers=Headers(pairs))
     return request
 
 
 def _first_values(headers: Mapping[str, Any]) -> dict[str, list[str]]:
-    return {name: [_text(value)] for name, value in CaseInsensitiveDict(headers).items()}
+    return {name: [as_text(value)] for name, value in CaseInsensitiveDict(headers).items()}
 
 
-def response_to_vcr(response: Response, *, is_foreign: bool = False) -> VcrResponse:
-    """A response of ours in VCR.py's shape.
-
-    :param is_foreign: whether it was read from a file that VCR.py wrote.
-    """
-    return {
-        "status": {"code": response.status, "message": response.reason},
-        "headers": _lists(response.headers),
-        "body": {"string": _shown_body(response, is_foreign=is_foreign)},
-    }
-
-
-def _shown_body(response: Response, *, is_foreign: bool) -> bytes:
-    """The body as VCR.py's stubs have it: unpacked under ``Content-Encoding``, but for httpx.
-
-    Of a file of VCR.py's it is what stands there: what had to be packed to be played is unpacked.
-    """
-    coding = response.headers.get("content-encoding", "").strip().lower()
-    unpacked = content.decode(response.body, coding) if coding and response.body else None
-    if unpacked is None:
-        return response.body
-    if is_foreign:
-        is_packed_here = coding in _WINDOWS and response.body == _packed(unpacked, coding)
-        return unpacked if is_packed_here else response.body
-    return response.body if _is_httpx_alone() else unpacked
-
-
-_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-
-
-def _packed(body: bytes, coding: str) -> bytes:
-    packer = zlib.compressobj(wbits=_WINDOWS[coding])
-    return packer.compress(body) + packer.flush()
-
-
-def response_from_vcr(
-    changed: Mapping[str, Any], response: Response, *, is_foreign: bool = False
-) -> Response:
-    """What became of a response: what a hook left alone stays as it came.
-
-    What depends on the body follows it, where the hook didn't see to that: clients would end it
-    early or wait for the rest, or unpack what isn't packed.
-    """
-    status = changed["status"]
-    code, reason = int(status["code"]), status.get("message") or ""
-    if (code, reason) != (response.status, response.reason):
-        response = replace(response, status=code, reason=str(reason))
-    before = _lists(response.headers)
-    after = {name: _values(values) for name, values in changed["headers"].items()}
-    pairs = _merged(response.headers, before, after)
-    body = _bytes(changed["body"].get("string"))
-    is_as_shown = body == _shown_body(response, is_foreign=is_foreign)
-    keeps_coding = Headers(pairs).get("content-encoding") == response.headers.get(
-        "content-encoding"
-    )
-    if body != response.body and not (is_as_shown and keeps_coding):
-        pairs = _following(pairs, body)
-        chunks = None if response.chunks is None else ((len(body),) if body else ())
-        response = replace(response, body=body, chunks=chunks, arrivals=())
-    if pairs != response.headers.pairs:
-        response = replace(response, headers=Headers(pairs))
-    return response
-
-
-def _following(pairs: tuple[tuple[str, str], ...], body: bytes) -> tuple[tuple[str, str], ...]:
-    coding = Headers(pairs).get("content-encoding", "")
-    if coding and content.decode(body, coding.strip().lower()) is None:
-        pairs = tuple(pair for pair in pairs if pair[0].lower() != "content-encoding")
-    length = str(len(body))
-    return tuple(
-        (name, length if name.lower() == "content-length" else value) for name, value in pairs
-    )
-
-
-def _merged(
+def merged(
     headers: Headers, before: Mapping[str, list[str]], after: Mapping[str, list[str]]
 ) -> tuple[tuple[str, str], ...]:
     """The header lines after a change of the values by name: order and case stay."""
@@ -344,16 +270,13 @@ def _merged(
     return tuple(pairs)
 
 
-def _values(values: Any) -> list[str]:
-    many = values if isinstance(values, (list, tuple)) else [values]
-    return [_text(value) for value in many]
-
-
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A header's value as text, a character a byte."""
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
-def _bytes(body: Any) -> bytes:
+def as_bytes(body: Any) -> bytes:
+    """A body as bytes, whatever a hook made of it; empty for none."""
     joined = _joined(body)
     if joined is None:
         return b""

@@ -84,7 +84,7 @@ class VcrOpening(Opening):
         """Extra cassettes, and what a persister has, count as what ``once`` finds."""
         mode, access = plan.settings.record_mode, plan.access
         has_more = self._persisted is not None or any(map(_has_content, self._suite.extra_paths))
-        if not (access.record and has_more) or mode in modes.SAVED_AT_END:
+        if not (access.record and has_more) or mode in modes.LIVE_ONLY:
             return access
         return modes.PLAY_ONLY if mode == "once" else modes.Access(play=True, record=True)
 

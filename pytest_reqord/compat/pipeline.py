@@ -6,12 +6,8 @@ import inspect
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.compat.messages import (
-    VcrRequest,
-    request_from_vcr,
-    response_from_vcr,
-    response_to_vcr,
-)
+from pytest_reqord.compat.messages import VcrRequest, request_from_vcr
+from pytest_reqord.compat.responses import response_from_vcr, response_to_vcr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

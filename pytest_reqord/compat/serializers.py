@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.codec import safe
+from pytest_reqord.compat.messages import VcrRequest
+from pytest_reqord.compat.pipeline import is_foreign
+from pytest_reqord.compat.responses import response_to_vcr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_reqord.models import Interaction
-
-from pytest_reqord.compat.messages import VcrRequest, response_to_vcr
-from pytest_reqord.compat.pipeline import is_foreign
 
 __all__ = ["JSON", "YAML", "pairs", "plain"]
 

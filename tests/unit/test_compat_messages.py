@@ -9,13 +9,8 @@ import sys
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pytest_reqord.compat.messages import (
-    CaseInsensitiveDict,
-    VcrRequest,
-    request_from_vcr,
-    response_from_vcr,
-    response_to_vcr,
-)
+from pytest_reqord.compat.messages import CaseInsensitiveDict, VcrRequest, request_from_vcr
+from pytest_reqord.compat.responses import response_from_vcr, response_to_vcr
 from pytest_reqord.models import Headers, Request, Response
 
 names = st.sampled_from(["A", "a", "B", "Set-Cookie", "set-cookie", "Content-Length"])

@@ -1,0 +1,104 @@
+"""Responses in the shape that VCR.py gives to hooks and tests."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord import content
+from pytest_reqord.compat.messages import (
+    as_bytes,
+    as_text,
+    is_httpx_alone,
+    merged,
+    values_by_name,
+)
+from pytest_reqord.models import Headers, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["VcrResponse", "response_from_vcr", "response_to_vcr"]
+
+VcrResponse = dict[str, Any]
+"""``{"status": {"code", "message"}, "headers": {name: [value]}, "body": {"string": bytes}}``."""
+
+
+def response_to_vcr(response: Response, *, is_foreign: bool = False) -> VcrResponse:
+    """A response of ours in VCR.py's shape.
+
+    :param is_foreign: whether it was read from a file that VCR.py wrote.
+    """
+    return {
+        "status": {"code": response.status, "message": response.reason},
+        "headers": values_by_name(response.headers),
+        "body": {"string": _shown_body(response, is_foreign=is_foreign)},
+    }
+
+
+def _shown_body(response: Response, *, is_foreign: bool) -> bytes:
+    """The body as VCR.py's stubs have it: unpacked under ``Content-Encoding``, but for httpx.
+
+    Of a file of VCR.py's it is what stands there: what had to be packed to be played is unpacked.
+    """
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    unpacked = content.decode(response.body, coding) if coding and response.body else None
+    if unpacked is None:
+        return response.body
+    if is_foreign:
+        is_packed_here = coding in _WINDOWS and response.body == _packed(unpacked, coding)
+        return unpacked if is_packed_here else response.body
+    return response.body if is_httpx_alone() else unpacked
+
+
+_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+
+
+def _packed(body: bytes, coding: str) -> bytes:
+    packer = zlib.compressobj(wbits=_WINDOWS[coding])
+    return packer.compress(body) + packer.flush()
+
+
+def response_from_vcr(
+    changed: Mapping[str, Any], response: Response, *, is_foreign: bool = False
+) -> Response:
+    """What became of a response: what a hook left alone stays as it came.
+
+    What depends on the body follows it, where the hook didn't see to that: clients would end it
+    early or wait for the rest, or unpack what isn't packed.
+    """
+    status = changed["status"]
+    code, reason = int(status["code"]), status.get("message") or ""
+    if (code, reason) != (response.status, response.reason):
+        response = replace(response, status=code, reason=str(reason))
+    before = values_by_name(response.headers)
+    after = {name: _values(values) for name, values in changed["headers"].items()}
+    pairs = merged(response.headers, before, after)
+    body = as_bytes(changed["body"].get("string"))
+    is_as_shown = body == _shown_body(response, is_foreign=is_foreign)
+    keeps_coding = Headers(pairs).get("content-encoding") == response.headers.get(
+        "content-encoding"
+    )
+    if body != response.body and not (is_as_shown and keeps_coding):
+        pairs = _following(pairs, body)
+        chunks = None if response.chunks is None else ((len(body),) if body else ())
+        response = replace(response, body=body, chunks=chunks, arrivals=())
+    if pairs != response.headers.pairs:
+        response = replace(response, headers=Headers(pairs))
+    return response
+
+
+def _following(pairs: tuple[tuple[str, str], ...], body: bytes) -> tuple[tuple[str, str], ...]:
+    coding = Headers(pairs).get("content-encoding", "")
+    if coding and content.decode(body, coding.strip().lower()) is None:
+        pairs = tuple(pair for pair in pairs if pair[0].lower() != "content-encoding")
+    length = str(len(body))
+    return tuple(
+        (name, length if name.lower() == "content-length" else value) for name, value in pairs
+    )
+
+
+def _values(values: Any) -> list[str]:
+    many = values if isinstance(values, (list, tuple)) else [values]
+    return [as_text(value) for value in many]

@@ -61,7 +61,9 @@ class Settings:
 
     def is_rerecorded(self, method: str, uri: str) -> bool:
         """Whether ``--rerecord`` names this request."""
-        return any(_pattern(text).fullmatch(f"{method} {uri}") for text in self.rerecord)
+        return bool(self.rerecord) and any(
+            _pattern(text).fullmatch(f"{method} {uri}") for text in self.rerecord
+        )
 
 
 @lru_cache(maxsize=64)

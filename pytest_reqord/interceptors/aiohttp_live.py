@@ -115,11 +115,13 @@ class Tee(Protocol):
         )
         request = self._request()
         self._recorded = response
-        if response is not None:
+        # the connection is given back because of what is being handled now, if anything is
+        error = sys.exc_info()[1] or self._lost
+        is_broken = self._lost is not None or _is_refusal(error)
+        if response is not None and not (is_broken and self._exchange.records_errors):
             self._exchange.record(request, response)
             return
-        # it is given back because of what is being handled now, if anything is
-        failure = describe(sys.exc_info()[1], raw, is_ended=self._is_ended, lost=self._lost)
+        failure = describe(error, raw, is_ended=self._is_ended, lost=self._lost)
         if failure is None:
             self._exchange.discard()
         else:
@@ -173,6 +175,12 @@ class Tee(Protocol):
         self._reader.resume_writing()
 
 
+def _is_refusal(error: BaseException | None) -> bool:
+    """Whether it is the client's for a head that it can't read; a test may raise its like."""
+    unread = sys.modules["aiohttp.http_exceptions"].HttpProcessingError
+    return error is not None and isinstance(error.__cause__, unread)
+
+
 class Held:
     """A request that is held back until it is known whether it is played or goes live.
 
@@ -199,6 +207,7 @@ class Held:
     async def _open(self, sent: bytes) -> None:
         protocol = self._protocol
         try:
+            await self._asked.exchange.room()
             self._real = await self._connect()
         except BaseException as error:
             fail(self._asked, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from pytest_reqord.errors import UsageError
@@ -75,11 +76,16 @@ def recorded_by(nodeid: str, test_file: Path, holder: Path) -> str:
     :param holder: the folder that holds the cassettes' folder.
     """
     _, separator, rest = nodeid.partition("::")
+    return _relative(test_file, holder) + separator + rest
+
+
+@lru_cache(maxsize=16)  # tests come file by file
+def _relative(test_file: Path, holder: Path) -> str:
     try:
         relative = os.path.relpath(test_file, holder)
     except ValueError:  # another drive
         relative = test_file.name
-    return relative.replace(os.sep, "/") + separator + rest
+    return relative.replace(os.sep, "/")
 
 
 def is_default_of(path: Path, owner: str) -> bool:

@@ -6,6 +6,7 @@ file of that name.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
@@ -44,6 +45,9 @@ class _PathLock:
 _registry: dict[str, _PathLock] = {}  # the one used last is last
 _registry_lock = threading.Lock()
 _inherited: list[_PathLock] = []
+# filelock's finalizer needs modules that are gone at the end of the interpreter
+atexit.register(_registry.clear)
+atexit.register(_inherited.clear)
 
 
 @contextmanager

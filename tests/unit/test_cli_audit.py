@@ -174,7 +174,7 @@ def test_the_command_takes_words(folder, capsys):
 
 def test_the_pre_commit_hook_takes_cassettes():
     """It runs the command on the files that are cassettes by their place."""
-    root = Path(audit.__file__).parents[2]
+    root = Path(__file__).parents[2]
     (hook,) = yaml.safe_load((root / ".pre-commit-hooks.yaml").read_text())
     assert hook["entry"] == "reqord audit"
     assert re.search(hook["files"], "tests/cassettes/test_a/test_b.yaml")

@@ -130,7 +130,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.config.stash[SESSION].summarise(terminalreporter)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")  # made once: asked for by every test with a cassette
 def cassette_config() -> dict[str, Any]:
     """Settings for the cassettes of a test; override it at any scope, it wins over ini keys."""
     return {}

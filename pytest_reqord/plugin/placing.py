@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import pytest
 
 from pytest_reqord.errors import UsageError
 from pytest_reqord.paths import cassette_name, file_name, join_within, recorded_by
 from pytest_reqord.plugin.layers import MARK
-
-if TYPE_CHECKING:
-    import pytest
 
 __all__ = ["Place", "place_of"]
 
@@ -29,20 +29,32 @@ class Place(NamedTuple):
     owner: str
 
 
+_PLACE: pytest.StashKey[Place] = pytest.StashKey()
+
+
 def place_of(item: pytest.Item, cassette_dir: str) -> Place:
     """Where the markers of a test, or else its name, put its cassette.
+
+    Kept with the test, which asks twice; paths are slow, so that a place takes 20 us, or 10 in
+    the same file as the test before.
 
     :param item: the test.
     :param cassette_dir: the folder that ``reqord_cassette_dir`` names, empty where none is.
     :raises UsageError: if a marker names a place that can't be.
     """
+    place = item.stash.get(_PLACE, None)
+    if place is None:
+        place = item.stash[_PLACE] = _place(item, cassette_dir)
+    return place
+
+
+def _place(item: pytest.Item, cassette_dir: str) -> Place:
     name, path = _marked(item)
     if path is not None:
         path = Path(os.path.abspath(item.path.parent / path))  # noqa: PTH100 -- keeps symlinks
         return Place(path, recorded_by(item.nodeid, item.path, path.parent))
-    root = _root(item, cassette_dir)
+    root, folder = _folders(item.path, item.config.rootpath, cassette_dir)
     owner = recorded_by(item.nodeid, item.path, root.parent)
-    folder = _folder(item, root, cassette_dir)
     if name is not None:
         return Place(join_within(folder, name), owner)
     owner_class = getattr(item, "cls", None)
@@ -50,19 +62,21 @@ def place_of(item: pytest.Item, cassette_dir: str) -> Place:
     return Place(folder / file_name(name), owner)
 
 
-def _root(item: pytest.Item, cassette_dir: str) -> Path:
-    return item.config.rootpath / cassette_dir if cassette_dir else item.path.parent / _FOLDER
+@lru_cache(maxsize=16)  # tests come file by file
+def _folders(test_file: Path, rootpath: Path, cassette_dir: str) -> tuple[Path, Path]:
+    """The root of the cassettes, and the folder of the test's module in it.
 
-
-def _folder(item: pytest.Item, root: Path, cassette_dir: str) -> Path:
-    """The folder of the test's module; under a common root, at the place of the test file."""
+    Under a common root that lies at the place of the test file.
+    """
     if not cassette_dir:
-        return root / item.path.stem
+        root = test_file.parent / _FOLDER
+        return root, root / test_file.stem
+    root = rootpath / cassette_dir
     try:
-        below = item.path.parent.relative_to(item.config.rootpath)
+        below = test_file.parent.relative_to(rootpath)
     except ValueError:  # a test file outside of the rootdir
         below = Path()
-    return root / below / item.path.stem
+    return root, root / below / test_file.stem
 
 
 def _marked(item: pytest.Item) -> tuple[str | None, str | os.PathLike[str] | None]:

@@ -26,6 +26,8 @@ class Notes:
     :param untaken: how often each client that can't be recorded connected to a host under a
         cassette, by a text of the two.
     :param unredacted: tests that recorded with redaction off.
+    :param opened: paths of cassettes; only with ``--unused-cassettes``.
+    :param unused: path, whether its name is a test's, of each cassette that no test has.
     """
 
     saved: list[tuple[str, int]] = field(default_factory=list)
@@ -39,6 +41,8 @@ class Notes:
     outside: Counter[str] = field(default_factory=Counter)
     untaken: Counter[str] = field(default_factory=Counter)
     unredacted: list[str] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+    unused: list[tuple[str, bool]] = field(default_factory=list)
 
     def as_plain(self) -> dict[str, Any]:
         """What xdist can send: lists and dictionaries of texts and numbers."""

@@ -96,6 +96,7 @@ class Run:
         self.info = info
         self.notes = Notes()
         self.attempt_now: Callable[[], Attempt | None] = lambda: None
+        self.opened: set[str] | None = None  # kept where somebody asks for it
         self._strong = tuple(strong)
         self._weak = tuple(weak)
         self._matchers = dict(matchers or {})
@@ -178,6 +179,8 @@ class Run:
         """
         registry.ensure()
         active.observe_untaken(self._note_untaken)
+        if self.opened is not None:
+            self.opened.add(os.fspath(path))
         attempt = self.attempt_now()
         plan = self._plan(path, settings, attempt, rules or Rules())
         opening = kind(plan, self._services, attempt)

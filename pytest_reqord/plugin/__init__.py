@@ -53,6 +53,12 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         default=None,
         help="record the requests that match anew and play all else",
     )
+    group.addoption(
+        "--unused-cassettes",
+        action="store_true",
+        default=False,
+        help="list the cassettes that no test uses",
+    )
     for option in OPTIONS.values():
         ini_type = _INI_TYPES.get(option.kind, "string")
         parser.addini(f"reqord_{option.name}", option.help, type=ini_type, default=None)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.cassette import Cassette
     from pytest_reqord.matching import Matcher
+    from pytest_reqord.plugin.unused import Unused
     from pytest_reqord.run import Run
     from pytest_reqord.session import UseCassette
     from pytest_reqord.settings import Settings
@@ -51,6 +52,9 @@ class PytestSession:
         self._is_configured = any(layer.values for layer in self._layers)
         if self._is_configured:
             self.settings  # noqa: B018 -- a wrong value is to end the run now
+        self._unused: Unused | None = None
+        if config.option.unused_cassettes:
+            self._look_for_unused()
         if hasattr(config.hook, "pytest_configure_node") and not hasattr(config, "workerinput"):
             config.pluginmanager.register(Workers(lambda: self.run), "reqord-workers")
 
@@ -86,10 +90,18 @@ class PytestSession:
             )
         return self._run
 
+    def _look_for_unused(self) -> None:
+        from pytest_reqord.plugin.unused import Unused  # late: few runs ask for it
+
+        self._unused = Unused(self.config, self.settings.cassette_dir)
+        self.config.pluginmanager.register(self._unused, "reqord-unused")
+
     def start(self) -> None:
         """Collection is over: watch for traffic outside of cassettes where the run records."""
         if self.is_recording and not self.config.option.collectonly:
             self.run.watch_outside()
+        if self._unused is not None:
+            self.run.opened = set()
 
     def remember(self, items: list[pytest.Item]) -> None:
         """Keep what was collected, before others deselect, where a cassette may be replaced."""
@@ -161,11 +173,24 @@ class PytestSession:
             self._run.finish(collected.is_gone, self._progress)
         else:
             self._run.finish()
+        if self._unused is not None:
+            self._note_unused(self._unused, session)
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
             output[INPUT] = self._run.notes.as_plain()
         if self._run.notes.problems and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _note_unused(self, unused: Unused, session: pytest.Session) -> None:
+        from pytest_reqord.plugin.unused import settle
+
+        notes = self.run.notes
+        notes.unused.extend((each.path, each.is_certain) for each in unused.found())
+        notes.opened.extend(self.run.opened or ())
+        if not self.run.info.is_worker:
+            is_over = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+            is_cut = session.shouldstop or session.shouldfail or self.config.option.collectonly
+            settle(notes, is_complete=is_over and not is_cut)
 
     def _progress(self, saved: int, total: int) -> None:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")

@@ -28,6 +28,7 @@ def summary(notes: Notes, *, is_recording: bool) -> list[str]:
         *_played(notes),
         *_watched(notes),
         *_untaken(notes),
+        *_listed("unused", Counter(dict.fromkeys((path for path, _ in notes.unused), 0))),
         *(_outside(notes) if is_recording else ()),
     ]
 

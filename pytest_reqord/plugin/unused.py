@@ -1,0 +1,222 @@
+"""``--unused-cassettes``: the files that no test has any more.
+
+Where in doubt a file counts as used: somebody may delete what is listed.
+"""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import os
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from pytest_reqord.errors import UsageError
+from pytest_reqord.plugin.placing import FOLDER, place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pytest_reqord.notes import Notes
+
+__all__ = ["Unused", "settle"]
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+_SKIPPED = (".", "node_modules", "__pycache__", "venv")
+
+
+class Found(NamedTuple):
+    """A cassette that no collected test uses.
+
+    :param path: the file.
+    :param is_certain: whether its name is that of a test; else a test that didn't run may have
+        opened it by its path.
+    """
+
+    path: str
+    is_certain: bool
+
+
+class Unused:
+    """Registered where the option is given, in each process that collects tests.
+
+    :param config: pytest's configuration.
+    :param cassette_dir: the folder that ``reqord_cassette_dir`` names, empty where none is.
+    """
+
+    def __init__(self, config: pytest.Config, cassette_dir: str) -> None:
+        self._config = config
+        self._cassette_dir = cassette_dir
+        self._modules: set[Path] = set()
+        self._items: list[pytest.Item] = []
+        self._names: defaultdict[Path, set[str]] = defaultdict(set)
+        self._used: set[str] = set()
+        self._partial: set[Path] = set()
+        self._remaining: Sequence[pytest.Item] = ()
+
+    @pytest.hookimpl
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note which test modules were collected in full."""
+        file, _, rest = report.nodeid.partition("::")
+        path = self._config.rootpath / file
+        if file.endswith(".py") and not rest:
+            (self._modules.add if report.passed else self._partial.add)(path)
+
+    @pytest.hookimpl(tryfirst=True)  # before -k and others deselect
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Note which tests there are, and the cassettes that they name."""
+        self._items = list(items)
+        for item in items:
+            owner = getattr(item, "cls", None)
+            name = getattr(item, "originalname", None) or item.name
+            self._names[item.path].update({name, f"{owner.__name__}.{name}" if owner else name})
+            self._used.update(_named(item, self._cassette_dir))
+
+    @pytest.hookimpl
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note which tests are to run."""
+        self._remaining = session.items
+
+    def found(self) -> Iterator[Found]:
+        """The cassettes that no test has, as far as this process can tell."""
+        if not self._items:  # xdist's controller, whose workers know more
+            return
+        for argument in self._config.args:
+            path, is_part, _ = argument.partition("::")
+            if is_part:
+                self._partial.add(Path(os.path.abspath(self._config.invocation_params.dir / path)))  # noqa: PTH100 -- keeps symlinks
+        kept = set(map(id, self._remaining))
+        deselected = {item.path for item in self._items if id(item) not in kept}
+        for folder, module in self._folders():
+            yield from self._in_folder(folder, module, is_whole=module not in deselected)
+
+    def _folders(self) -> Iterator[tuple[Path, Path]]:
+        """Each folder of a test module's cassettes, and the module, there or not."""
+        if self._cassette_dir:
+            root = self._config.rootpath / self._cassette_dir
+            for folder, _ in _walk(root):
+                module = self._config.rootpath / folder.relative_to(root)
+                yield folder, module.with_name(f"{module.name}.py")
+            return
+        whole: set[Path] = set()
+        for argument in self._config.args:
+            path = self._config.invocation_params.dir / argument
+            if path.is_dir():
+                whole.update(folder for folder, _ in _walk(path) if folder.name == FOLDER)
+        for root in sorted(whole | {item.path.parent / FOLDER for item in self._items}):
+            for folder in sorted(root.iterdir()) if root.is_dir() else ():
+                module = root.parent / f"{folder.name}.py"
+                if folder.is_dir() and (root in whole or module.exists()):
+                    yield folder, module
+
+    def _in_folder(self, folder: Path, module: Path, *, is_whole: bool) -> Iterator[Found]:
+        if module in self._partial:
+            return
+        exists = module.exists()
+        if exists and module not in self._modules:
+            return  # not part of this run
+        if not exists and not self._is_test_module(module):
+            return  # a folder for something else
+        names, source = _functions(module) if exists else (set(), "")
+        names |= self._names.get(module, set())
+        for path in _cassettes(folder):
+            name = path.name[: -len(path.suffix)]
+            is_certain = not exists or self._is_test(name)
+            if (
+                os.fspath(path) in self._used
+                or _belongs(name, names)
+                or not (is_certain or is_whole)
+            ):
+                continue
+            if _mentions(source, name):
+                continue
+            yield Found(os.fspath(path), is_certain)
+
+    def _is_test_module(self, module: Path) -> bool:
+        patterns: list[str] = self._config.getini("python_files")
+        return any(fnmatch.fnmatch(module.name, pattern) for pattern in patterns)
+
+    def _is_test(self, name: str) -> bool:
+        """Whether a cassette has the name of a test function, whose own it then is."""
+        patterns: list[str] = self._config.getini("python_functions")
+        function = name.partition("[")[0].rpartition(".")[2]
+        return any(
+            function.startswith(pattern) or fnmatch.fnmatch(function, pattern)
+            for pattern in patterns
+        )
+
+
+def settle(notes: Notes, *, is_complete: bool) -> None:
+    """Leave of what all processes found what none of them opened.
+
+    :param notes: of the whole run.
+    :param is_complete: whether every test that was to run did.
+    """
+    opened = set(notes.opened)
+    unused = {
+        path: is_certain
+        for path, is_certain in notes.unused
+        if path not in opened and (is_certain or is_complete)
+    }
+    notes.unused = sorted(unused.items())
+
+
+def _named(item: pytest.Item, cassette_dir: str) -> Iterable[str]:
+    """The cassettes that a test opens for certain, and those that its marks name."""
+    try:
+        place = place_of(item, cassette_dir).path
+    except UsageError:  # told when the test runs
+        return
+    yield os.fspath(place)
+    for mark in (*item.iter_markers("vcr"), *item.iter_markers("default_cassette")):
+        for name in mark.args:
+            path = os.path.join(place.parent, str(name))  # noqa: PTH118 -- may be absolute
+            yield path
+            yield f"{path}.yaml"
+
+
+def _functions(module: Path) -> tuple[set[str], str]:
+    """The names of all functions of a module, and its source."""
+    try:
+        source = module.read_text("utf-8")
+        tree = ast.parse(source)
+    except (OSError, ValueError, SyntaxError):
+        return set(), ""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {node.name for node in ast.walk(tree) if isinstance(node, kinds)}, source
+
+
+def _belongs(name: str, functions: set[str]) -> bool:
+    """Whether a cassette has the name of a function; a class may have inherited it."""
+    name, is_cut, _ = name.partition("[")[0].partition("...")
+    owner, _, function = name.rpartition(".")
+    if is_cut:
+        return any(each.rpartition(".")[2].startswith(function) for each in functions)
+    if not owner or name in functions:
+        return name in functions
+    return function in functions
+
+
+def _mentions(source: str, name: str) -> bool:
+    """Whether a module has a name in its text, as it has one that it opens by a path."""
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", source) is not None
+
+
+def _cassettes(folder: Path) -> Iterator[Path]:
+    for _, files in _walk(folder):
+        yield from (file for file in files if file.suffix in _SUFFIXES)
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """Folders below one, it included, and the files in them; without those for bodies."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(_SKIPPED) and not name.endswith(".bodies")
+        )
+        yield Path(folder), [Path(folder, name) for name in sorted(files)]

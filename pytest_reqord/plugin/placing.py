@@ -13,9 +13,10 @@ from pytest_reqord.errors import UsageError
 from pytest_reqord.paths import cassette_name, file_name, join_within, recorded_by
 from pytest_reqord.plugin.layers import MARK
 
-__all__ = ["Place", "place_of"]
+__all__ = ["FOLDER", "Place", "place_of"]
 
-_FOLDER = "cassettes"
+FOLDER = "cassettes"
+"""The folder for cassettes, beside a test file."""
 
 
 class Place(NamedTuple):
@@ -69,7 +70,7 @@ def _folders(test_file: Path, rootpath: Path, cassette_dir: str) -> tuple[Path, 
     Under a common root that lies at the place of the test file.
     """
     if not cassette_dir:
-        root = test_file.parent / _FOLDER
+        root = test_file.parent / FOLDER
         return root, root / test_file.stem
     root = rootpath / cassette_dir
     try:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from asyncio import CancelledError, Protocol
-from itertools import pairwise
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.interceptors.aiohttp_errors import describe, describe_connect, late, refuse
-from pytest_reqord.interceptors.framing import end_of_head, parse_request, parse_response
+from pytest_reqord.interceptors.framing import parse_request, parse_response
+from pytest_reqord.interceptors.streamed import marks
 from pytest_reqord.models import Headers, Request, Response
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from pytest_reqord.interceptors.aiohttp_errors import Asked
 
 __all__ = ["Held", "Tee", "fail"]
-
-PAUSE = 0.02
-"""Bytes that come this many seconds after the ones before them are an arrival of their own."""
 
 
 class Teed:
@@ -110,9 +107,8 @@ class Tee(Protocol):
         self._is_done = True
         raw = b"".join(self._received)
         self._received.clear()
-        response = parse_response(
-            raw, self._method, is_ended=self._is_ended, marks=self._marks(raw)
-        )
+        waits = marks(raw, self._reads, self._started)
+        response = parse_response(raw, self._method, is_ended=self._is_ended, marks=waits)
         request = self._request()
         self._recorded = response
         # the connection is given back because of what is being handled now, if anything is
@@ -130,17 +126,6 @@ class Tee(Protocol):
     def _request(self) -> Request:
         sent = parse_request(b"".join(self.sent))
         return Request(self._method, self._uri, sent.headers, sent.body)
-
-    def _marks(self, raw: bytes) -> list[tuple[int, float]]:
-        """The reads that had to wait for their bytes."""
-        reads = self._reads
-        # every event is one, however fast they come
-        pause = 0.0 if b"text/event-stream" in raw[: end_of_head(raw)].lower() else PAUSE
-        return [
-            (offset, round(now - self._started, 6))
-            for (_, before), (offset, now) in pairwise(reads)
-            if now - before >= pause
-        ]
 
     # what the transport calls
 

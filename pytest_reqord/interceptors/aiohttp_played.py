@@ -2,94 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from asyncio import Transport
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.interceptors import aiohttp_errors
-from pytest_reqord.interceptors.framing import (
-    end_of_head,
-    is_bodiless,
-    is_chunked,
-    parse_request_head,
-    to_wire,
-    unchunk,
-)
-from pytest_reqord.models import Failure, Request, Response
+from pytest_reqord.interceptors.streamed import CONTINUE, NEVER, Written, is_broken_off, pieces
+from pytest_reqord.models import Failure, Response
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Handle
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from pytest_reqord.interceptors.aiohttp_errors import Asked
-    from pytest_reqord.models import Headers
 
 __all__ = ["Played"]
-
-_CHUNK = re.compile(rb"([0-9A-Fa-f]+)[^\r\n]*\r\n")
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_READ_SIZE = 256 * 1024
-"""The most that an event loop takes from a socket at once, in bytes."""
-
-_NEVER = float("inf")
-
-
-class Written:
-    """A request while it is written."""
-
-    __slots__ = ("_chunk", "_end", "_headers", "_start", "awaits_continue", "raw")
-
-    def __init__(self) -> None:
-        self.raw = bytearray()
-        self.awaits_continue = False
-        self._headers: Headers
-        self._start = -1  # of the body
-        self._end = 0
-        self._chunk = -1  # where the next one starts, if there are chunks
-
-    def add(self, data: Any) -> bool:
-        """Take bytes of it.
-
-        :returns: whether that was all.
-        """
-        self.raw += data
-        if self._start < 0:
-            self._start = end_of_head(self.raw)
-            if self._start < 0:
-                return False
-            self._read_head()
-        is_complete = len(self.raw) >= self._end if self._chunk < 0 else self._has_last_chunk()
-        if is_complete:
-            self.awaits_continue = False
-        return is_complete
-
-    def request(self, method: str, uri: str) -> Request:
-        """Give the request, once it is complete."""
-        raw = bytes(self.raw)
-        body = raw[self._start :] if self._chunk < 0 else unchunk(raw, self._start).data
-        return Request(method, uri, self._headers, body)
-
-    def _read_head(self) -> None:
-        _, _, headers = parse_request_head(bytes(self.raw[: self._start]))
-        self._headers = headers
-        if is_chunked(headers):
-            self._chunk = self._start
-        else:
-            self._end = self._start + int(headers.get("content-length") or 0)
-        self.awaits_continue = headers.get("expect", "").lower() == "100-continue"
-
-    def _has_last_chunk(self) -> bool:
-        raw = self.raw
-        while match := _CHUNK.match(raw, self._chunk):
-            size = int(match[1], 16)
-            if size == 0:
-                return raw.find(b"\r\n\r\n", match.end() - 2) >= 0
-            after = match.end() + size + 2
-            if after > len(raw):
-                return False
-            self._chunk = after
-        return False
 
 
 class Played(Transport):
@@ -142,7 +69,7 @@ class Played(Transport):
             self._loop.call_soon(self._answer, written, self._hops)
         elif written.awaits_continue:
             written.awaits_continue = False
-            self._loop.call_soon(self._feed, _CONTINUE)
+            self._loop.call_soon(self._feed, CONTINUE)
 
     def writelines(self, pieces: Iterable[Any]) -> None:
         """Take bytes of the request."""
@@ -216,7 +143,7 @@ class Played(Transport):
             return
         if isinstance(answer, Response):
             self._response = answer
-            self._pieces.extend(_pieces(answer, request.method))
+            self._pieces.extend(pieces(answer, request.method))
             self._deliver()
         elif isinstance(answer, Failure):
             aiohttp_errors.play(answer, self._protocol, asked)
@@ -233,7 +160,7 @@ class Played(Transport):
         data, _ = self._pieces.popleft()
         if data is not None:
             self._protocol.data_received(data)
-        elif self._response is not None and _is_broken_off(self._response):
+        elif self._response is not None and is_broken_off(self._response):
             self._break_off(self._response)
         else:
             self._stop()
@@ -246,7 +173,7 @@ class Played(Transport):
                 self._continue()
             return
         self._is_waiting = True
-        if delay < _NEVER:
+        if delay < NEVER:
             self._next = self._loop.call_later(delay, self._deliver)
 
     def _continue(self) -> None:
@@ -268,37 +195,3 @@ class Played(Transport):
         if self._next is not None:
             self._next.cancel()
             self._next = None
-
-
-def _is_broken_off(response: Response) -> bool:
-    """Whether it was the reader that stopped, and not the server."""
-    size = len(response.body)
-    return not response.complete and all(each.offset < size for each in response.arrivals)
-
-
-def _pieces(response: Response, method: str) -> Iterator[tuple[bytes | None, float]]:
-    """What the wire brings, each with the seconds that it took; None for its end."""
-    wire = to_wire(response, method)
-    is_sized = response.complete and "content-length" in response.headers
-    if is_sized and len(wire) == 1 and len(wire[0]) <= _READ_SIZE:  # as nearly all are
-        yield wire[0], 0.0
-        return
-    times = [arrival.time for arrival in response.arrivals]
-    before = 0.0
-    for number, piece in enumerate(wire):
-        delay = 0.0
-        if 0 < number <= len(times):
-            delay = max(times[number - 1] - before, 1e-9)
-            before = times[number - 1]
-        if len(piece) <= _READ_SIZE:
-            yield piece, delay
-            continue
-        for start in range(0, len(piece), _READ_SIZE):
-            yield piece[start : start + _READ_SIZE], delay if start == 0 else 0.0
-    if is_bodiless(method, response.status):
-        return
-    if not response.complete:
-        broken_off = _is_broken_off(response)
-        yield None, _NEVER if broken_off else max(times[-1] - before, 0.0)
-    elif not is_sized and not is_chunked(response.headers):
-        yield None, 0.0

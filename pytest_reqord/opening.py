@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord import modes
 from pytest_reqord.cassette import Cassette
-from pytest_reqord.codec import encode
 from pytest_reqord.library import read_document
 from pytest_reqord.once import once
 from pytest_reqord.replay import Index, Player, Replay, Stored
-from pytest_reqord.writer import save
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -214,6 +212,10 @@ def save_into(
     keep: Callable[[Entry], bool] | None,
 ) -> Saved:
     """Make interactions part of a cassette; see `pytest_reqord.writer.save`."""
+    # late: a run that only plays doesn't pay for the writer, its threads and locks
+    from pytest_reqord.codec import encode
+    from pytest_reqord.writer import save
+
     return save(
         path,
         [encode(interaction, inline_limit=settings.inline_limit) for interaction in new],

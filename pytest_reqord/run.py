@@ -21,7 +21,6 @@ from pytest_reqord.opening import Attempt, Opening, Plan, Services
 from pytest_reqord.options import Layer
 from pytest_reqord.redaction import Redactor, Rules
 from pytest_reqord.settings import Settings, resolve
-from pytest_reqord.settling import Settling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.matching import Matcher
     from pytest_reqord.models import Interaction
+    from pytest_reqord.settling import Settling
     from pytest_reqord.storage import StagingArea
     from pytest_reqord.writer import CassetteWriter
 
@@ -148,6 +148,8 @@ class Run:
 
     @once
     def _settling(self) -> Settling:
+        from pytest_reqord.settling import Settling  # late, as what it needs
+
         return Settling(self._staging, self._drafts, self.notes, self.settings)
 
     def resolve(self, layers: Sequence[Layer], weakest: Sequence[Layer] = ()) -> Settings:

@@ -6,6 +6,7 @@ import threading
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from pytest_reqord.clock import expiry_limit, has_expired
 from pytest_reqord.difference import nearest
 from pytest_reqord.errors import (
     CassetteClosed,
@@ -171,6 +172,14 @@ class Cassette:
     def drifts(self) -> tuple[Drift, ...]:
         """Interactions that were played to a request with another body."""
         return tuple(self._drifts)
+
+    @property
+    def expired(self) -> tuple[Interaction, ...]:
+        """What requests were answered with although it is older than ``max_age``."""
+        if not self.settings.max_age:
+            return ()
+        limit = expiry_limit(self.opened_at, self.settings.max_age)
+        return tuple(one for one in self.played if has_expired(one.recorded_at, limit))
 
     @property
     def changes(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import threading
 import time
 from datetime import datetime, timedelta, timezone
 
-__all__ = ["Clock", "format_time", "parse_time"]
+__all__ = ["Clock", "expiry_limit", "format_time", "has_expired", "parse_age", "parse_time"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -54,3 +54,32 @@ def parse_time(text: str) -> datetime:
     if time.tzinfo is None:
         time = time.replace(tzinfo=timezone.utc)
     return time.astimezone(timezone.utc)
+
+
+def parse_age(text: str) -> timedelta | None:
+    """Read a time such as ``30d``, in weeks, days, hours or minutes.
+
+    :returns: None where it is empty.
+    :raises ValueError: if it is something else.
+    """
+    if not text:
+        return None
+    number, unit = text[:-1], text[-1]
+    if not number.isdecimal() or len(number) > _MOST_DIGITS or unit not in _UNITS:
+        raise ValueError(f"{text!r} is no age such as 30d")
+    return timedelta(**{_UNITS[unit]: int(number)})
+
+
+def expiry_limit(now: datetime, age: str) -> datetime:
+    """The time before which everything has expired."""
+    return now - (parse_age(age) or now - _FIRST)
+
+
+def has_expired(recorded_at: datetime, limit: datetime) -> bool:
+    """Whether something has expired; what came without a time, from other tools, never does."""
+    return _FIRST < recorded_at < limit
+
+
+_MOST_DIGITS = 5  # what the calendar has room for, in weeks
+_UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
+_FIRST = datetime(1971, 1, 1, tzinfo=timezone.utc)

@@ -21,6 +21,7 @@ class Notes:
     :param played: path, number of interactions played, of each test; only with ``-v``.
     :param unplayed: test, cassette, requests that were recorded and not asked for.
     :param drifted: test, cassette, differences of requests that were answered all the same.
+    :param expired: test, cassette, requests that were answered with what has expired.
     :param gone: cassette, test of recordings dropped because their test is gone.
     :param outside: how many requests went to each host while no cassette was open.
     :param untaken: how often each client that can't be recorded connected to a host under a
@@ -37,6 +38,7 @@ class Notes:
     played: list[tuple[str, int]] = field(default_factory=list)
     unplayed: list[tuple[str, str, list[str]]] = field(default_factory=list)
     drifted: list[tuple[str, str, list[str]]] = field(default_factory=list)
+    expired: list[tuple[str, str, list[str]]] = field(default_factory=list)
     gone: list[tuple[str, str]] = field(default_factory=list)
     outside: Counter[str] = field(default_factory=Counter)
     untaken: Counter[str] = field(default_factory=Counter)

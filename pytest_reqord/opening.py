@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord import modes
 from pytest_reqord.cassette import Cassette
+from pytest_reqord.clock import Clock, expiry_limit, format_time
 from pytest_reqord.library import read_document
 from pytest_reqord.once import once
 from pytest_reqord.replay import Index, Player, Replay, Stored
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_reqord.cassette import Filter
-    from pytest_reqord.clock import Clock
     from pytest_reqord.codec import Entry
     from pytest_reqord.library import Library
     from pytest_reqord.matching import Matching
@@ -224,7 +224,12 @@ def save_into(
         lock_timeout=settings.lock_timeout,
         is_ordered=settings.strict_order,
         layout=settings.format,
+        oldest=_oldest(settings.max_age),
     )
+
+
+def _oldest(max_age: str) -> str:
+    return format_time(expiry_limit(Clock().now(), max_age)) if max_age else ""
 
 
 def _recorded_at(entry: Stored) -> str:

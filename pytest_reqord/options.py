@@ -20,7 +20,7 @@ class Option(NamedTuple):
     """One setting.
 
     :param name: the marker's argument; the ini key is ``reqord_`` and this.
-    :param kind: ``choice``, ``bool``, ``int``, ``float``, ``text``, ``words`` or ``match_on``.
+    :param kind: ``choice``, ``bool``, ``int``, ``float``, ``text``, ``words`` or ``match_on``, ``age``.
     :param default: the value where nobody set one.
     :param help: what it does, in a line.
     :param choices: what a ``choice`` may be.
@@ -102,6 +102,16 @@ OPTIONS = {
             "on_unplayed", "choice", "warn", "interactions that a passed test left over", _FAILING
         ),
         Option("on_drift", "choice", "warn", "an answer recorded for another body", _FAILING),
+        Option(
+            "max_age", "age", "", "age at which an interaction expires, such as 30d; empty: never"
+        ),
+        Option(
+            "on_expiry",
+            "choice",
+            "warn",
+            "expired interactions that were played; rerecord: once and new_episodes record anew",
+            ("warn", "fail", "rerecord"),
+        ),
         Option(
             "on_failure",
             "choice",

@@ -205,6 +205,11 @@ class Run:
         if may_record and (settings.locked or is_locked(path)):
             settings, may_record = replace(settings, rerecord=()), False
         if may_record:
+            if settings.on_expiry == "rerecord" and settings.max_age:
+                from pytest_reqord.expiry import renewed  # late: few suites ask for it
+
+                owner = attempt.owner if attempt else ""
+                settings = renewed(settings, path, owner, self._services.clock.now())
             exists = _has_content(path)  # before the marker, which is set before the file appears
             is_born = self._staging.is_born(path)
             if settings.record_mode not in modes.SAVED_AT_END:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.clock import parse_age
 from pytest_reqord.errors import UsageError
 from pytest_reqord.matching import MATCHERS, Matcher
 from pytest_reqord.options import OPTIONS, RECORDING_MODES
@@ -34,6 +35,8 @@ class Settings:
     on_miss: str = "fail"
     on_unplayed: str = "warn"
     on_drift: str = "warn"
+    max_age: str = ""
+    on_expiry: str = "warn"
     on_failure: str = "draft"
     on_leak: str = "draft"
     allow_playback_repeats: bool = False
@@ -137,6 +140,7 @@ def _allowed(option: Option) -> str:
         "int": f"a whole number, {option.least:g} or more",
         "float": f"a number, {option.least:g} or more",
         "text": "a text",
+        "age": "a number with w, d, h or m behind it, such as 30d",
         "words": "a list of words",
     }
     return allowed[option.kind]
@@ -174,6 +178,13 @@ def _text(raw: Any) -> str | None:
     return raw if isinstance(raw, str) else None
 
 
+def _age(raw: Any) -> str | None:
+    if not isinstance(raw, str):
+        return None
+    parse_age(raw)
+    return raw
+
+
 def _words(raw: Any) -> tuple[str, ...] | None:
     if isinstance(raw, str):
         return tuple(raw.split())
@@ -188,6 +199,7 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
     "int": _int,
     "float": _float,
     "text": _text,
+    "age": _age,
     "words": _words,
 }
 

@@ -41,6 +41,7 @@ LEVELS = {
     "library": 6,
     "hints": 0,
     "drafts": 7,
+    "expiry": 7,
     "opening": 7,
     "settling": 8,
     "run": 9,

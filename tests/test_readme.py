@@ -184,6 +184,7 @@ def test_settings_table():
 
 def _row(option) -> str:
     kinds = {
+        "age": "time",
         "bool": "true or false",
         "float": "number",
         "int": "whole number",

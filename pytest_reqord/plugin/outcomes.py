@@ -14,7 +14,7 @@ from pytest_reqord.errors import CassetteMiss, CassetteMissError, PlaybackError
 from pytest_reqord.interceptors import active
 from pytest_reqord.opening import Attempt
 from pytest_reqord.plugin.placing import place_of
-from pytest_reqord.report.failure import drift_lines, section, unplayed_lines
+from pytest_reqord.report.failure import drift_lines, expired_lines, section, unplayed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -65,6 +65,7 @@ class Outcomes:
         with self._raising_swallowed():
             yield
         self._fail_if("on_drift", drift_lines)
+        self._fail_if("on_expiry", expired_lines)
         self._fail_if_changed()
 
     @pytest.hookimpl(wrapper=True)
@@ -152,6 +153,8 @@ class Outcomes:
                 self._run.notes.played.append((str(cassette.path), cassette.play_count))
             if settings.on_drift == "warn" and cassette.drifts:
                 self._run.notes.drifted.append((*where, drift_lines(cassette)))
+            if settings.on_expiry != "fail" and (lines := expired_lines(cassette)):
+                self._run.notes.expired.append((*where, lines))
             if settings.on_unplayed == "warn" and (lines := unplayed_lines(cassette)):
                 self._run.notes.unplayed.append((*where, lines))
 

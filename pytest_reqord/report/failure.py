@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pytest_reqord.cassette import Cassette
     from pytest_reqord.models import Interaction, Request
 
-__all__ = ["drift_lines", "section", "unplayed_lines"]
+__all__ = ["drift_lines", "expired_lines", "section", "unplayed_lines"]
 
 _MOST = 20
 
@@ -39,6 +39,14 @@ def drift_lines(cassette: Cassette) -> list[str]:
         lines.append(f"drifted  {_name(request)}")
         lines += (f"  {line}" for line in differences(request, interaction.request))
     return lines
+
+
+def expired_lines(cassette: Cassette) -> list[str]:
+    """What was played although it has expired."""
+    return [
+        f"expired  {_name(interaction.request)}, recorded {interaction.recorded_at:%Y-%m-%d %H:%M}"
+        for interaction in cassette.expired
+    ]
 
 
 def unplayed_lines(cassette: Cassette) -> list[str]:

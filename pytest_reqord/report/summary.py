@@ -75,6 +75,9 @@ def _watched(notes: Notes) -> Iterator[str]:
     for test, path, lines in notes.drifted:
         yield f"drifted   {test} sent other bodies than {_shown(path)} has"
         yield from _indented(lines)
+    for test, path, lines in notes.expired:
+        yield f"expired   {test} played {_plural(len(lines), 'old interaction')} of {_shown(path)}"
+        yield from _indented(lines)
     for test, path, lines in notes.unplayed:
         yield f"unplayed  {test} left {_plural(len(lines), 'interaction')} of {_shown(path)}"
         yield from _indented(lines)

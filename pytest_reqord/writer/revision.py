@@ -39,6 +39,7 @@ def revise(
     keep: Callable[[Entry], bool],
     volatile: frozenset[str] = frozenset(),
     is_ordered: bool = False,
+    oldest: str = "",
 ) -> Revision:
     """Put a new recording in the place of what it supersedes.
 
@@ -49,9 +50,14 @@ def revise(
         differs from the superseded one in nothing else leaves that one where it is.
     :param is_ordered: whether the cassette is played by position, so that an old entry may only
         stay where no new one has to come before it.
+    :param oldest: what was recorded before this time, as text, doesn't stay for being equal: it
+        has expired, and is to be as old as its last confirmation.
     """
     stays = [keep(entry) for entry in old]
     superseded = [entry for entry, is_kept in zip(old, stays, strict=True) if not is_kept]
+    superseded = [
+        entry for entry in superseded if entry.recorded_at >= oldest or not _is_dated(entry)
+    ]
     chosen = _settle(superseded, new, volatile, is_ordered=is_ordered)
     kept = [entry for entry, is_kept in zip(old, stays, strict=True) if is_kept]
     entries = sorted([*kept, *chosen], key=attrgetter("recorded_at"))
@@ -59,6 +65,11 @@ def revise(
     added = sum(id(entry) not in known for entry in entries)
     still = len(entries) - added
     return Revision(entries, kept=still, added=added, removed=len(old) - still)
+
+
+def _is_dated(entry: Entry) -> bool:
+    """Whether it has a time; what another tool wrote has none."""
+    return entry.recorded_at > "1971"
 
 
 def _settle(

@@ -47,6 +47,7 @@ def save(
     lock_timeout: float,
     is_ordered: bool = False,
     layout: str = "keep",
+    oldest: str = "",
 ) -> Saved:
     """Make a recording part of its cassette, in one step and under the cassette's lock.
 
@@ -62,6 +63,7 @@ def save(
     :param is_ordered: whether the cassette is played by position (``strict_order``).
     :param layout: the format of the file: ``reqord``, ``vcr``, or ``keep`` for the one that it
         has; a new one is ours.
+    :param oldest: the time, as text, before which what the cassette has is expired.
     :raises CassetteLocked: if the lock couldn't be had.
     :raises CassetteFormatError: if the cassette can't be read.
     :raises WriteFailed: if it says ``locked: true``, or its format can't hold what is new.
@@ -81,7 +83,12 @@ def save(
         document = documents.read(name)
         old: Sequence[Entry] = document.entries if document else ()
         revision = revise(
-            old, _as_entries(name, new), keep=keep, volatile=volatile, is_ordered=is_ordered
+            old,
+            _as_entries(name, new),
+            keep=keep,
+            volatile=volatile,
+            is_ordered=is_ordered,
+            oldest=oldest,
         )
         before = [entry.text for entry in old]
         texts = [entry.text for entry in revision.entries]

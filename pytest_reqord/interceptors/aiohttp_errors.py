@@ -95,10 +95,9 @@ def play(failure: Failure, protocol: Any, asked: Asked) -> None:
     if socket_errors.is_connecting(failure):
         refuse(protocol, asked, _of_connector(socket_errors.revive(failure), asked))
         return
-    received = failure.details.get("received", "").encode("latin-1", "replace")
-    if received:
+    if received := socket_errors.received(failure):
         protocol.data_received(received)
-    if failure.kind.startswith("http.client."):
+    if not socket_errors.is_broken(failure):
         protocol.connection_lost(None)
         return
     error = socket_errors.revive(failure)

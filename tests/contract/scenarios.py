@@ -124,7 +124,6 @@ SCENARIOS = (
         "status",
         {
             "custom": "/status/299/Custom%20Words",
-            "no-reason": "/status/200",
             "latin-reason": "/status/200/caf%C3%A9",
             "teapot": "/status/418/I'm%20a%20teapot",
             "500": "/status/500/Oh%20No",
@@ -133,6 +132,7 @@ SCENARIOS = (
     ),
     _scenario("headers", "/headers"),
     *_each("http-1.0", {"close": "/old", "length": "/old?length"}),
+    _scenario("status-no-reason", "/status/200", also=frozenset({"bare status lines"})),
     # bodies
     *_each(
         "encoded",
@@ -157,10 +157,10 @@ SCENARIOS = (
             "sizes": "/chunked/3,10,1,200",
             "one": "/chunked/5",
             "trailers": "/chunked/3,4?trailers",
-            "extension": "/chunked/3,4?extension",
             "slow": "/chunked/3,4,5?pause=0.05",
         },
     ),
+    _scenario("chunked-extension", "/chunked/3,4?extension", also=frozenset({"chunk extensions"})),
     *_each(
         "empty",
         {

@@ -1,0 +1,242 @@
+"""tornado's simple client: taken where a request gets its connection.
+
+The client's own code reads the recorded bytes from a stream to nowhere. Its other client, the one
+on libcurl, isn't taken.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import wraps
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pytest_reqord.errors import UnsupportedClient
+from pytest_reqord.interceptors import active, socket_errors
+from pytest_reqord.interceptors.framing import end_of_head
+from pytest_reqord.interceptors.tornado_streams import Tee, break_off, to_nowhere
+from pytest_reqord.models import Failure, Headers, Request, Response
+from pytest_reqord.seam import Route
+
+if TYPE_CHECKING:
+    from pytest_reqord.interceptors.streamed import Written
+    from pytest_reqord.seam import Exchange
+
+__all__ = ["MODULES", "NAME", "check", "install", "uninstall"]
+
+NAME = "tornado"
+MODULES = ("tornado.simple_httpclient",)
+
+_NEEDED = ("run", "_handle_exception", "_run_callback", "_create_connection")
+_seams: dict[type, tuple[Any, Any]] = {}
+"""The class whose ``run`` is taken: its own function and ours. Kept when ours is taken out."""
+
+
+def install() -> None:
+    """Take over the seam; again is nothing. What a mock has put there is left to the mock.
+
+    :raises UnsupportedClient: if this version hasn't got it.
+    """
+    owner = getattr(sys.modules["tornado.simple_httpclient"], "_HTTPConnection", None)
+    missing = [name for name in _NEEDED if not hasattr(owner, name)]
+    if owner is None or missing:
+        reason = f"this version has no _HTTPConnection.{missing[0]}, where it is taken"
+        raise UnsupportedClient(NAME, _version(), reason)
+    present = owner.__dict__["run"]
+    if owner not in _seams and present.__module__ == owner.__module__:
+        _seams[owner] = (present, _taking_run(present))
+    original, ours = _seams.get(owner, (None, None))
+    if present is original:
+        owner.run = ours
+
+
+check = install
+"""Take the seam again where another tool's teardown put the original back."""
+
+
+def uninstall() -> None:
+    """Put the original back, where nothing else has replaced ours since."""
+    for owner, (original, ours) in _seams.items():
+        if owner.__dict__.get("run") is ours:
+            owner.run = original  # type: ignore[attr-defined]
+
+
+def _version() -> str:
+    version: str = sys.modules["tornado"].version
+    return version
+
+
+def _taking_run(original: Any) -> Any:
+    @wraps(original)
+    async def run(self: Any) -> None:
+        try:
+            self.tcp_client = _line_of(self)
+        except BaseException as refusal:  # noqa: BLE001 -- it belongs to whoever awaits the fetch
+            _refuse(self, refusal)
+            return
+        await original(self)
+
+    return run
+
+
+def _line_of(connection: Any) -> Any:
+    """What the connection is to connect through."""
+    request = connection.request
+    url = urlsplit(request.url)
+    if url.scheme not in ("http", "https", "ws", "wss"):
+        return connection.tcp_client
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    uri = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{target}"
+    exchange = active.begin(request.method, uri)
+    if exchange is None:
+        return connection.tcp_client
+    if "Upgrade" not in request.headers:
+        return Line(exchange, uri, connection)
+    is_live = exchange.route is not Route.PLAY
+    exchange.discard()
+    if not is_live:
+        reason = "a connection that becomes a WebSocket isn't recorded, and can't be replayed"
+        raise UnsupportedClient(NAME, _version(), reason)
+    return connection.tcp_client
+
+
+def _refuse(connection: Any, error: BaseException) -> None:
+    """Have the fetch of a request raise an error, whatever its class."""
+    request = connection.request
+    if connection.final_callback is None or not hasattr(request, "original_request"):
+        connection._handle_exception(type(error), error, None)  # noqa: SLF001 -- as it does
+        return
+    # the fetch that follows a redirect passes on what is the server's answer, and nothing else
+    module = sys.modules["tornado.httpclient"]
+    response = module.HTTPResponse(request, 599, error=error, request_time=0.0)
+    response._error_is_response_code = True  # noqa: SLF001
+    connection._remove_timeout()  # noqa: SLF001
+    connection._run_callback(response)  # noqa: SLF001
+    if hasattr(connection, "stream"):
+        connection.stream.close()
+
+
+class Line:
+    """Stands in for a `tornado.tcpclient.TCPClient` for one request.
+
+    :param exchange: the request's exchange.
+    :param uri: its URI.
+    :param connection: the client's connection.
+    """
+
+    def __init__(self, exchange: Exchange, uri: str, connection: Any) -> None:
+        self._exchange = exchange
+        self._uri = uri
+        self._connection = connection
+        self._method = connection.request.method
+        self._real = connection.tcp_client
+        self._started = perf_counter()
+        self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+        self._stream: Any = None
+
+    async def connect(self, *arguments: Any, **options: Any) -> Any:
+        """Give a stream: a real one, teed, or one to nowhere."""
+        self._arguments = (arguments, options)
+        if self._exchange.route is Route.RECORD:
+            return await self._open()
+        self._stream = to_nowhere(options["max_buffer_size"], self._answer)
+        return self._stream
+
+    async def _open(self) -> Any:
+        arguments, options = self._arguments
+        await self._exchange.room()
+        try:
+            stream = await self._real.connect(*arguments, **options)
+        except BaseException as error:
+            self._fail(error)
+            raise
+        tee = Tee(self._exchange, self._method, self._uri, stream, self._started)
+        self._note_errors(tee)
+        return stream
+
+    def _note_errors(self, tee: Tee) -> None:
+        connection = self._connection
+        handle = connection._handle_exception  # noqa: SLF001 -- nobody else sees its timeouts
+
+        def note(kind: Any, error: Any, traceback: Any) -> Any:
+            tee.error = error
+            return handle(kind, error, traceback)
+
+        connection._handle_exception = note  # noqa: SLF001
+
+    def _fail(self, error: BaseException) -> None:
+        failure = None
+        if isinstance(error, Exception):
+            error = getattr(error, "real_error", None) or error  # below tornado's for any of them
+            failure = socket_errors.describe(error, is_connecting=True)
+        if failure is None:
+            self._exchange.discard()
+            return
+        sent = self._connection.request
+        body = sent.body if isinstance(sent.body, bytes) else b""
+        headers = Headers(list(sent.headers.get_all()))
+        self._exchange.fail(Request(self._method, self._uri, headers, body), failure)
+
+    def _answer(self, written: Written) -> None:
+        if self._stream.closed():
+            return
+        try:
+            answer = self._exchange.play(written.request(self._method, self._uri))
+        except BaseException as refusal:  # noqa: BLE001 -- whoever awaits the fetch has to see it
+            _refuse(self._connection, refusal)
+            return
+        if isinstance(answer, Response):
+            self._stream.respond(answer, self._method)
+            if error := break_off(answer):
+                self._raise(error)
+        elif isinstance(answer, Failure):
+            self._break(answer)
+        else:
+            self._connection.io_loop.add_callback(self._go_live, bytes(written.raw))
+
+    def _break(self, failure: Failure) -> None:
+        stream = self._stream
+        stream.feed(socket_errors.received(failure))
+        if not socket_errors.is_broken(failure):
+            stream.end()
+            return
+        error = socket_errors.revive(failure)
+        if isinstance(error, TimeoutError) and error.errno is None:
+            timeout = sys.modules["tornado.simple_httpclient"].HTTPTimeoutError(failure.message)
+            self._raise(timeout)
+        elif socket_errors.is_connecting(failure):
+            self._raise(error)
+        else:
+            stream.close(exc_info=(type(error), error, None))
+
+    def _raise(self, error: BaseException) -> None:
+        self._connection._handle_exception(type(error), error, None)  # noqa: SLF001 -- as it does
+
+    async def _go_live(self, sent: bytes) -> None:
+        """Connect after all, send what was held, and have what comes arrive."""
+        stream = self._stream
+        closed = sys.modules["tornado.iostream"].StreamClosedError
+        try:
+            real = await self._open()
+        except Exception as error:  # noqa: BLE001 -- the fetch has to see it
+            self._raise(error)
+            return
+        stream.real = real
+        if stream.closed():
+            real.close()
+            return
+        try:
+            await real.write(sent)
+            is_first = stream.was_continued
+            while True:
+                data = await real.read_bytes(65536, partial=True)
+                if is_first and data.startswith((b"HTTP/1.1 100", b"HTTP/1.0 100")):
+                    data = data[end_of_head(data) :]  # we have said so before
+                is_first = False
+                stream.feed(data)
+        except closed as error:
+            if error.real_error is None:
+                stream.end()
+            else:
+                stream.close(exc_info=(type(error.real_error), error.real_error, None))

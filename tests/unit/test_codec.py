@@ -220,7 +220,11 @@ def test_a_chunked_body_may_be_packed_anew():
 
 @pytest.mark.parametrize(
     ("coding", "body"),
-    [("br", b"plain"), ("zstd", b"\x28\xb5\x2f\xfd"), ("gzip", gzip.compress(CONTENT)[:50])],
+    [
+        ("br", b"plain"),
+        ("zstd", b"\x28\xb5\x2f\xfd"),
+        ("gzip", gzip.compress(CONTENT, mtime=0)[:50]),
+    ],
 )
 def test_other_codings_keep_the_wire_bytes(coding, body):
     """What can't be unpacked, or not without a package, stays as it was sent."""

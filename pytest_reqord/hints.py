@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 
-__all__ = ["commands", "keep_command"]
+__all__ = ["commands", "keep_command", "move_command"]
 
 
 def commands(nodeid: str, path: str | os.PathLike[str]) -> list[str]:
@@ -21,6 +21,12 @@ def commands(nodeid: str, path: str | os.PathLike[str]) -> list[str]:
         f"{_command(nodeid, 'new_episodes')}   # add what is missing",
         f"{_command(nodeid, 'all')}   # record everything anew",
     ]
+
+
+def move_command(old: str | os.PathLike[str], path: str | os.PathLike[str]) -> str:
+    """What a user runs where a test was moved or renamed and its cassette wasn't."""
+    names = f"{shlex.quote(os.fspath(old))} {shlex.quote(os.fspath(path))}"
+    return f"mv {names}   # if the test was moved or renamed: it probably had this cassette"
 
 
 def _command(nodeid: str, mode: str) -> str:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
+    from pathlib import Path
 
     from pytest_reqord.matching import Matcher
     from pytest_reqord.models import Interaction
@@ -27,4 +29,13 @@ def pytest_reqord_redact(interaction: Interaction) -> Interaction | None:
 
     Called for each interaction that is recorded, after the other rules were applied.
     The first implementation that returns an interaction wins; None leaves it as it is.
+    """
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_reqord_cassette_path(item: pytest.Item, path: Path) -> str | os.PathLike[str] | None:
+    """Move the cassette of a test.
+
+    Called once a test, with the path that its markers or its name give. The first implementation
+    that returns a path wins, a relative one starts at the rootdir; None leaves it as it is.
     """

@@ -235,6 +235,12 @@ class Run:
         lines = hints.commands(nodeid, path)
         if self._drafts.has(path, owner):
             lines.append(hints.keep_command(nodeid or owner))
+        if nodeid and not path.exists():
+            from pytest_reqord.moved import former_cassette  # late: for a miss
+
+            former = former_cassette(path)
+            if former is not None:
+                lines.append(hints.move_command(former, path))
         return lines
 
     def _matching(self, settings: Settings) -> Matching:

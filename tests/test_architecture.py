@@ -42,6 +42,7 @@ LEVELS = {
     "hints": 0,
     "drafts": 7,
     "expiry": 7,
+    "moved": 7,
     "opening": 7,
     "settling": 8,
     "run": 9,

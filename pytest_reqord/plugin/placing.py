@@ -45,8 +45,17 @@ def place_of(item: pytest.Item, cassette_dir: str) -> Place:
     """
     place = item.stash.get(_PLACE, None)
     if place is None:
-        place = item.stash[_PLACE] = _place(item, cassette_dir)
+        place = item.stash[_PLACE] = _as_users_want(item, _place(item, cassette_dir))
     return place
+
+
+def _as_users_want(item: pytest.Item, place: Place) -> Place:
+    """The place after the hook `pytest_reqord_cassette_path`."""
+    path = item.ihook.pytest_reqord_cassette_path(item=item, path=place.path)
+    if path is None:
+        return place
+    path = Path(os.path.abspath(item.config.rootpath / path))  # noqa: PTH100 -- keeps symlinks
+    return Place(path, recorded_by(item.nodeid, item.path, path.parent))
 
 
 def _place(item: pytest.Item, cassette_dir: str) -> Place:

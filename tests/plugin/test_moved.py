@@ -1,0 +1,73 @@
+"""Cassettes in other places: the hook, and tests that were moved or renamed."""
+
+from __future__ import annotations
+
+import pytest
+
+SUITE = """
+    import os, requests, pytest
+
+    @pytest.mark.cassette
+    def test_users():
+        assert requests.get(os.environ["API"] + "/json?users").ok
+
+    @pytest.mark.cassette
+    def test_posts():
+        assert requests.get(os.environ["API"] + "/json?posts").ok
+"""
+
+
+@pytest.fixture
+def recorded(suite):
+    suite.makepyfile(test_it=SUITE)
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=2)
+    return suite
+
+
+def test_renamed(recorded):
+    """The miss of a renamed test ends with the command that brings its cassette along."""
+    recorded.makepyfile(test_it=SUITE.replace("test_users", "test_all_users"))
+
+    result = recorded.runpytest()
+
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*mv *test_users.yaml *test_all_users.yaml *# if the test was*"])
+
+
+def test_moved(recorded):
+    """So does that of one in a module that has another name now."""
+    (recorded.path / "test_it.py").rename(recorded.path / "test_other.py")
+
+    result = recorded.runpytest()
+
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*mv *test_it/test_users.yaml *test_other/test_users.yaml *"])
+
+
+def test_new(recorded):
+    """A new test is no renamed one: those beside it still have their cassettes."""
+    recorded.makepyfile(test_it=SUITE + SUITE.replace("test_users", "test_user"))
+
+    result = recorded.runpytest()
+
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.no_fnmatch_line("*mv *")
+
+
+def test_hook(suite, api):
+    """A conftest.py says where cassettes lie; None leaves a place as it is."""
+    suite.makeconftest(
+        """
+        def pytest_reqord_cassette_path(item, path):
+            if item.name == "test_users":
+                return f"recorded/{path.parent.name}-{path.name}"
+        """
+    )
+    suite.makepyfile(test_it=SUITE)
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=2)
+    suite.runpytest().assert_outcomes(passed=2)
+
+    assert len(api.seen) == 2
+    names = sorted(str(p.relative_to(suite.path)) for p in suite.path.rglob("*.yaml"))
+    assert names == ["cassettes/test_it/test_posts.yaml", "recorded/test_it-test_users.yaml"]

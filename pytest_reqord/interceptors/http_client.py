@@ -62,13 +62,21 @@ def install() -> None:
     """Take the seams of what is imported; to be called again when more of `MODULES` is."""
     for module, owner, method, wrap in _SEAMS:
         cls = getattr(sys.modules.get(module), owner, None)
+        if not _is_ours(cls):
+            continue
         key = (module, owner, method)
-        if key in _taken or not isinstance(cls, type) or method not in vars(cls):
+        if key in _taken or method not in vars(cls):
             continue
         original = vars(cls)[method]
         taken = _Taken(cls, method, original, functools.wraps(original)(wrap(original)))
         setattr(cls, method, taken.ours)
         _taken[key] = taken
+
+
+def _is_ours(cls: Any) -> bool:
+    """Whether a class is built on http.client: urllib3-future, in urllib3's place, isn't."""
+    base = getattr(sys.modules.get("http.client"), "HTTPConnection", None)
+    return isinstance(cls, type) and isinstance(base, type) and issubclass(cls, base)
 
 
 def check() -> None:

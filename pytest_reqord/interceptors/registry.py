@@ -42,6 +42,10 @@ _INTERCEPTORS = {
     "httpx2": "httpx_transport",
     "httpx_curl_cffi": "httpx_transport",
     "aiohttp": "aiohttp_connector",
+    "tornado.simple_httpclient": "tornado_client",
+    # the async half is imported last, and is in no urllib3 but urllib3-future in its place
+    "urllib3_future._async.connectionpool": "urllib3_future",
+    "urllib3._async.connectionpool": "urllib3_future",
 }
 
 _installed: dict[str, Interceptor] = {}

@@ -73,6 +73,7 @@ class Scenario:
             needs.add("parallel")
         if self.place != "plain":
             needs.add(self.place)
+        needs.add(f"scenario:{self.name}")
         return frozenset(needs - {"", "read:whole"})
 
 

@@ -66,6 +66,10 @@ class Source(Protocol):
     lets_through: bool
     """Whether the filter may let requests through, which only a whole request tells."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether another process, which has opened the cassette, has closed it."""
+
     def index(self) -> Index:
         """The recording, read when it is first needed."""
 
@@ -222,11 +226,11 @@ class Cassette:
     @property
     def is_closed(self) -> bool:
         """Whether its test is over, so that it takes no more requests."""
-        return self._is_closed
+        return self._is_closed or self._source.is_over
 
     def begin(self, method: str, uri: str) -> Exchange | None:
         """See `pytest_reqord.seam.Recorder.begin`."""
-        if self._is_closed:
+        if self.is_closed:
             request = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
             if request is None:
                 return None
@@ -244,7 +248,7 @@ class Cassette:
 
     def route(self, uri: str) -> Route | None:
         """See `pytest_reqord.seam.Recorder.route`."""
-        if self._is_closed:
+        if self.is_closed:
             return Route.PLAY  # and `begin` says why not
         host = host_of(uri)
         if self._is_ignored(host) or (is_metadata(host) and self.access.record):
@@ -259,7 +263,7 @@ class Cassette:
         host = host_of(uri)
         if self._is_ignored(host):
             return False
-        if self._is_closed:
+        if self.is_closed:
             self.begin("CONNECT", uri)  # and it says why not
         if self.access.record:
             return True
@@ -274,6 +278,12 @@ class Cassette:
         for finish in list(self._unfinished.values()):
             finish()
         self._is_closed = True
+
+    def after_fork(self) -> None:
+        """Be a forked child: what is on its way and what went wrong is the parent's."""
+        self._lock = threading.Lock()
+        self._unfinished = {}
+        self._refusals = []
 
     # what decides
 

@@ -227,7 +227,7 @@ class SequenceMismatchError(PlaybackError):
 class CassetteClosed(PlaybackError):
     """A request that was made after its test had ended.
 
-    :param owner: the test that started the thread or task which made the request.
+    :param owner: the test that started the thread, task or process which made the request.
     """
 
     def __init__(self, request: Request, cassette: str, owner: str) -> None:
@@ -236,9 +236,9 @@ class CassetteClosed(PlaybackError):
 
     def __str__(self) -> str:
         return (
-            f"{self.request.method} {self.request.uri} was sent by a thread or task that"
-            f" {self.owner or 'an earlier test'} started, after that test had ended."
-            " Join the thread, or await the task, before the test returns"
+            f"{self.request.method} {self.request.uri} was sent by a thread, task or process"
+            f" that {self.owner or 'an earlier test'} started, after that test had ended."
+            " Join the thread or process, or await the task, before the test returns"
         )
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pytest_reqord import modes
 from pytest_reqord.cassette import Cassette
 from pytest_reqord.clock import Clock, expiry_limit, format_time
+from pytest_reqord.errors import CassetteMiss, CassetteMissError, WriteFailed
+from pytest_reqord.kin import Kin
 from pytest_reqord.library import read_document
 from pytest_reqord.once import once
+from pytest_reqord.plan import Shared
 from pytest_reqord.replay import Index, Player, Replay, Stored
+from pytest_reqord.storage import Family, remove_with_bodies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,16 +24,13 @@ if TYPE_CHECKING:
 
     from pytest_reqord.cassette import Filter
     from pytest_reqord.codec import Entry
-    from pytest_reqord.library import Library
-    from pytest_reqord.matching import Matching
     from pytest_reqord.models import Interaction
-    from pytest_reqord.modes import Access
-    from pytest_reqord.redaction import Redactor
+    from pytest_reqord.plan import Plan, Services
     from pytest_reqord.settings import Settings
-    from pytest_reqord.storage.staging import Recording, StagingArea
-    from pytest_reqord.writer import CassetteWriter, Saved
+    from pytest_reqord.storage.staging import Recording
+    from pytest_reqord.writer import Saved
 
-__all__ = ["Attempt", "Opening", "Plan", "Services", "save_into"]
+__all__ = ["Attempt", "Opening", "save_into"]
 
 
 @dataclass
@@ -47,42 +49,6 @@ class Attempt:
     failure: str = ""
 
 
-class Services(NamedTuple):
-    """What the openings of a run share.
-
-    The writer and the staging folder are made with the first recording: a run that only plays
-    has neither.
-    """
-
-    clock: Clock
-    library: Library
-    staging: Callable[[], StagingArea]
-    writer: Callable[[], CassetteWriter]
-
-
-class Plan(NamedTuple):
-    """What was settled about an opening before it began.
-
-    :param path: the cassette's file.
-    :param settings: what holds for it.
-    :param access: what it may do.
-    :param matching: what makes a request the recorded one.
-    :param redactor: takes the secrets out.
-    :param before: plays only what was recorded before this time, as text; None plays all.
-    :param draft: the draft of an earlier run that is played with the cassette.
-    :param hints: what a miss tells the user to run.
-    """
-
-    path: Path
-    settings: Settings
-    access: Access
-    matching: Matching
-    redactor: Redactor
-    before: str | None = None
-    draft: Recording | None = None
-    hints: Callable[[], Sequence[str]] = tuple
-
-
 class Opening:
     """A cassette that is or was open, and the `Source` that it works with.
 
@@ -98,8 +64,13 @@ class Opening:
         self.recording: Recording | None = None
         self.redactor = self.filter_of(plan)
         self.clock = services.clock
+        self.kin: Kin | None = None
+        self.is_child = False  # whether a parent process has opened it
         self._services = services
         self._lock = threading.Lock()
+        self._shared_replay: Replay | None = None
+        self._misses_of_children: list[BaseException] = []
+        self._to_take_over: list[Path] = []
         self.cassette = Cassette(
             plan.path, self.owner, access=plan.access, settings=plan.settings, source=self
         )
@@ -131,17 +102,31 @@ class Opening:
     def replay(self) -> Player:
         """What plays the recording."""
         settings = self.plan.settings
-        return Replay(
+        replay = Replay(
             self.index(),
             self.owner,
             str(self.plan.path),
             repeats=settings.allow_playback_repeats,
             strict_order=settings.strict_order,
         )
+        with self._lock:
+            self._shared_replay, kin = replay, self.kin
+        if kin is not None:
+            replay.share(kin)
+        return replay
 
     def record(self, interaction: Interaction) -> None:
-        """Hand an interaction to the writer; it is on the disk one batch later."""
-        self._services.writer().write_entry(self._staged().path, interaction)
+        """Hand an interaction to the writer; it is on the disk one batch later.
+
+        In a child process it is on the disk now: a child may end without notice.
+        """
+        if self.is_over:
+            return
+        recording = self._staged()
+        self._services.writer().write_entry(recording.path, interaction)
+        if self.is_child:
+            with suppress(WriteFailed):  # it waits, and is tried again with the next one
+                self.flush()
 
     def _staged(self) -> Recording:
         with self._lock:
@@ -150,6 +135,8 @@ class Opening:
                 self.recording = self._services.staging().open_recording(
                     cassette=plan.path, owner=self.owner, mode=plan.settings.record_mode
                 )
+                if self.is_child and self.kin is not None:
+                    self.kin.announce(self.recording.path)
             return self.recording
 
     def flush(self) -> None:
@@ -182,8 +169,95 @@ class Opening:
         return self.plan.hints()
 
     def translate(self, miss: BaseException) -> BaseException:
-        """See `pytest_reqord.cassette.Source.translate`."""
-        return miss
+        """See `pytest_reqord.cassette.Source.translate`.
+
+        A child's miss is its parent's error. In the child itself it is an ``Exception``: a pool
+        waits for ever for a worker that ended with anything else.
+        """
+        if self.kin is None or not self.is_child or not isinstance(miss, CassetteMissError):
+            return miss
+        self.kin.report(miss)
+        return CassetteMiss(miss.request, miss.cassette, miss.nearest, miss.commands)
+
+    # its child processes
+
+    @property
+    def is_over(self) -> bool:
+        """Whether this is a child whose parent has closed it."""
+        return self.is_child and self.kin is not None and self.kin.is_over
+
+    def share(self) -> Kin:
+        """Share it with child processes from now on.
+
+        :raises OSError: if there is no place to meet.
+        """
+        with self._lock:
+            if self.kin is None:
+                self.kin = Kin(Family.make())
+            kin, replay = self.kin, self._shared_replay
+        if replay is not None:
+            replay.share(kin)
+        return kin
+
+    def shared(self) -> Shared:
+        """What a child that shares no memory has to know."""
+        plan, attempt = self.plan, self.attempt
+        return Shared(
+            path=plan.path,
+            settings=plan.settings,
+            access=plan.access,
+            owner=self.owner,
+            nodeid=attempt.nodeid if attempt else "",
+            rules=plan.redactor.rules,
+            before=plan.before,
+            draft=plan.draft,
+        )
+
+    def after_fork(self) -> None:
+        """Be a child: leave alone what is the parent's."""
+        self._lock = threading.Lock()
+        self.clock.after_fork()
+        self.cassette.after_fork()
+        if self._shared_replay is not None:
+            self._shared_replay.after_fork()
+        self.recording = None
+        self.is_child = True
+
+    def take_misses(self) -> list[BaseException]:
+        """The misses of its child processes since the last call."""
+        if self.kin is not None and not self.is_child:
+            self._misses_of_children += self.kin.misses()
+        taken, self._misses_of_children = self._misses_of_children, []
+        return taken
+
+    def close(self) -> None:
+        """Take no more requests, here and in the children, and hear what they have to tell."""
+        self.cassette.close()
+        kin = self.kin
+        if kin is None or self.is_child:
+            return
+        kin.close()
+        if any(True for _ in kin.all()):
+            self.cassette.all_played  # noqa: B018 -- has the replay made, if only children played
+            if self._shared_replay is not None:
+                self._shared_replay.gather()
+        self._to_take_over = kin.recordings()
+        self._misses_of_children += kin.misses()
+        kin.remove()
+        self.kin = None
+
+    def take_over(self) -> None:
+        """Make what the children recorded part of its recording.
+
+        :raises OSError: if that can't be read or written, or a ReqordError.
+        """
+        for path in self._to_take_over:
+            with suppress(FileNotFoundError):  # the child ended before it wrote
+                for entry in read_document(path).entries:
+                    self.record(entry.interaction())
+                self.flush()
+                remove_with_bodies(path)
+        self._to_take_over = []
 
     # its end
 

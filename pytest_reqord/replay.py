@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_reqord.matching import Matching
     from pytest_reqord.models import Interaction, Request
 
-__all__ = ["Claimed", "Index", "Player", "Replay", "Stored"]
+__all__ = ["Claimed", "Claims", "Index", "Player", "Replay", "Stored"]
 
 
 class Stored(Protocol):
@@ -51,6 +51,19 @@ class Claimed(NamedTuple):
 
     interaction: Interaction
     has_drifted: bool
+
+
+class Claims(Protocol):
+    """What is played, where several processes play the same recording."""
+
+    def take(self, at: int) -> bool:
+        """Claim the interaction at a position; False if another process has."""
+
+    def has(self, at: int) -> bool:
+        """Whether a process has claimed it."""
+
+    def all(self) -> Iterable[int]:
+        """All positions that are claimed."""
 
 
 class Player(Protocol):
@@ -177,7 +190,32 @@ class Replay:
         self._played: list[int] = []
         self._groups: dict[Any, _Group] = {}
         self._next = 0
+        self._claims: Claims | None = None
         self._lock = threading.Lock()
+
+    # other processes that play the same recording
+
+    def share(self, claims: Claims) -> None:
+        """Claim in other processes, too, from now on, and what was played before."""
+        with self._lock:
+            if self._claims is None:
+                self._claims = claims
+                for at in self._played:
+                    claims.take(at)
+
+    def gather(self) -> None:
+        """Count what other processes have played as played."""
+        with self._lock:
+            claimed = set(self._claims.all()) if self._claims else set()
+            for at in sorted(claimed.difference(self._played)):
+                self._is_taken[at] = True
+                self._played.append(at)
+
+    def after_fork(self) -> None:
+        """Make it usable in a forked child, whose copy of the lock may be held."""
+        self._lock = threading.Lock()
+
+    # this process
 
     def claim(self, live: Request) -> Claimed | None:
         """Find the interaction for a request and mark it played.
@@ -187,13 +225,23 @@ class Replay:
         :raises SequenceMismatchError: with ``strict_order``, if it isn't the next one.
         """
         with self._lock:
-            at = self._in_order(live) if self._strict_order else self._best(live)
+            at = self._candidate(live)
+            while at is not None and not self._take(at):
+                at = self._candidate(live)
             if at is None:
                 return None
-            self._is_taken[at] = True
             self._played.append(at)
         interaction = self._index.entries[at].interaction()
         return Claimed(interaction, _has_drifted(live, interaction.request))
+
+    def _candidate(self, live: Request) -> int | None:
+        return self._in_order(live) if self._strict_order else self._best(live)
+
+    def _take(self, at: int) -> bool:
+        """Mark an interaction taken; False if another process has it."""
+        was_taken, self._is_taken[at] = self._is_taken[at], True  # it was: then it is a repeat
+        is_mine = was_taken or self._claims is None or self._claims.take(at)
+        return is_mine or self._repeats
 
     def _best(self, live: Request) -> int | None:
         key = self._index.matching.key(live.method, live.uri)
@@ -249,6 +297,8 @@ class Replay:
     def _in_order(self, live: Request) -> int | None:
         own = self._index.owned_by(self._owner) or range(len(self._index.entries))
         matching = self._index.matching
+        while self._claims and self._next < len(own) and self._claims.has(own[self._next]):
+            self._next += 1
         if self._next >= len(own):
             raise SequenceMismatchError(live, self._cassette, "", self._next)
         at = own[self._next]

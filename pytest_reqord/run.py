@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord import hints, modes
 from pytest_reqord.clock import Clock
 from pytest_reqord.drafts import Drafts
-from pytest_reqord.errors import WriteFailed
+from pytest_reqord.errors import ReqordError, WriteFailed
 from pytest_reqord.hosts import host_of
 from pytest_reqord.interceptors import active, registry
 from pytest_reqord.library import Library, is_locked
 from pytest_reqord.matching import Matching
 from pytest_reqord.notes import Notes
 from pytest_reqord.once import once
-from pytest_reqord.opening import Attempt, Opening, Plan, Services
+from pytest_reqord.opening import Attempt, Opening
 from pytest_reqord.options import Layer
+from pytest_reqord.plan import Plan, Services, Shared
 from pytest_reqord.redaction import Redactor, Rules
 from pytest_reqord.settings import Settings, resolve
 
@@ -26,52 +26,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_reqord.kin import Kin
     from pytest_reqord.matching import Matcher
     from pytest_reqord.models import Interaction
+    from pytest_reqord.runinfo import RunInfo
     from pytest_reqord.settling import Settling
     from pytest_reqord.storage import StagingArea
     from pytest_reqord.writer import CassetteWriter
 
-__all__ = ["Run", "RunInfo", "new_run_id", "staging_without_cache"]
+__all__ = ["Run"]
 
 _REDACTION = ("redact_headers", "redact_query", "redact_fields", "redact_keep")
-
-
-@dataclass(frozen=True)
-class RunInfo:
-    """What all processes of a run agree on.
-
-    :param id: the run's name; xdist workers have their controller's.
-    :param staging: the folder for staging files and drafts.
-    :param base: where a relative path of `use_cassette` starts.
-    :param started_at: when the run began, as it stands in cassettes.
-    :param is_worker: whether another process ends the run.
-    :param is_ci: whether only the command line may make it record.
-    """
-
-    id: str
-    staging: Path
-    base: Path
-    started_at: str
-    is_worker: bool = False
-    is_ci: bool = False
-
-
-def new_run_id() -> str:
-    """A name that no other run has, and that sorts by when the run began."""
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{os.urandom(2).hex()}"
-
-
-def staging_without_cache(base: Path) -> Path:
-    """Where staging files go if there is no cache of pytest's: the user's temp folder.
-
-    :param base: the folder of the project, which keeps the projects apart.
-    """
-    from hashlib import sha256
-
-    from pytest_reqord.storage import user_folder
-
-    return user_folder("staging") / sha256(os.fsencode(base)).hexdigest()[:16]
 
 
 class Run:
@@ -95,6 +60,7 @@ class Run:
     ) -> None:
         self.info = info
         self.notes = Notes()
+        self.is_child = False
         self.attempt_now: Callable[[], Attempt | None] = lambda: None
         self.opened: set[str] | None = None  # kept where somebody asks for it
         self._strong = tuple(strong)
@@ -270,22 +236,70 @@ class Run:
 
     def close(self, opening: Opening, error: BaseException | None) -> None:
         """Close a cassette; outside of a test, save what it recorded unless there was an error."""
-        opening.cassette.close()
+        opening.close()
         if opening.attempt is None:
             self._settle(opening, f"it ended with {type(error).__name__}" if error else "")
 
     def settle(self, attempt: Attempt) -> None:
         """A test is over, its teardown included: save what it recorded, or keep it as a draft."""
         for opening in attempt.openings:
-            opening.cassette.close()
+            opening.close()
             self._settle(opening, attempt.failure)
 
     def _settle(self, opening: Opening, failure: str) -> None:
         self._unsettled.pop(id(opening), None)
+        if opening.is_child:
+            return  # its parent settles it
+        try:
+            opening.take_over()
+        except (OSError, ReqordError) as error:
+            self.notes.problems.append(f"{opening.plan.path}: {error}")
         if opening.recording is not None or opening.plan.draft is not None:
             self._settling.settle(opening, failure)
         elif not failure:
             opening.tidy()
+
+    # child processes
+
+    def arguments(self) -> dict[str, Any]:
+        """What makes the same run in another process, besides `RunInfo`."""
+        return {"strong": self._strong, "weak": self._weak, "matchers": self._matchers}
+
+    def openings(self) -> list[Opening]:
+        """The cassettes that are open."""
+        every = list(self._unsettled.values())
+        return [opening for opening in every if not opening.cassette.is_closed]
+
+    def join(self, shared: Shared, kin: Kin) -> Opening:
+        """Open a cassette that this process's parent has open.
+
+        :param shared: what the parent has settled about it.
+        :param kin: the two of them.
+        """
+        attempt = Attempt(shared.owner, shared.nodeid)
+        plan = Plan(
+            path=shared.path,
+            settings=shared.settings,
+            access=shared.access,
+            matching=self._matching(shared.settings),
+            redactor=Redactor(shared.rules, self._secrets),
+            before=shared.before,
+            draft=shared.draft,
+            hints=lambda: self._hints(shared.path, attempt),
+        )
+        registry.ensure()
+        opening = Opening(plan, self._services, attempt)
+        opening.kin = kin
+        self._unsettled[id(opening)] = opening
+        self.be_child()
+        return opening
+
+    def be_child(self) -> None:
+        """Leave alone what is the parent's: it settles the tests and ends the run."""
+        self.is_child = True
+        self.attempt_now = lambda: None
+        for opening in self._unsettled.values():
+            opening.after_fork()
 
     # the run as a whole
 
@@ -312,8 +326,10 @@ class Run:
         :param is_gone: whether a test that recorded into a cassette exists no more.
         :param progress: see `Settling.finish`.
         """
+        if self.is_child:
+            return
         for opening in list(self._unsettled.values()):
-            opening.cassette.close()
+            opening.close()
             self._settle(opening, "the run was interrupted")
         if "_writer" in self.__dict__:
             self._rescue()

@@ -6,9 +6,11 @@ import atexit
 import os
 from pathlib import Path
 
+from pytest_reqord import children
 from pytest_reqord.clock import Clock, format_time
 from pytest_reqord.options import Layer
-from pytest_reqord.run import Run, RunInfo, new_run_id, staging_without_cache
+from pytest_reqord.run import Run
+from pytest_reqord.runinfo import RunInfo, new_run_id, staging_without_cache
 
 __all__ = ["script_run"]
 
@@ -19,6 +21,9 @@ def script_run() -> Run:
     Its record mode is ``once`` where nobody says otherwise, as in every tool of the field: a
     script has no command line of ours.
     """
+    inherited = children.run_of_parent()
+    if inherited is not None:
+        return inherited
     base = Path.cwd()
     info = RunInfo(
         id=new_run_id(),
@@ -29,10 +34,12 @@ def script_run() -> Run:
     mode = os.environ.get("REQORD")
     strong = [Layer("the environment variable REQORD", {"record_mode": mode})] if mode else []
     run = Run(info, strong=strong, weak=[Layer("the default of a script", {"record_mode": "once"})])
+    children.install(run)
     atexit.register(_end, run)
     return run
 
 
 def _end(run: Run) -> None:
+    children.uninstall()
     run.finish()
     run.stop()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_reqord.drafts import Drafts, reason_of
 from pytest_reqord.notes import Notes
-from pytest_reqord.run import staging_without_cache
+from pytest_reqord.runinfo import staging_without_cache
 from pytest_reqord.settings import Settings
 from pytest_reqord.settling import Settling
 from pytest_reqord.storage import StagingArea

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from pytest_reqord.codec import Entry
     from pytest_reqord.compat.options import Options
     from pytest_reqord.models import Interaction
-    from pytest_reqord.opening import Attempt, Plan, Services
+    from pytest_reqord.opening import Attempt
+    from pytest_reqord.plan import Plan, Services
     from pytest_reqord.replay import Stored
 
 __all__ = ["Suite", "VcrOpening"]

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_reqord.compat.cassette import VcrCassette
-    from pytest_reqord.opening import Attempt, Plan, Services
+    from pytest_reqord.opening import Attempt
+    from pytest_reqord.plan import Plan, Services
     from pytest_reqord.settings import Settings
 
 __all__ = ["guarded", "test_cassette"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Protocol, cast
 
-from pytest_reqord.interceptors import active, imports, stamps, untaken
+from pytest_reqord.interceptors import active, imports, processes, stamps, untaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +59,7 @@ def ensure() -> None:
     if _is_watching:
         imports.check()
         stamps.check()
+        processes.check()
         for interceptor in _installed.values():
             interceptor.check()
         untaken.check()

@@ -88,7 +88,12 @@ class Outcomes:
                 raise error
 
     def _refusals(self) -> list[BaseException]:
-        return [error for cassette in self._cassettes() for error in cassette.take_refusals()]
+        openings = self._attempt.openings if self._attempt else ()
+        return [
+            error
+            for opening in openings
+            for error in (*opening.cassette.take_refusals(), *opening.take_misses())
+        ]
 
     def _fail_if(self, option: str, lines_of: Any) -> None:
         for cassette in self._cassettes():

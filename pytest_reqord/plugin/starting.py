@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord import session as current
+from pytest_reqord import children, session as current
 from pytest_reqord.clock import Clock, format_time
 from pytest_reqord.plugin.outcomes import Outcomes
 from pytest_reqord.plugin.workers import INPUT
-from pytest_reqord.run import Run, RunInfo, new_run_id, staging_without_cache
+from pytest_reqord.run import Run
+from pytest_reqord.runinfo import RunInfo, new_run_id, staging_without_cache
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,11 +58,13 @@ def start_run(
     run.attempt_now = outcomes.current_attempt
     config.pluginmanager.register(outcomes, "reqord-outcomes")
     current.set_run(run)
+    children.install(run)
     return run
 
 
 def end_run(run: Run) -> None:
     """Let go of a run: put the clients back as they were."""
+    children.uninstall()
     run.stop()
     current.set_run(None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_reqord.storage.family import Family
 from pytest_reqord.storage.files import (
     append,
     bodies_folder,
@@ -20,6 +21,7 @@ from pytest_reqord.storage.places import user_folder
 from pytest_reqord.storage.staging import Record, Recording, StagingArea, earlier_records
 
 __all__ = [
+    "Family",
     "Record",
     "Recording",
     "StagingArea",

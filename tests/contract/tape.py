@@ -81,6 +81,7 @@ class Memory:
 
     redactor = NoRedactor()
     lets_through = False
+    is_over = False
 
     def __init__(self, interactions: list[Interaction], settings: Settings, clock: Clock) -> None:
         self.clock = clock

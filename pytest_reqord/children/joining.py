@@ -1,0 +1,107 @@
+"""The cassette of a parent process, opened with the first request of a child."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_reqord.errors import CassetteClosed, UnsupportedClient
+from pytest_reqord.models import Headers, Request
+from pytest_reqord.once import once
+from pytest_reqord.seam import Route
+
+if TYPE_CHECKING:
+    from pytest_reqord.cassette import Cassette
+    from pytest_reqord.children.ticket import Ticket
+    from pytest_reqord.opening import Opening
+    from pytest_reqord.run import Run
+    from pytest_reqord.seam import Exchange
+
+__all__ = ["Joined", "spec_of"]
+
+_NOT_SENT = (
+    "the cassette's settings have a function (a matcher, or the hook pytest_reqord_redact) that"
+    " can't be sent to it: define it in a module that can be imported, or fork the process"
+)
+
+
+class Joined:
+    """A `Recorder` that asks the parent's cassette.
+
+    :param ticket: which one.
+    """
+
+    def __init__(self, ticket: Ticket) -> None:
+        self.ticket = ticket
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the parent has closed it."""
+        return not Path(self.ticket.folder).exists()
+
+    def begin(self, method: str, uri: str) -> Exchange | None:
+        """See `pytest_reqord.seam.Recorder.begin`.
+
+        :raises CassetteClosed: if the parent has closed the cassette.
+        :raises UnsupportedClient: if its settings could not be sent to this process.
+        """
+        return self._cassette(method, uri).begin(method, uri)
+
+    def _cassette(self, method: str, uri: str) -> Cassette:
+        made = self._made
+        if made is None:
+            request = Request(method, uri.partition("?")[0], Headers(()), b"")
+            raise CassetteClosed(request, self.ticket.cassette, self.ticket.owner)
+        if isinstance(made, str):
+            raise UnsupportedClient("a child process", "", made)
+        return made[1].cassette
+
+    def route(self, uri: str) -> Route | None:
+        """See `pytest_reqord.seam.Recorder.route`."""
+        made = self._made
+        return made[1].cassette.route(uri) if isinstance(made, tuple) else Route.PLAY
+
+    def pass_untaken(self, client: str, version: str, uri: str) -> bool:
+        """See `pytest_reqord.seam.Recorder.pass_untaken`."""
+        return self._cassette("CONNECT", uri).pass_untaken(client, version, uri)
+
+    @property
+    def run(self) -> Run | None:
+        """A run with the settings of the parent's; None if the parent has closed the cassette."""
+        return self._made[0] if isinstance(self._made, tuple) else None
+
+    @property
+    def run_if_made(self) -> Run | None:
+        """The same, if there was a request."""
+        return self.run if "_made" in self.__dict__ else None
+
+    @once
+    def _made(self) -> tuple[Run, Opening] | str | None:
+        """The cassette; why it can't be had; None if the parent has closed it."""
+        # late: many children make no request
+        from pytest_reqord.kin import Kin
+        from pytest_reqord.run import Run
+        from pytest_reqord.storage import Family
+
+        kin = Kin(Family(Path(self.ticket.folder)))
+        spec = kin.spec()
+        if spec is None:
+            return None
+        try:
+            # the parent wrote it into a folder that is its user's own
+            info, arguments, shared = pickle.loads(spec)  # noqa: S301
+        except (ImportError, AttributeError, ValueError):  # a function of a conftest.py; nothing
+            return _NOT_SENT
+        run = Run(info, **arguments)
+        return run, run.join(shared, kin)
+
+
+def spec_of(run: Run, opening: Opening) -> bytes:
+    """What a child needs to open the same cassette; nothing, where that can't be sent."""
+    try:
+        info = replace(run.info, is_worker=True)
+        return pickle.dumps((info, run.arguments(), opening.shared()))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return pickle.dumps(())

@@ -1,0 +1,74 @@
+"""What is settled about an opening of a cassette before it begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pytest_reqord.clock import Clock
+    from pytest_reqord.library import Library
+    from pytest_reqord.matching import Matching
+    from pytest_reqord.modes import Access
+    from pytest_reqord.redaction import Redactor, Rules
+    from pytest_reqord.settings import Settings
+    from pytest_reqord.storage.staging import Recording, StagingArea
+    from pytest_reqord.writer import CassetteWriter
+
+__all__ = ["Plan", "Services", "Shared"]
+
+
+class Services(NamedTuple):
+    """What the openings of a run share.
+
+    The writer and the staging folder are made with the first recording: a run that only plays
+    has neither.
+    """
+
+    clock: Clock
+    library: Library
+    staging: Callable[[], StagingArea]
+    writer: Callable[[], CassetteWriter]
+
+
+class Plan(NamedTuple):
+    """What was settled about an opening before it began.
+
+    :param path: the cassette's file.
+    :param settings: what holds for it.
+    :param access: what it may do.
+    :param matching: what makes a request the recorded one.
+    :param redactor: takes the secrets out.
+    :param before: plays only what was recorded before this time, as text; None plays all.
+    :param draft: the draft of an earlier run that is played with the cassette.
+    :param hints: what a miss tells the user to run.
+    """
+
+    path: Path
+    settings: Settings
+    access: Access
+    matching: Matching
+    redactor: Redactor
+    before: str | None = None
+    draft: Recording | None = None
+    hints: Callable[[], Sequence[str]] = tuple
+
+
+class Shared(NamedTuple):
+    """What was settled about an opening, as a child process needs it; see `Plan`.
+
+    :param owner: the test as its recordings name it.
+    :param nodeid: the test as pytest names it.
+    :param rules: what is redacted.
+    """
+
+    path: Path
+    settings: Settings
+    access: Access
+    owner: str
+    nodeid: str
+    rules: Rules
+    before: str | None
+    draft: Recording | None

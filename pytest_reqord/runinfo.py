@@ -1,0 +1,50 @@
+"""What all processes of a run agree on."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["RunInfo", "new_run_id", "staging_without_cache"]
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What all processes of a run agree on.
+
+    :param id: the run's name; xdist workers have their controller's.
+    :param staging: the folder for staging files and drafts.
+    :param base: where a relative path of `use_cassette` starts.
+    :param started_at: when the run began, as it stands in cassettes.
+    :param is_worker: whether another process ends the run.
+    :param is_ci: whether only the command line may make it record.
+    """
+
+    id: str
+    staging: Path
+    base: Path
+    started_at: str
+    is_worker: bool = False
+    is_ci: bool = False
+
+
+def new_run_id() -> str:
+    """A name that no other run has, and that sorts by when the run began."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{os.urandom(2).hex()}"
+
+
+def staging_without_cache(base: Path) -> Path:
+    """Where staging files go if there is no cache of pytest's: the user's temp folder.
+
+    :param base: the folder of the project, which keeps the projects apart.
+    """
+    from hashlib import sha256
+
+    from pytest_reqord.storage import user_folder
+
+    return user_folder("staging") / sha256(os.fsencode(base)).hexdigest()[:16]

@@ -51,6 +51,15 @@ class Drafts:
         """Whether an earlier run left a draft of a test for a cassette."""
         return (_real(path), owner) in self._latest
 
+    def of(self, path: Path, owner: str) -> list[Recording]:
+        """Every draft of a test for a cassette."""
+        real = _real(path)
+        return [
+            record.recording
+            for record in self.all
+            if record.recording.owner == owner and _real(record.recording.cassette) == real
+        ]
+
     def playable(self, path: Path, owner: str) -> Recording | None:
         """The last draft of a test for a cassette, if it may be played without being asked.
 

@@ -17,6 +17,7 @@ class Notes:
         a cassette.
     :param unchanged: paths of cassettes that were recorded anew and came out the same.
     :param drafts: test, cassette, reason, place of each recording that was kept as a draft.
+    :param older: tests of which earlier runs left a draft.
     :param problems: what could not be saved and why; any of them makes the exit status 1.
     :param played: path, number of interactions played, of each test; only with ``-v``.
     :param unplayed: test, cassette, requests that were recorded and not asked for.
@@ -34,6 +35,7 @@ class Notes:
     saved: list[tuple[str, int]] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     drafts: list[tuple[str, str, str, str]] = field(default_factory=list)
+    older: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     played: list[tuple[str, int]] = field(default_factory=list)
     unplayed: list[tuple[str, str, list[str]]] = field(default_factory=list)

@@ -101,7 +101,7 @@ _FIELDS = frozenset(field.name for field in fields(Settings))
 
 def _checked(name: str, raw: Any, layer: Layer, matchers: frozenset[str]) -> Any:
     if name == "rerecord":
-        return _words(raw)
+        return _patterns(raw, layer.place)
     option = OPTIONS.get(name)
     place = f"({layer.place})"
     if option is None:
@@ -144,6 +144,18 @@ def _allowed(option: Option) -> str:
         "words": "a list of words",
     }
     return allowed[option.kind]
+
+
+def _patterns(raw: Any, place: str) -> tuple[str, ...]:
+    """``METHOD GLOB`` or ``GLOB`` each; a glob of URIs has a ``*`` or a scheme."""
+    for text in raw:
+        method, _, glob = text.strip().rpartition(" ")
+        if not (re.fullmatch(r"[A-Za-z]*", method) and re.search(r"[*/?]", glob)):
+            raise UsageError(
+                f"--rerecord={text!r} ({place}): it has to be a method and a pattern of URIs,"
+                " such as 'POST */chat/completions', or a pattern alone"
+            )
+    return tuple(raw)
 
 
 def _bool(raw: Any) -> bool | None:

@@ -49,6 +49,7 @@ class Settling:
         self._notes = notes
         self._settings = settings
         self._to_replace: set[Path] = set()
+        self._drafted: defaultdict[tuple[Path, str], list[Recording]] = defaultdict(list)
 
     def settle(self, opening: Opening, failure: str) -> None:
         """Settle one recording.
@@ -77,6 +78,7 @@ class Settling:
         secret = "" if settings.on_leak == "ignore" else _known_secret(recorded)
         if failure and settings.on_failure == "draft":
             self._staging.settle(recording, "draft", failure)
+            self._drafted[recording.cassette, recording.owner].append(recording)
         elif secret:
             self._note_problem(recording, secret)
         elif opening.is_saved_at_end:
@@ -115,8 +117,7 @@ class Settling:
         keeps = keep if plan.settings.rerecord else None
         self._note_saved(plan.path, len(new), is_changed=opening.save(new, keeps))
         self._staging.remove(recording)
-        if plan.draft is not None:
-            self._staging.remove(plan.draft)
+        self._outdate(plan.path, opening.owner)
 
     def _save(
         self,
@@ -133,6 +134,11 @@ class Settling:
             self._notes.saved.append((str(path), count))
         else:
             self._notes.unchanged.append(str(path))
+
+    def _outdate(self, path: Path, owner: str) -> None:
+        """Remove the drafts of a test that has been saved: kept, one would undo the newer one."""
+        for draft in (*self._drafts.of(path, owner), *self._drafted.pop((path, owner), ())):
+            self._staging.remove(draft)
 
     def _note_problem(self, recording: Recording, reason: str) -> None:
         """Keep what could not be saved as a draft, and have the run fail."""
@@ -165,11 +171,14 @@ class Settling:
         """
         waiting: defaultdict[Path, list[Record]] = defaultdict(list)
         failed: defaultdict[Path, set[str]] = defaultdict(set)
+        self._drafted.clear()  # a controller knows them from its workers' journals only
         for record in self._staging.records():
+            recording = record.recording
             if record.outcome != "passed":
-                failed[record.recording.cassette].add(record.recording.owner)
+                failed[recording.cassette].add(recording.owner)
+                self._drafted[recording.cassette, recording.owner].append(recording)
             elif record.has_data:
-                waiting[record.recording.cassette].append(record)
+                waiting[recording.cassette].append(record)
         told = monotonic()
         for number, (path, passed) in enumerate(waiting.items()):
             if monotonic() - told > 1:
@@ -180,10 +189,24 @@ class Settling:
             except (OSError, ReqordError) as error:
                 for record in passed:
                     self._note_problem(record.recording, str(error))
-        for record in [*self._drafts.all, *self._staging.records()]:
+        self._note_drafts()
+        self._staging.sweep()
+
+    def _note_drafts(self) -> None:
+        """Name this run's drafts and what crashed; count those of earlier runs."""
+        for record in self._staging.records():
             if record.has_data:
                 self._note_draft(record)
-        self._staging.sweep()
+        latest = {
+            (each.recording.cassette, each.recording.owner): each for each in self._drafts.all
+        }
+        for record in latest.values():
+            if not record.has_data:
+                continue
+            if record.outcome == "draft":
+                self._notes.older.append(record.recording.owner)
+            else:
+                self._note_draft(record)
 
     def keep(self, record: Record) -> None:
         """Save one draft as it is.
@@ -227,6 +250,8 @@ class Settling:
         self._save(path, new, self._settings, keep)
         for record in passed:
             self._staging.remove(record.recording)
+        for owner in first:
+            self._outdate(path, owner)
 
     def _note_draft(self, record: Record) -> None:
         recording = record.recording

@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "save the drafts of a test as they are; without a test, list the drafts"
+HELP = "save the draft of a test as it is, or drop it; without a test, list the drafts"
+
+
+# what marks a project's root, beyond which drafts are another project's
+_ROOTS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's words."""
     parser.add_argument("test", nargs="?", metavar="NODEID", help="the test, as pytest names it")
-    parser.add_argument("--all", action="store_true", help="save every draft")
+    parser.add_argument("--all", action="store_true", help="every draft")
+    parser.add_argument("--drop", action="store_true", help="throw away instead of saving")
     parser.add_argument(
         "--cache-dir", type=Path, metavar="DIR", help="pytest's cache_dir (default: .pytest_cache)"
     )
@@ -44,6 +49,11 @@ def run(parsed: argparse.Namespace) -> int:
     notes = Notes()
     for root, record in wanted:
         staging = StagingArea(root, record.recording.path.parent.name)
+        if parsed.drop:
+            staging.remove(record.recording)
+            staging.sweep()
+            print(f"dropped {record.recording.owner}")
+            continue
         Settling(staging, Drafts(root, ""), notes, Settings()).keep(record)
     for path, count in notes.saved:
         print(f"saved {path} ({count} interaction{'s' * (count != 1)})")
@@ -53,7 +63,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _roots(cache_dir: Path | None) -> Iterator[Path]:
-    """The folders that a run started here, or above, keeps its staging files in."""
+    """The folders that a run of this project keeps its staging files in."""
     if cache_dir is not None:
         yield cache_dir / "reqord"
         return
@@ -61,6 +71,8 @@ def _roots(cache_dir: Path | None) -> Iterator[Path]:
     for folder in (here, *here.parents):
         yield folder / ".pytest_cache" / "reqord"
         yield staging_without_cache(folder)
+        if any((folder / name).exists() for name in _ROOTS):
+            return
 
 
 def _drafts(root: Path) -> Iterator[Record]:

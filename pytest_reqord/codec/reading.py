@@ -67,7 +67,7 @@ def _check_conflict(source: Source) -> None:
     match = _CONFLICT.search(source.data)
     if match is not None:
         line = source.line(match.start())
-        remedy = "Settle the conflict that git merge left, or record the cassette anew"
+        remedy = "Settle the conflict that git merge left, or delete the file and record it anew"
         raise source.error("there are conflict markers of git merge in it", remedy, line, 1)
 
 
@@ -112,7 +112,7 @@ def _load_safely(source: Source) -> Document:
 def _check_version(source: Source, version: Any) -> None:
     if str(version) != str(_VERSION):
         reason = f"it has version {version} of the format; this pytest-reqord reads {_VERSION}"
-        raise source.error(reason, "Upgrade pytest-reqord, or record the cassette anew", 1)
+        raise source.error(reason, "Upgrade pytest-reqord, or delete the file and record it anew", 1)
 
 
 def _native(source: Source, loaded: safe.Loaded, text: str) -> Document:

@@ -42,7 +42,7 @@ def read_serialized(path: Path, serializer: Any) -> Sequence[Entry]:
     except Exception as error:  # whatever the suite's code raises, the file is to blame
         name = type(serializer).__name__
         reason = f"the serializer {name} can't read it: {error!r}"
-        remedy = "Correct it, restore the file, or record it anew"
+        remedy = "Correct it, restore the file, or delete it and record it anew"
         raise CassetteFormatError(os.fspath(path), 0, 0, reason, remedy) from error
     return _entries(os.fspath(path), items)
 

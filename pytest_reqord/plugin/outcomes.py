@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_reqord.errors import CassetteMiss, CassetteMissError, PlaybackError
+from pytest_reqord.errors import CassetteError, CassetteMiss, CassetteMissError, PlaybackError
 from pytest_reqord.interceptors import active
 from pytest_reqord.opening import Attempt
 from pytest_reqord.plugin.placing import place_of
@@ -164,13 +164,18 @@ class Outcomes:
                 self._run.notes.unplayed.append((*where, lines))
 
 
+_REFUSALS = (CassetteMissError, PlaybackError, CassetteError)
+
+
 def _shorten(call: pytest.CallInfo[None], root: Path) -> None:
     """End a refusal's traceback where the suite's code made the request: the frames of the client
     and our own below it say nothing to who reads the report.
     """
     found = call.excinfo
-    if found is None or not isinstance(found.value, (CassetteMissError, PlaybackError)):
+    if found is None or not isinstance(found.value, _REFUSALS):
         return
+    if isinstance(found.value, CassetteError):  # the parser that found it broken says no more
+        found.value.__cause__, found.value.__suppress_context__ = None, True
     frame, last = found.tb, None
     while frame is not None:
         path = Path(frame.tb_frame.f_code.co_filename)

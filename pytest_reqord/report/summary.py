@@ -44,6 +44,9 @@ def _recorded(notes: Notes) -> Iterator[str]:
     for test, path, reason, place in notes.drafts:
         yield f"draft     {test} for {_shown(path)}: {reason}"
         yield f"          kept in {_shown(place)}; save it as it is with: reqord keep '{test}'"
+    if notes.older:
+        drafts = _plural(len(notes.older), "draft")
+        yield f"{drafts} of earlier runs: reqord keep lists them, reqord keep --drop removes them"
     for test in sorted(set(notes.unredacted)):
         yield f"redaction is off in {test or 'use_cassette'}: its cassette may hold secrets"
     for problem in notes.problems:

@@ -85,15 +85,16 @@ def _settle(
     of a series is new too, or a poll's answers would be played in another order than they came.
     A series is what the same request got; with ``is_ordered`` the whole recording is one.
     """
-    partners: dict[tuple[str, str, bytes], deque[Entry]] = defaultdict(deque)
+    partners: dict[tuple[str, str, str, bytes], deque[Entry]] = defaultdict(deque)
     for entry in superseded if new else ():
         partners[_request_key(entry.interaction())].append(entry)
-    changed: set[tuple[str, str]] = set()
+    changed: set[tuple[str, ...]] = set()
     chosen: list[Entry] = []
     for entry in new:
         interaction = entry.interaction()
         request = interaction.request
-        series = ("", "") if is_ordered else (request.method, request.uri)
+        # each test is played its own answers, whatever the others' order
+        series = () if is_ordered else (interaction.recorded_by, request.method, request.uri)
         waiting = partners.get(_request_key(interaction))
         partner = waiting.popleft() if waiting else None
         if (
@@ -108,9 +109,9 @@ def _settle(
     return chosen
 
 
-def _request_key(interaction: Interaction) -> tuple[str, str, bytes]:
+def _request_key(interaction: Interaction) -> tuple[str, str, str, bytes]:
     request = interaction.request
-    return request.method, request.uri, request.body
+    return interaction.recorded_by, request.method, request.uri, request.body
 
 
 def is_equal(old: Interaction, new: Interaction, volatile: frozenset[str]) -> bool:
@@ -120,7 +121,6 @@ def is_equal(old: Interaction, new: Interaction, volatile: frozenset[str]) -> bo
     """
     return (
         _request_key(old) == _request_key(new)
-        and old.recorded_by == new.recorded_by
         and old.failure == new.failure
         and _lasting(old.request.headers, volatile) == _lasting(new.request.headers, volatile)
         and _is_equal_response(old.response, new.response, volatile)

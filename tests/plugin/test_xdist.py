@@ -61,11 +61,12 @@ def test_dist_modes(suite, cassettes, dist):
 
 def test_all_again_changes_nothing(suite, cassettes):
     """The controller replaces nothing that came out the same."""
-    suite.makepyfile(SHARED)
+    same_request = SHARED + '            requests.get(API + "/json")\n'
+    suite.makepyfile(same_request)
     suite.runpytest_subprocess("-n2", "--record-mode=all")
     before = cassettes()
 
-    result = suite.runpytest_subprocess("-n2", "--record-mode=all")
+    result = suite.runpytest_subprocess("--dist=loadscope", "-n2", "--record-mode=all")
 
     assert cassettes() == before
     result.stdout.fnmatch_lines(["unchanged *shared.yaml"])

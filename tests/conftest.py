@@ -1,0 +1,7 @@
+"""Options of this project's own test run."""
+
+from __future__ import annotations
+
+
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="run long tests in their full length")

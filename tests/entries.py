@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 
 from pytest_reqord.models import Headers, Interaction, Request, Response
+from pytest_reqord.writer import CassetteWriter
 
 START = datetime(2026, 11, 23, 7, 0, 0, tzinfo=timezone.utc)
 
@@ -28,3 +30,13 @@ def number_of(found) -> int:
     """The number that an interaction, or an entry of a document, was made with."""
     uri = found.request.uri if isinstance(found, Interaction) else found.uri
     return int(uri.rpartition("/")[2])
+
+
+def write_every_fourth(path, start: int) -> None:
+    """Write every fourth of 200 entries; here, where a spawned process finds it."""
+    writer = CassetteWriter.start_link(batch_timeout=2)
+    for number in range(start, 200, 4):
+        writer.write_entry(path, interaction(number))
+        if number % 40 < 4:
+            time.sleep(0.004)
+    writer.stop()

@@ -11,12 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-from entries import interaction, number_of
+from entries import number_of, write_every_fourth
 
 from pytest_reqord import codec, storage
 from pytest_reqord.errors import CassetteLocked
 from pytest_reqord.storage import locks
-from pytest_reqord.writer import CassetteWriter
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -243,18 +242,9 @@ class TestUserFolder:
             storage.user_folder("locks")
 
 
-def write(path, start):
-    writer = CassetteWriter.start_link(batch_timeout=2)
-    for number in range(start, 200, 4):
-        writer.write_entry(path, interaction(number))
-        if number % 40 < 4:
-            time.sleep(0.004)
-    writer.stop()
-
-
 def test_processes(path):
     """Four processes write one cassette: nothing is lost, and it is in order of time."""
-    processes = [SPAWN.Process(target=write, args=(path, start)) for start in range(4)]
+    processes = [SPAWN.Process(target=write_every_fourth, args=(path, start)) for start in range(4)]
     for process in processes:
         process.start()
     for process in processes:

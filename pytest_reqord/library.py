@@ -37,7 +37,7 @@ def is_locked(path: Path) -> bool:
     """Whether a cassette says of itself, before its interactions, that no mode may write it."""
     try:
         head = storage.read_head(path, 4096)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the latter is told when it is saved
         return False
     return _LOCKED.search(head.partition(b"\ninteractions:")[0]) is not None
 

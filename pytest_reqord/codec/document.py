@@ -42,7 +42,9 @@ class Source:
 
     def broken(self, reason: str, line: int = 0, column: int = 0) -> CassetteFormatError:
         """An error about something that must have been edited or was written by another tool."""
-        return self.error(reason, "Correct it, restore the file, or delete it and record it anew", line, column)
+        return self.error(
+            reason, "Correct it, restore the file, or delete it and record it anew", line, column
+        )
 
     def unsafe(self, error: SafeError, before: int = 0) -> CassetteFormatError:
         """An error that the loader found, in a part of the file after ``before`` lines."""

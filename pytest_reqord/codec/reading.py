@@ -112,7 +112,9 @@ def _load_safely(source: Source) -> Document:
 def _check_version(source: Source, version: Any) -> None:
     if str(version) != str(_VERSION):
         reason = f"it has version {version} of the format; this pytest-reqord reads {_VERSION}"
-        raise source.error(reason, "Upgrade pytest-reqord, or delete the file and record it anew", 1)
+        raise source.error(
+            reason, "Upgrade pytest-reqord, or delete the file and record it anew", 1
+        )
 
 
 def _native(source: Source, loaded: safe.Loaded, text: str) -> Document:

@@ -26,7 +26,7 @@ class Collected:
     def __init__(self, items: Sequence[pytest.Item], cassette_dir: str) -> None:
         self._owners: defaultdict[Path, set[str]] = defaultdict(set)
         self._modules: dict[tuple[Path, str], Any] = {}
-        self._is_whole = bool(items) and not any("::" in str(a) for a in items[0].config.args)
+        self._is_whole = bool(items) and _collects_whole_files(items[0].config)
         for item in items:
             place = place_of(item, cassette_dir)
             self._owners[place.path.parent].add(place.owner)
@@ -53,3 +53,9 @@ class Collected:
         # the function is there; was it collected, so that its parameters are all known?
         prefix = f"{file}::{function}{bracket}"
         return self._is_whole and any(each.startswith(prefix) for each in owners)
+
+
+def _collects_whole_files(config: pytest.Config) -> bool:
+    """Whether nothing on the command line leaves tests out while a file is collected."""
+    is_last_failed = config.getoption("lf", default=False)  # leaves them out even from collection
+    return not is_last_failed and not any("::" in str(argument) for argument in config.args)

@@ -34,16 +34,17 @@ def stored(data: bytes) -> list[str]:
 @pytest.mark.parametrize("death", DEATHS)
 @pytest.mark.parametrize("mode", ["once", "all"])
 def test_a_run_that_dies(suite, cassettes, request, death, mode):
-    """The next run reports the dead one's recording as a draft: all but the last batch is in it."""
+    """Its recording is told as a draft, by the next run or itself: all but the last batch."""
     number = 1000 if request.config.getoption("--full") else 100
     suite.makepyfile(SUITE.format(number=number, death=DEATHS[death]))
 
-    suite.runpytest_subprocess(f"--record-mode={mode}")
+    dying = suite.runpytest_subprocess(f"--record-mode={mode}")
 
     assert cassettes() == {}
     suite.makepyfile(test_other="def test_other(cassette): pass")
     result = suite.runpytest_subprocess("--record-mode=once", "-k", "test_other")
-    (draft,) = re.findall(r"kept in (.*?); save it", result.stdout.str())
+    told = dying.stdout.str() + result.stdout.str()
+    (draft,) = re.findall(r"kept in (.*?); save it", told)
     found = stored((suite.path / draft).read_bytes())
     assert found == [str(n) for n in range(len(found))]
     assert len(found) >= number - 10  # one batch

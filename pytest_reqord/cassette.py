@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_reqord.clock import expiry_limit, has_expired
@@ -15,6 +13,7 @@ from pytest_reqord.errors import (
     ReqordError,
     UnsupportedClient,
 )
+from pytest_reqord.exchange import CassetteExchange, Decisions, Unfinished, Unreachable
 from pytest_reqord.hosts import host_of, is_local, is_metadata
 from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
 from pytest_reqord.modes import SAVED_AT_END
@@ -22,7 +21,7 @@ from pytest_reqord.once import once
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -119,8 +118,15 @@ class Cassette:
         self._source = source
         self._redactor = source.redactor
         self._clock = source.clock
-        self._lock = threading.Lock()
-        self._unfinished: dict[_Exchange, Callable[[], None]] = {}
+        self._unfinished = Unfinished()
+        self._decisions = Decisions(
+            claim=self._claim,
+            keep=self._keep,
+            room=source.room,
+            unfinished=self._unfinished,
+            owner=owner,
+            records_errors=settings.record_errors,
+        )
         self._is_closed = False
         self._recorded_count = 0
         self._misses: list[Request] = []
@@ -239,12 +245,12 @@ class Cassette:
         if self._is_ignored(host):
             return None
         if is_metadata(host):
-            return None if self.access.record else _Unreachable(host)
+            return None if self.access.record else Unreachable(host)
         if self.record_mode == "verify" and not self._stored():
             request = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
             if request is not None:
                 raise self._miss(request)
-        return _Exchange(self, self._route(method, uri), self._clock.now())
+        return CassetteExchange(self._decisions, self._route(method, uri), self._clock.now())
 
     def route(self, uri: str) -> Route | None:
         """See `pytest_reqord.seam.Recorder.route`."""
@@ -275,14 +281,12 @@ class Cassette:
 
     def close(self) -> None:
         """Take no more requests; what is still being read is recorded as far as it came."""
-        for finish in list(self._unfinished.values()):
-            finish()
+        self._unfinished.finish_all()
         self._is_closed = True
 
     def after_fork(self) -> None:
         """Be a forked child: what is on its way and what went wrong is the parent's."""
-        self._lock = threading.Lock()
-        self._unfinished = {}
+        self._unfinished.forget()
         self._refusals = []
 
     # what decides
@@ -390,86 +394,3 @@ class Cassette:
 
 def _recorded_at(interaction: Interaction) -> datetime:
     return interaction.recorded_at
-
-
-class _Exchange:
-    """One request of a cassette; see `pytest_reqord.seam.Exchange`."""
-
-    __slots__ = ("_cassette", "_is_done", "_started", "route", "started_at")
-
-    def __init__(self, cassette: Cassette, route: Route, started_at: datetime) -> None:
-        self.route = route
-        self.started_at = started_at
-        self._cassette = cassette
-        self._is_done = False
-        self._started = perf_counter()
-
-    def play(self, request: Request) -> Response | Failure | None:
-        return self._cassette._claim(request)  # noqa: SLF001 -- two halves of one decision
-
-    def record(self, request: Request, response: Response) -> None:
-        self._end(request, response, None)
-
-    @property
-    def records_errors(self) -> bool:
-        return self._cassette.settings.record_errors
-
-    def fail(self, request: Request, failure: Failure) -> None:
-        if self.records_errors:
-            self._end(request, None, failure)
-        else:
-            self.discard()
-
-    def discard(self) -> None:
-        self._is_ended()
-
-    async def room(self) -> None:
-        await self._cassette._source.room()  # noqa: SLF001 -- as above
-
-    def finish_with(self, finish: Callable[[], None]) -> None:
-        self._cassette._unfinished[self] = finish  # noqa: SLF001 -- as above
-
-    def _end(self, request: Request, response: Response | None, failure: Failure | None) -> None:
-        if self._is_ended():
-            return
-        cassette = self._cassette
-        elapsed = round(perf_counter() - self._started, 6)
-        cassette._keep(  # noqa: SLF001 -- as above
-            Interaction(request, response, self.started_at, cassette.owner, elapsed, failure)
-        )
-
-    def _is_ended(self) -> bool:
-        """End it, unless it was ended before: a reader's close and the cassette's may meet."""
-        cassette = self._cassette
-        with cassette._lock:  # noqa: SLF001 -- as above
-            before, self._is_done = self._is_done, True
-            cassette._unfinished.pop(self, None)  # noqa: SLF001 -- as above
-        return before
-
-
-class _Unreachable:
-    """A cloud metadata service on replay: as on a machine that isn't in that cloud."""
-
-    route = Route.PLAY
-    records_errors = False
-
-    def __init__(self, host: str) -> None:
-        self._host = host
-
-    def play(self, request: Request) -> Failure:  # noqa: ARG002 -- the seam has it
-        return Failure("unreachable", f"{self._host} is not reachable while replaying")
-
-    def record(self, request: Request, response: Response) -> None:
-        """Never live."""
-
-    def fail(self, request: Request, failure: Failure) -> None:
-        """Never live."""
-
-    def discard(self) -> None:
-        """Never live."""
-
-    async def room(self) -> None:
-        """Never live."""
-
-    def finish_with(self, finish: Callable[[], None]) -> None:
-        """Never live."""

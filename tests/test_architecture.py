@@ -34,6 +34,7 @@ LEVELS = {
     "runinfo": 4,
     "comparison": 4,
     "difference": 4,
+    "exchange": 4,
     "replay": 4,
     "settings": 4,
     "network": 5,

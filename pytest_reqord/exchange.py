@@ -1,0 +1,162 @@
+"""One request on its way through a cassette; see `pytest_reqord.seam.Exchange`."""
+
+from __future__ import annotations
+
+import threading
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_reqord.models import Failure, Interaction
+from pytest_reqord.seam import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from pytest_reqord.models import Request, Response
+
+__all__ = ["CassetteExchange", "Decisions", "Unfinished", "Unreachable"]
+
+
+class Unfinished:
+    """The exchanges of a cassette that nothing has ended yet, and how to end them.
+
+    A reader's close and the cassette's may meet: each exchange ends once.
+    """
+
+    def __init__(self) -> None:
+        self._finishers: dict[CassetteExchange, Callable[[], None]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, exchange: CassetteExchange, finish: Callable[[], None]) -> None:
+        """Have ``finish`` end an exchange if nothing else does."""
+        self._finishers[exchange] = finish
+
+    def finish_all(self) -> None:
+        """End what is still open."""
+        for finish in list(self._finishers.values()):
+            finish()
+
+    def forget(self) -> None:
+        """Be a forked child, where all of them are the parent's and the lock may be held."""
+        self._finishers = {}
+        self._lock = threading.Lock()
+
+    def end(self, exchange: CassetteExchange) -> bool:
+        """End an exchange.
+
+        :returns: whether this call did, and not one before it.
+        """
+        with self._lock:
+            before, exchange.is_ended = exchange.is_ended, True
+            self._finishers.pop(exchange, None)
+        return not before
+
+
+class Decisions(NamedTuple):
+    """What a cassette decides for its exchanges.
+
+    :param claim: gives the recorded answer, or None, or raises a miss.
+    :param keep: takes what was recorded.
+    :param room: waits until the writer keeps up, without blocking an event loop.
+    :param unfinished: the exchanges that are still open.
+    :param owner: the test that records.
+    :param records_errors: whether network errors are recorded.
+    """
+
+    claim: Callable[[Request], Response | Failure | None]
+    keep: Callable[[Interaction], None]
+    room: Callable[[], Awaitable[None]]
+    unfinished: Unfinished
+    owner: str
+    records_errors: bool
+
+
+class CassetteExchange:
+    """One request of an open cassette.
+
+    :param decisions: what the cassette decides.
+    :param route: what may happen to the request.
+    :param started_at: when it started, its ``recorded_at``.
+    """
+
+    __slots__ = ("_decisions", "_started", "is_ended", "route", "started_at")
+
+    def __init__(self, decisions: Decisions, route: Route, started_at: datetime) -> None:
+        self.route = route
+        self.started_at = started_at
+        self.is_ended = False
+        self._decisions = decisions
+        self._started = perf_counter()
+
+    @property
+    def records_errors(self) -> bool:
+        """See `pytest_reqord.seam.Exchange`."""
+        return self._decisions.records_errors
+
+    def play(self, request: Request) -> Response | Failure | None:
+        """See `pytest_reqord.seam.Exchange`."""
+        return self._decisions.claim(request)
+
+    def record(self, request: Request, response: Response) -> None:
+        """See `pytest_reqord.seam.Exchange`."""
+        self._end(request, response, None)
+
+    def fail(self, request: Request, failure: Failure) -> None:
+        """See `pytest_reqord.seam.Exchange`."""
+        if self.records_errors:
+            self._end(request, None, failure)
+        else:
+            self.discard()
+
+    def discard(self) -> None:
+        """See `pytest_reqord.seam.Exchange`."""
+        self._decisions.unfinished.end(self)
+
+    async def room(self) -> None:
+        """See `pytest_reqord.seam.Exchange`."""
+        await self._decisions.room()
+
+    def finish_with(self, finish: Callable[[], None]) -> None:
+        """See `pytest_reqord.seam.Exchange`."""
+        self._decisions.unfinished.add(self, finish)
+
+    def _end(self, request: Request, response: Response | None, failure: Failure | None) -> None:
+        decisions = self._decisions
+        if decisions.unfinished.end(self):
+            elapsed = round(perf_counter() - self._started, 6)
+            decisions.keep(
+                Interaction(request, response, self.started_at, decisions.owner, elapsed, failure)
+            )
+
+
+class Unreachable:
+    """A cloud metadata service on replay: as on a machine that isn't in that cloud.
+
+    :param host: its name or address.
+    """
+
+    route = Route.PLAY
+    records_errors = False
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+
+    def play(self, request: Request) -> Failure:  # noqa: ARG002 -- the seam has it
+        """Answer as a network would that has no such host."""
+        return Failure("unreachable", f"{self._host} is not reachable while replaying")
+
+    def record(self, request: Request, response: Response) -> None:
+        """Never live."""
+
+    def fail(self, request: Request, failure: Failure) -> None:
+        """Never live."""
+
+    def discard(self) -> None:
+        """Never live."""
+
+    async def room(self) -> None:
+        """Never live."""
+
+    def finish_with(self, finish: Callable[[], None]) -> None:
+        """Never live."""

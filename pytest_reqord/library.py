@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord import codec, storage
 from pytest_reqord.errors import CassetteFormatError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_reqord.codec import Document
     from pytest_reqord.matching import Matching
 
-__all__ = ["Library", "is_locked", "read_document"]
+__all__ = ["Head", "Library", "read_document"]
 
 _APPEND_TIME = 0.05  # seconds: far more than one write takes
 _KEPT = 16  # tests that share a cassette mostly come one after another
@@ -33,16 +33,36 @@ def read_document(path: Path) -> Document:
     return codec.load(storage.read(path), os.fspath(path), storage.body_reader(path))
 
 
-def is_locked(path: Path) -> bool:
-    """Whether a cassette says of itself, before its interactions, that no mode may write it."""
-    try:
-        head = storage.read_head(path, 4096)
-    except (FileNotFoundError, NotADirectoryError):  # the latter is told when it is saved
-        return False
-    return _LOCKED.search(head.partition(b"\ninteractions:")[0]) is not None
+class Head(NamedTuple):
+    """What the first lines of a cassette say.
+
+    :param exists: whether there is a cassette; an empty file is none.
+    :param is_locked: whether it says of itself that no mode may write it.
+    :param first_recorded_at: when its first entry was recorded; empty where that is not said.
+    """
+
+    exists: bool = False
+    is_locked: bool = False
+    first_recorded_at: str = ""
+
+    @classmethod
+    def of(cls, path: Path) -> Head:
+        """Read them; nothing of the file is parsed."""
+        try:
+            text = storage.read_head(path, 4096)
+        except (FileNotFoundError, NotADirectoryError):  # the latter is told when it is saved
+            return cls()
+        top, _, entries = text.partition(b"\ninteractions:")
+        first = _RECORDED_AT.match(entries)
+        return cls(
+            exists=bool(text),
+            is_locked=_LOCKED.search(top) is not None,
+            first_recorded_at=first[1].decode() if first else "",
+        )
 
 
 _LOCKED = re.compile(rb"^locked:\s*(?:true|yes|on)\s*$", re.MULTILINE | re.IGNORECASE)
+_RECORDED_AT = re.compile(rb"\s*- recorded_at: '?([0-9T:.Z-]+)")
 
 
 class Library:

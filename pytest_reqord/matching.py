@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -151,7 +151,7 @@ class Matching:
     """
 
     def __init__(
-        self, match_on: Sequence[str | Matcher], custom: dict[str, Matcher] | None = None
+        self, match_on: Sequence[str | Matcher], custom: Mapping[str, Matcher] | None = None
     ) -> None:
         self._uri_parts: list[Callable[[str, str], Any]] = []
         self._request_parts: list[Callable[[Request], Any]] = []

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord import hints, modes
 from pytest_reqord.clock import Clock
 from pytest_reqord.drafts import Drafts
 from pytest_reqord.errors import ReqordError, WriteFailed
 from pytest_reqord.hosts import host_of
 from pytest_reqord.interceptors import active, registry
-from pytest_reqord.library import Library, is_locked
-from pytest_reqord.matching import Matching
+from pytest_reqord.library import Library
 from pytest_reqord.notes import Notes
 from pytest_reqord.once import once
 from pytest_reqord.opening import Attempt, Opening
 from pytest_reqord.options import Layer
-from pytest_reqord.plan import Plan, Services, Shared
-from pytest_reqord.redaction import Redactor, Rules
+from pytest_reqord.plan import Services
+from pytest_reqord.planning import Planning
+from pytest_reqord.redaction import Rules
 from pytest_reqord.settings import Settings, resolve
 
 if TYPE_CHECKING:
@@ -29,14 +27,13 @@ if TYPE_CHECKING:
     from pytest_reqord.kin import Kin
     from pytest_reqord.matching import Matcher
     from pytest_reqord.models import Interaction
+    from pytest_reqord.plan import Plan, Shared
     from pytest_reqord.runinfo import RunInfo
     from pytest_reqord.settling import Settling
     from pytest_reqord.storage import StagingArea
     from pytest_reqord.writer import CassetteWriter
 
 __all__ = ["Run"]
-
-_REDACTION = ("redact_headers", "redact_query", "redact_fields", "redact_keep")
 
 
 class Run:
@@ -68,8 +65,6 @@ class Run:
         self._matchers = dict(matchers or {})
         self._redact = redact
         self._unsettled: dict[int, Opening] = {}
-        self._matchings: dict[Any, Matching] = {}
-        self._rules: dict[Any, Rules] = {}
         self._services = Services(
             clock=Clock(),
             library=Library(),
@@ -85,10 +80,17 @@ class Run:
         return self.resolve(())
 
     @once
-    def _secrets(self) -> Mapping[str, str]:
-        """The values of the environment variables that ``reqord_secrets`` names."""
+    def _planning(self) -> Planning:
         names = self.settings.secrets
-        return {name: os.environ[name] for name in names if os.environ.get(name)}
+        return Planning(
+            self.info,
+            staging=lambda: self._staging,
+            drafts=lambda: self._drafts,
+            clock=self._services.clock,
+            matchers=self._matchers,
+            redact=self._redact,
+            secrets={name: os.environ[name] for name in names if os.environ.get(name)},
+        )
 
     @once
     def _staging(self) -> StagingArea:
@@ -150,7 +152,7 @@ class Run:
         if self.opened is not None:
             self.opened.add(os.fspath(path))
         attempt = self.attempt_now()
-        plan = self._plan(path, settings, attempt, rules or Rules())
+        plan = self._planning.plan(path, settings, attempt, rules or Rules())
         opening = kind(plan, self._services, attempt)
         self._unsettled[id(opening)] = opening
         if attempt is not None:
@@ -164,75 +166,6 @@ class Run:
         """
         settings = self.resolve([Layer(f"use_cassette({str(path)!r})", options)])
         return self.open(self.info.base / path, settings)
-
-    def _plan(self, path: Path, settings: Settings, attempt: Attempt | None, rules: Rules) -> Plan:
-        access, draft, before = modes.PLAY_ONLY, None, None
-        may_record = settings.record_mode != "none" or bool(settings.rerecord)
-        if may_record and (settings.locked or is_locked(path)):
-            settings, may_record = replace(settings, rerecord=()), False
-        if may_record:
-            if settings.on_expiry == "rerecord" and settings.max_age:
-                from pytest_reqord.expiry import renewed  # late: few suites ask for it
-
-                owner = attempt.owner if attempt else ""
-                settings = renewed(settings, path, owner, self._services.clock.now())
-            exists = _has_content(path)  # before the marker, which is set before the file appears
-            is_born = self._staging.is_born(path)
-            if settings.record_mode not in modes.SAVED_AT_END:
-                before = self.info.started_at
-                draft = self._drafts.playable(path, attempt.owner if attempt else "")
-            access = modes.access(
-                settings.record_mode, exists=exists, is_born=is_born, has_draft=draft is not None
-            )
-        return Plan(
-            path=path,
-            settings=settings,
-            access=access,
-            matching=self._matching(settings),
-            redactor=self._redactor(settings, rules),
-            before=before,
-            draft=draft,
-            hints=lambda: self._hints(path, attempt),
-        )
-
-    def _hints(self, path: Path, attempt: Attempt | None) -> Sequence[str]:
-        """What a miss tells the user to run; looked up when there is one."""
-        nodeid, owner = (attempt.nodeid, attempt.owner) if attempt else ("", "")
-        lines = hints.commands(nodeid, path)
-        if self._drafts.has(path, owner):
-            lines.append(hints.keep_command(nodeid or owner))
-        if nodeid and not path.exists():
-            from pytest_reqord.moved import former_cassette  # late: for a miss
-
-            former = former_cassette(path)
-            if former is not None:
-                lines.append(hints.move_command(former, path))
-        return lines
-
-    def _matching(self, settings: Settings) -> Matching:
-        matching = self._matchings.get(settings.match_on)
-        if matching is None:
-            matching = Matching(settings.match_on, self._matchers)
-            self._matchings[settings.match_on] = matching
-        return matching
-
-    def _redactor(self, settings: Settings, base: Rules) -> Redactor:
-        """One for each opening: what one test has seen must not decide what another records."""
-        names = tuple(getattr(settings, name) for name in _REDACTION)
-        rules = self._rules.get((base, settings.redact, names))
-        if rules is None:
-            headers, query, fields, keep = names
-            rules = base.with_(
-                headers=headers,
-                query=query,
-                fields=fields,
-                keep=keep,
-                custom=(self._redact,) if self._redact else (),
-            )
-            if not settings.redact:
-                rules = replace(rules, is_on=False)
-            self._rules[base, settings.redact, names] = rules
-        return Redactor(rules, self._secrets)
 
     def close(self, opening: Opening, error: BaseException | None) -> None:
         """Close a cassette; outside of a test, save what it recorded unless there was an error."""
@@ -277,18 +210,8 @@ class Run:
         :param kin: the two of them.
         """
         attempt = Attempt(shared.owner, shared.nodeid)
-        plan = Plan(
-            path=shared.path,
-            settings=shared.settings,
-            access=shared.access,
-            matching=self._matching(shared.settings),
-            redactor=Redactor(shared.rules, self._secrets),
-            before=shared.before,
-            draft=shared.draft,
-            hints=lambda: self._hints(shared.path, attempt),
-        )
         registry.ensure()
-        opening = Opening(plan, self._services, attempt)
+        opening = Opening(self._planning.join(shared, attempt), self._services, attempt)
         opening.kin = kin
         self._unsettled[id(opening)] = opening
         self.be_child()
@@ -357,11 +280,3 @@ class Run:
             self._writer.stop()
         if "_staging" in self.__dict__:
             self._staging.close()
-
-
-def _has_content(path: Path) -> bool:
-    """Whether there is a cassette; an empty file is none."""
-    try:
-        return os.stat(path).st_size > 0  # noqa: PTH116 -- a Path costs more than the call
-    except OSError:
-        return False

@@ -48,6 +48,7 @@ LEVELS = {
     "expiry": 7,
     "moved": 7,
     "opening": 8,
+    "planning": 9,
     "settling": 9,
     "run": 10,
     "children": 11,

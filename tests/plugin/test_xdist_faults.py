@@ -163,8 +163,7 @@ def test_last_failed(suite, api, cassettes):
     assert len(api.seen) == 7
 
 
-# in once the later run plays what the earlier one has saved by then, and may miss the rest
-@pytest.mark.parametrize("mode", ["all", "new_episodes"])
+@pytest.mark.parametrize("mode", ["all", "new_episodes", "once"])
 def test_two_runs_at_once(suite, cassettes, mode):
     """Two runs in one checkout, as of two tox environments, lose nothing of either."""
     suite.makepyfile("""

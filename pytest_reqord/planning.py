@@ -1,0 +1,166 @@
+"""Settles what one opening of a cassette may do and works with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_reqord import hints, modes
+from pytest_reqord.library import Head
+from pytest_reqord.matching import Matching
+from pytest_reqord.plan import Plan
+from pytest_reqord.redaction import Redactor, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_reqord.clock import Clock
+    from pytest_reqord.drafts import Drafts
+    from pytest_reqord.matching import Matcher
+    from pytest_reqord.models import Interaction
+    from pytest_reqord.opening import Attempt
+    from pytest_reqord.plan import Shared
+    from pytest_reqord.runinfo import RunInfo
+    from pytest_reqord.settings import Settings
+    from pytest_reqord.storage import StagingArea
+
+__all__ = ["Planning"]
+
+_REDACTION = ("redact_headers", "redact_query", "redact_fields", "redact_keep")
+
+
+class Planning:
+    """Makes the plans of one run's openings.
+
+    :param info: what all processes of the run agree on.
+    :param staging: where recordings wait; only asked where something may be recorded.
+    :param drafts: what earlier runs left, likewise.
+    :param clock: tells what has expired.
+    :param matchers: the user's own matchers by name.
+    :param redact: the user's own last word on an interaction before it is kept.
+    :param secrets: values to take out by the names of their environment variables.
+    """
+
+    def __init__(
+        self,
+        info: RunInfo,
+        *,
+        staging: Callable[[], StagingArea],
+        drafts: Callable[[], Drafts],
+        clock: Clock,
+        matchers: Mapping[str, Matcher],
+        redact: Callable[[Interaction], Interaction | None] | None,
+        secrets: Mapping[str, str],
+    ) -> None:
+        self._info = info
+        self._staging = staging
+        self._drafts = drafts
+        self._clock = clock
+        self._matchers = matchers
+        self._redact = redact
+        self._secrets = secrets
+        self._matchings: dict[Any, Matching] = {}
+        self._rules: dict[Any, Rules] = {}
+
+    def plan(self, path: Path, settings: Settings, attempt: Attempt | None, rules: Rules) -> Plan:
+        """Plan an opening.
+
+        :param path: the cassette's file.
+        :param settings: what holds for it.
+        :param attempt: the test that opens it; None outside of one.
+        :param rules: what is redacted before the settings add to it.
+        """
+        owner = attempt.owner if attempt else ""
+        access, draft, before = modes.PLAY_ONLY, None, None
+        may_record = settings.record_mode != "none" or bool(settings.rerecord)
+        head = Head.of(path) if may_record else None
+        if head is not None and (settings.locked or head.is_locked):
+            settings, head = replace(settings, rerecord=()), None
+        if head is not None:
+            if settings.on_expiry == "rerecord" and settings.max_age:
+                from pytest_reqord.expiry import renewed  # late: few suites ask for it
+
+                settings = renewed(settings, path, owner, self._clock.now())
+            if settings.record_mode not in modes.SAVED_AT_END:
+                before = self._info.started_at
+                draft = self._drafts().playable(path, owner)
+            access = modes.access(
+                settings.record_mode,
+                exists=head.exists,
+                is_born=self._is_born(path, head),
+                has_draft=draft is not None,
+            )
+        return Plan(
+            path=path,
+            settings=settings,
+            access=access,
+            matching=self._matching(settings),
+            redactor=self._redactor(settings, rules),
+            before=before,
+            draft=draft,
+            hints=lambda: self._hints(path, attempt),
+        )
+
+    def join(self, shared: Shared, attempt: Attempt) -> Plan:
+        """Plan a child's opening of what its parent has open.
+
+        :param shared: what the parent has settled about it.
+        :param attempt: the parent's test.
+        """
+        return Plan(
+            path=shared.path,
+            settings=shared.settings,
+            access=shared.access,
+            matching=self._matching(shared.settings),
+            redactor=Redactor(shared.rules, self._secrets),
+            before=shared.before,
+            draft=shared.draft,
+            hints=lambda: self._hints(shared.path, attempt),
+        )
+
+    def _is_born(self, path: Path, head: Head) -> bool:
+        """Whether the cassette was made since the run began, by it or by one beside it.
+
+        Asked after the head was read: the marker is set before the file appears.
+        """
+        return head.first_recorded_at > self._info.started_at or self._staging().is_born(path)
+
+    def _hints(self, path: Path, attempt: Attempt | None) -> Sequence[str]:
+        """What a miss tells the user to run; looked up when there is one."""
+        nodeid, owner = (attempt.nodeid, attempt.owner) if attempt else ("", "")
+        lines = hints.commands(nodeid, path)
+        if self._drafts().has(path, owner):
+            lines.append(hints.keep_command(nodeid or owner))
+        if nodeid and not path.exists():
+            from pytest_reqord.moved import former_cassette  # late: for a miss
+
+            former = former_cassette(path)
+            if former is not None:
+                lines.append(hints.move_command(former, path))
+        return lines
+
+    def _matching(self, settings: Settings) -> Matching:
+        matching = self._matchings.get(settings.match_on)
+        if matching is None:
+            matching = Matching(settings.match_on, self._matchers)
+            self._matchings[settings.match_on] = matching
+        return matching
+
+    def _redactor(self, settings: Settings, base: Rules) -> Redactor:
+        """One for each opening: what one test has seen must not decide what another records."""
+        names = tuple(getattr(settings, name) for name in _REDACTION)
+        rules = self._rules.get((base, settings.redact, names))
+        if rules is None:
+            headers, query, fields, keep = names
+            rules = base.with_(
+                headers=headers,
+                query=query,
+                fields=fields,
+                keep=keep,
+                custom=(self._redact,) if self._redact else (),
+            )
+            if not settings.redact:
+                rules = replace(rules, is_on=False)
+            self._rules[base, settings.redact, names] = rules
+        return Redactor(rules, self._secrets)

@@ -423,7 +423,7 @@ def flaky(server: Server, seen: Seen) -> Iterator[Piece]:
 
 @route("broken")
 def broken(_: Server, seen: Seen) -> Iterator[Piece]:
-    """What a server must not do: see the names."""
+    """What a server must not do: see the names; ``?pause=`` seconds before it closes."""
     kind = seen.arguments[0]
     text = ("Content-Type", "text/plain")
     if kind == "length":  # closes before the Content-Length is reached
@@ -445,6 +445,7 @@ def broken(_: Server, seen: Seen) -> Iterator[Piece]:
         yield head(200, "OK", text, ("Content-Length", "100")) + b"only this"
         yield 0.05
         yield Close.RESET
+    yield float(seen.options.get("pause", 0))
     yield Close.NOW  # "nothing": not a byte
 
 

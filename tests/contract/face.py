@@ -50,7 +50,7 @@ class Face:
     :param interceptor: the module under ``pytest_reqord.interceptors`` that takes it.
     :param run: makes the calls of a scenario, gives what was seen of each; None where the client
         speaks to one service only and has no scenarios but its own.
-    :param lacks: what this client can't do, in the words of `Scenario.needs`.
+    :param lacks: what this client can't do, in the words of `contract.scenarios.ABILITIES`.
     :param own: scenarios of this client alone: a name and what to run at a place.
     :param own_places: which kind of server an own scenario wants where it isn't ``plain``.
     :param masks: what differs between two live runs: a pattern and what to put in its place, for
@@ -77,9 +77,11 @@ def faces() -> Iterator[Face]:
 
 
 def outcome(action: Callable[[], object]) -> object:
-    """What an action gives, or how it raises."""
+    """What an action gives, or how it raises; a mistake of the face's own is not for it."""
     try:
         return action()
+    except (AttributeError, NameError, TypeError):
+        raise
     except Exception as error:
         return visible(error)
 

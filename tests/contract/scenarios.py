@@ -4,7 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["SCENARIOS", "Call", "Scenario"]
+__all__ = ["ABILITIES", "SCENARIOS", "Call", "Scenario"]
+
+ABILITIES = {
+    "bare status lines": "takes a status line that ends after the code",
+    "basic": "has a way of its own to send a name and a password",
+    "chunk extensions": "takes chunks with an extension",
+    "cookies": "keeps cookies",
+    "digest": "answers a digest challenge",
+    "form": "encodes forms",
+    "generator": "takes a body from a generator",
+    "lenient": "takes a head with a line that is no header",
+    "multipart": "encodes multipart",
+    "pieces until the close": "gives what comes of a body without framing before it ends",
+    "proxy": "goes through a proxy",
+    "redirects": "follows redirects",
+    "retries": "tries again by itself",
+    **{
+        f"read:{read}": "has a way to read a body so: see `Call.read`"
+        for read in ("pieces", "lines", "raw", "sized", "partial", "none", "twice", "gated")
+    },
+}
+"""What a client may lack, so that it has nothing that a scenario could be about."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +90,7 @@ class Scenario:
             needs |= {"form"} if call.form is not None else set()
             needs |= {"multipart"} if call.files is not None else set()
             needs |= {"retries"} if call.retries else set()
-        if self.is_parallel:
-            needs.add("parallel")
-        if self.place != "plain":
-            needs.add(self.place)
+        needs |= {"proxy"} if self.place == "proxy" else set()
         needs.add(f"scenario:{self.name}")
         return frozenset(needs - {"", "read:whole"})
 
@@ -266,7 +284,12 @@ SCENARIOS = (
             "gzip": "/broken/gzip",
         },
     ),
-    *_each("broken-pieces", {"length": "/broken/length", "chunk": "/broken/chunk"}, read="pieces"),
+    # what meets the end of its connection tornado passes on or not, by chance
+    *_each(
+        "broken-pieces",
+        {"length": "/broken/length", "chunk": "/broken/chunk?pause=0.05"},
+        read="pieces",
+    ),
     # a client without "lenient" raises at the head, which only record_errors keeps
     _scenario("broken-headers", "/broken/headers", also=frozenset({"lenient"})),
     _scenario("interim", "/interim/100"),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from contract.clients import left_out
 from contract.face import Face, Place, faces, outcome
 from contract.scenarios import SCENARIOS
 from contract.tape import Tape, offline
@@ -20,7 +21,7 @@ CASES = [
     pytest.param(face, scenario, id=f"{face.name}-{scenario.name}")
     for face in FACES
     for scenario in SCENARIOS
-    if face.run is not None and not scenario.needs & face.lacks
+    if face.run and not scenario.needs & face.lacks and scenario.name not in left_out(face.name)
 ]
 OWN = [
     pytest.param(face, name, id=f"{face.name}-own-{name}") for face in FACES for name in face.own
@@ -31,7 +32,8 @@ OWN = [
 def test_common(face, scenario, place_of):
     """What is seen of a common scenario is the same three times."""
     place = place_of(scenario.place, is_local=scenario.is_local)
-    compare(face, place, lambda: face.run(scenario, place), is_parallel=scenario.is_parallel)
+    count = len(scenario.calls)
+    compare(face, place, lambda: face.run(scenario, place), count, is_parallel=scenario.is_parallel)
 
 
 @pytest.mark.parametrize(("face", "name"), OWN)
@@ -42,11 +44,16 @@ def test_own(face, name, place_of):
 
 
 def compare(
-    face: Face, place: Place, run: Callable[[], object], *, is_parallel: bool = False
+    face: Face,
+    place: Place,
+    run: Callable[[], object],
+    count: int = 1,
+    *,
+    is_parallel: bool = False,
 ) -> None:
     bare = watch(face, place, run)
     bare_traffic = traffic(face, place, is_parallel=is_parallel)
-    assert bare_traffic, "no request was made: there is nothing to compare"
+    assert len(bare_traffic) >= count, "calls that made no request: there is nothing to compare"
     tape = Tape()
     with intercepted(face):
         with tape.recording():

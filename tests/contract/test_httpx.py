@@ -209,36 +209,6 @@ def test_mounted_transport(place):
         assert ask() == live
 
 
-@pytest.mark.parametrize("path", ["/echo", "/encoded/gzip", "/chunked/3,4"])
-@pytest.mark.parametrize("kind", [SYNC, ASYNCIO])
-def test_curl_transport(kind, path, place):
-    """The transports that are libcurl's: the same, but for the handle of libcurl itself."""
-    curl = pytest.importorskip("httpx_curl_cffi")
-
-    async def ask_async():
-        async with httpx.AsyncClient(transport=curl.AsyncCurlTransport()) as client:
-            return seen_of(await client.post(place.url + path, content=b"body"))
-
-    def ask():
-        if kind == ASYNCIO:
-            seen = asyncio.run(ask_async())
-        else:
-            with httpx.Client(transport=curl.CurlTransport()) as client:
-                seen = seen_of(client.post(place.url + path, content=b"body"))
-        seen["extensions"] = [pair for pair in seen["extensions"] if pair[0] != "curl"]
-        return seen
-
-    tape = Tape()
-    httpx_transport.uninstall()
-    bare = ask()
-    httpx_transport.install()
-    with tape.recording():
-        assert ask() == bare
-    with tape.playing(), offline():
-        assert ask() == bare
-    assert len(tape.interactions) == 1
-
-
 def test_called_directly(place):
     """A transport that is called without a client gives the same pieces."""
 

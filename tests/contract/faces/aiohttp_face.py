@@ -214,6 +214,8 @@ def connection_of(response: Any) -> object:
     if connection is None:
         return None
     transport = connection.transport
+    if transport is None:  # the connection broke
+        return connection.closed
     return [
         isinstance(transport, asyncio.Transport),
         transport.is_closing(),

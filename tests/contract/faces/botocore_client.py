@@ -18,6 +18,14 @@ from contract.face import Face, Place, outcome, visible
 if TYPE_CHECKING:
     from contract.scenarios import Call, Scenario
 
+MASKS = (
+    (r"\d{8}T\d{6}Z", "TIME"),
+    (r"\d{8}/eu-west-1", "DAY/eu-west-1"),
+    (r"Signature=\w+", "Signature"),
+    (r"amz-sdk-invocation-id: [\w-]+", "INVOCATION"),
+    (r"\b[0-9a-f]{8}-[0-9a-f-]{27}", "UUID"),
+)
+
 
 def run(scenario: Scenario, place: Place) -> object:
     """The HTTP session of botocore, below its services."""
@@ -115,12 +123,6 @@ FACES = (
             | {"digest", "read:lines", "read:sized", "read:twice", "read:gated"}
         ),
         own={"s3": own_s3, "dynamodb": own_dynamodb, "error": own_error},
-        masks=(
-            (r"\d{8}T\d{6}Z", "TIME"),
-            (r"\d{8}/eu-west-1", "DAY/eu-west-1"),
-            (r"Signature=\w+", "Signature"),
-            (r"amz-sdk-invocation-id: [\w-]+", "INVOCATION"),
-            (r"\b[0-9a-f]{8}-[0-9a-f-]{27}", "UUID"),
-        ),
+        masks=MASKS,
     ),
 )

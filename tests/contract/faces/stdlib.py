@@ -276,7 +276,7 @@ def own_xmlrpc(place: Place) -> object:
         return outcome(lambda: proxy.add(1, 2))
 
 
-_NOT_HERE = {"retries", "multipart", "brotli"}
+_NOT_HERE = {"retries", "multipart"}
 
 FACES = (
     Face(

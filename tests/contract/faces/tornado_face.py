@@ -128,9 +128,6 @@ LACKS = {
     "read:sized",
     "read:twice",
     "retries",
-    # tornado drops what came with the connection's end or hands it over, as the two happen to meet
-    "scenario:broken-pieces-chunk",
-    "scenario:broken-pieces-length",
 }
 
 FACES = (Face("tornado", "tornado_client", run, lacks=frozenset(LACKS)),)

@@ -148,7 +148,7 @@ def own_shutdown(place: Place) -> object:
 
 FACES = (
     Face(
-        f"urllib3-{urllib3.__version__.partition('.')[0]}",
+        "urllib3",
         "http_client",
         run,
         lacks=frozenset({"cookies", "digest", "pieces until the close"}),

@@ -1,0 +1,119 @@
+"""The clients that are taken, and the table of them in the README.
+
+``python tests/contract/clients.py`` writes the table anew.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["README", "ROWS", "Limit", "Row", "left_out", "row_of", "with_table"]
+
+README = Path(__file__).parents[2] / "README.md"
+_OLDEST = Path(__file__).with_name("oldest.txt")
+_PLACE = re.compile(r"(?<=<!-- clients -->\n).*?(?=\n<!-- /clients -->)", re.DOTALL)
+
+
+class Limit(NamedTuple):
+    """What a client can do and a cassette can't keep.
+
+    :param text: what that is, and what happens instead, to a user.
+    :param scenarios: the common scenarios that are left out for it.
+    """
+
+    text: str
+    scenarios: frozenset[str] = frozenset()
+
+
+class Row(NamedTuple):
+    """Clients that are taken at one place.
+
+    :param clients: their names; a face has a client's name, and its shape after a dash.
+    :param place: where they are taken.
+    """
+
+    clients: tuple[str, ...]
+    place: str
+    limits: tuple[Limit, ...] = ()
+
+
+_WEBSOCKETS = Limit("WebSockets, which are refused where a cassette can't record")
+
+ROWS = (
+    Row(
+        ("http.client", "urllib.request", "urllib3", "requests", "httplib2", "botocore"),
+        "the connection's socket, `HTTPConnection.send`",
+        (Limit("urllib3's own HTTP/2, which is refused"),),
+    ),
+    Row(
+        ("httpx", "httpx2", "openai", "anthropic", "google-genai"),
+        "the transport, `handle_request` and `handle_async_request`",
+        (_WEBSOCKETS,),
+    ),
+    Row(
+        ("httpx-curl-cffi",),
+        "its transports, by the same methods",
+        (Limit("curl_cffi on its own: see there"),),
+    ),
+    Row(
+        ("niquests",),
+        "the protocol of urllib3-future's connections, `HfaceBackend.endheaders`",
+        (Limit("trailers"), Limit("bodies that broke off"), Limit("`record_errors`")),
+    ),
+    Row(
+        ("aiohttp", "aiobotocore"),
+        "the connector, `BaseConnector.connect`",
+        (_WEBSOCKETS,),
+    ),
+    Row(
+        ("tornado",),
+        "the simple client's connection, `_HTTPConnection.run`",
+        (_WEBSOCKETS, Limit("tornado's curl client: see pycurl")),
+    ),
+)
+
+_UNTAKEN = Row(
+    ("curl_cffi", "pycurl", "gRPC", "websockets", "websocket-client"),
+    "not taken",
+    (Limit("refused where a cassette can't record; a recording run says that they went live"),),
+)
+
+
+def row_of(face: str) -> Row:
+    """The row of a face's client, by the longest name that fits."""
+    fitting = [
+        (len(client), row)
+        for row in ROWS
+        for client in row.clients
+        if f"{face}-".startswith(f"{client}-")
+    ]
+    return max(fitting)[1]
+
+
+def left_out(face: str) -> frozenset[str]:
+    """The common scenarios that are left out for a face."""
+    return frozenset[str]().union(*(limit.scenarios for limit in row_of(face).limits))
+
+
+def with_table(readme: str) -> str:
+    """The README with the table as it has to be."""
+    return _PLACE.sub(lambda _: "\n".join(_lines()), readme)
+
+
+def _lines() -> Iterator[str]:
+    pins = re.findall(r"^(\S+)==(\S+)\.\*$", _OLDEST.read_text("utf-8"), re.MULTILINE)
+    oldest = dict(pins)
+    yield "| client, oldest release | where it is taken | not covered |"
+    yield "|---|---|---|"
+    for row in (*ROWS, _UNTAKEN):
+        clients = ", ".join(f"{each} {oldest.get(each, '')}".strip() for each in row.clients)
+        yield f"| {clients} | {row.place} | {'; '.join(limit.text for limit in row.limits)} |"
+
+
+if __name__ == "__main__":
+    README.write_text(with_table(README.read_text("utf-8")), "utf-8")

@@ -1,0 +1,85 @@
+"""aiobotocore: calls of two services, to the test server instead of theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.exceptions import ClientError
+from contract.face import Face, Place, visible
+from contract.faces.botocore_client import MASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+async def attempt(action: Callable[[], Awaitable[Any]]) -> object:
+    try:
+        return visible(await action())
+    except ClientError as error:
+        return [visible(error), visible(error.response)]
+
+
+async def put_and_get(s3: Any) -> object:
+    seen = [await attempt(functools.partial(s3.put_object, **put)) for put in PUTS]
+    got = await s3.get_object(Bucket="lines", Key="30")
+    async with got["Body"] as body:
+        first = await body.read(10)
+        return [*seen, visible(got["ResponseMetadata"]), first, await body.read()]
+
+
+PUTS = (
+    {"Bucket": "empty", "Key": "200", "Body": b"bytes"},
+    {"Bucket": "echo", "Key": "refused", "Body": b"unwanted" * 10},
+)
+
+
+async def list_tables(dynamodb: Any) -> object:
+    return [await attempt(dynamodb.list_tables), await attempt(dynamodb.describe_limits)]
+
+
+async def retried(s3: Any) -> object:
+    """503, 503, 200."""
+    got = await s3.get_object(Bucket="flaky", Key="s3/503,503,200")
+    async with got["Body"] as body:
+        return [await body.read(), got["ResponseMetadata"]["RetryAttempts"]]
+
+
+def scenario(service: str, use: Callable[[Any], Awaitable[object]]) -> Callable[[Place], object]:
+    async def run(place: Place) -> object:
+        client = get_session().create_client(
+            service,
+            region_name="eu-west-1",
+            endpoint_url=place.url,
+            aws_access_key_id="AKIAEXAMPLE",
+            aws_secret_access_key="secret",
+            config=AioConfig(
+                retries={"total_max_attempts": 3, "mode": "standard"},
+                s3={"addressing_style": "path"},
+            ),
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # its own use of datetime
+            async with client as opened:
+                return visible(await use(opened))
+
+    return lambda place: asyncio.run(run(place))
+
+
+FACES = (
+    Face(
+        "aiobotocore",
+        "aiohttp_connector",
+        None,
+        own={
+            "s3": scenario("s3", put_and_get),
+            "dynamodb": scenario("dynamodb", list_tables),
+            "retries": scenario("s3", retried),
+        },
+        masks=MASKS,
+    ),
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.options import Layer, Option
 
-__all__ = ["Settings", "resolve"]
+__all__ = ["Settings", "resolve", "wrong_value"]
 
 
 @dataclass(frozen=True)
@@ -96,40 +96,52 @@ def resolve(
     return Settings(**values)
 
 
-_FIELDS = frozenset(field.name for field in fields(Settings))
-
-
 def _checked(name: str, raw: Any, layer: Layer, matchers: frozenset[str]) -> Any:
-    if name == "rerecord":
+    if name == "rerecord" and layer.is_explicit:
         return _patterns(raw, layer.place)
     option = OPTIONS.get(name)
-    place = f"({layer.place})"
+    shown = f"{layer.prefix}{name} = {raw!r} ({layer.place})"
     if option is None:
-        raise UsageError(_unknown(name, place))
+        raise UsageError(f"{shown} is not a setting: {_known(name, layer)}")
     if option.is_run_wide and not layer.is_run_wide:
-        raise UsageError(
-            f"{name} {place} holds for the whole run: set reqord_{name} in an ini file"
-        )
-    shown = f"{layer.prefix}{name} = {raw!r} {place}"
+        raise UsageError(f"{shown} holds for the whole run: set reqord_{name} in an ini file")
     if option.kind == "match_on":
         return _match_on(raw, shown, matchers)
     try:
         value = _KINDS[option.kind](raw)
     except (TypeError, ValueError):
         value = None
-    if value is None or (option.choices and value not in option.choices):
-        raise UsageError(f"{shown}: it has to be {_allowed(option)}")
-    if option.kind in ("int", "float") and value < option.least:
-        raise UsageError(f"{shown}: it has to be {_allowed(option)}")
+    if value is None or not _is_allowed(value, option):
+        raise wrong_value(name, raw, layer)
     return value
 
 
-def _unknown(name: str, place: str) -> str:
+def wrong_value(name: str, raw: Any, layer: Layer) -> UsageError:
+    """The error for a setting that isn't what it may be.
+
+    :param name: the setting.
+    :param raw: what it was set to.
+    :param layer: where.
+    """
+    shown = f"{layer.prefix}{name} = {raw!r} ({layer.place})"
+    return UsageError(f"{shown}: it has to be {_allowed(OPTIONS[name])}")
+
+
+def _known(name: str, layer: Layer) -> str:
+    """What an unknown key may have been meant to be, of those that its place takes."""
     import difflib  # late: only an error needs it
 
-    close = difflib.get_close_matches(name, OPTIONS, 1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(OPTIONS))}"
-    return f"{name} {place} is not a setting: {hint}"
+    names = [one.name for one in OPTIONS.values() if layer.is_run_wide or not one.is_run_wide]
+    close = difflib.get_close_matches(str(name), names, 1)
+    if close:
+        return f"did you mean {layer.prefix}{close[0]}?"
+    return f"there are {', '.join(layer.prefix + each for each in sorted(names))}"
+
+
+def _is_allowed(value: Any, option: Option) -> bool:
+    if option.choices:
+        return value in option.choices
+    return option.kind not in ("int", "float") or value >= option.least
 
 
 def _allowed(option: Option) -> str:
@@ -222,7 +234,7 @@ def _match_on(raw: Any, shown: str, matchers: frozenset[str]) -> tuple[str | Mat
         raise UsageError(f"{shown}: it has to be a list of matchers")
     allowed = MATCHERS | matchers
     for name in names:
-        if not callable(name) and name not in allowed:
+        if not callable(name) and not (isinstance(name, str) and name in allowed):
             known = ", ".join(sorted(allowed))
             raise UsageError(
                 f"{shown}: {name!r} is not a matcher; there are {known}, and callables"

@@ -74,10 +74,9 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 @pytest.hookimpl(tryfirst=True)  # before the first conftest.py is imported
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Have SDKs that ask for a key find one, where the run only plays."""
-    if early_config.getini("reqord_secrets"):
-        from pytest_reqord.plugin.dummies import put_dummies
+    from pytest_reqord.plugin.dummies import put_dummies
 
-        put_dummies(early_config)
+    put_dummies(early_config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -94,10 +93,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Let go of what the run holds."""
-    if config.getini("reqord_secrets"):
-        from pytest_reqord.plugin.dummies import take_dummies_away
+    from pytest_reqord.plugin.dummies import take_dummies_away
 
-        take_dummies_away()
+    take_dummies_away()
     session = config.stash.get(SESSION, None)
     if session is not None:
         session.unconfigure()

@@ -6,12 +6,11 @@ SDKs ask for a key when they are constructed, which conftest files do when they 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
 
 from pytest_reqord.plugin.layers import strong_layers
-
-if TYPE_CHECKING:
-    import pytest
 
 __all__ = ["put_dummies", "take_dummies_away", "unset_secrets"]
 
@@ -41,7 +40,7 @@ def take_dummies_away() -> None:
 
 def unset_secrets(config: pytest.Config) -> list[str]:
     """The variables that ``reqord_secrets`` names and that have no value."""
-    names: list[str] = config.getini("reqord_secrets") or []
+    names: list[str] = _ini(config, "reqord_secrets") or []
     return [name for name in names if not os.environ.get(name)]
 
 
@@ -49,5 +48,13 @@ def _may_record(config: pytest.Config) -> bool:
     """Whether the run as a whole records; a wrong value is told later, by who checks it."""
     layers = strong_layers(config.known_args_namespace)
     modes = [layer.values["record_mode"] for layer in layers if "record_mode" in layer.values]
-    mode = next(iter(modes), None) or config.getini("reqord_record_mode") or "none"
+    mode = next(iter(modes), None) or _ini(config, "reqord_record_mode") or "none"
     return mode != "none" or any("rerecord" in layer.values for layer in layers)
+
+
+def _ini(config: pytest.Config, key: str) -> Any:
+    """An ini key; None also where it is wrong, which is told later, too."""
+    try:
+        return config.getini(key)
+    except (TypeError, ValueError, pytest.UsageError):
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,11 +12,13 @@ from pytest_reqord.options import OPTIONS, Layer
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
-__all__ = ["MARK", "ini_layer", "marker_layers", "strong_layers"]
+__all__ = ["MARK", "ini_layers", "marker_layers", "strong_layers"]
 
 MARK = "cassette"
 _NOT_SETTINGS = ("name", "path")
+_PREFIX = "reqord_"
 
 
 def strong_layers(options: argparse.Namespace) -> list[Layer]:
@@ -36,22 +39,56 @@ def strong_layers(options: argparse.Namespace) -> list[Layer]:
     return layers
 
 
-def ini_layer(config: pytest.Config) -> Layer:
-    """The ini keys that are set, in an ini file, ``pyproject.toml`` or with ``-o``.
+def ini_layers(config: pytest.Config) -> list[Layer]:
+    """The ini keys that are set: with ``-o``, then in an ini file.
 
-    :raises pytest.UsageError: if pytest itself can't read one.
+    :raises UsageError: if pytest can't read one.
     """
-    place = str(config.inipath) if config.inipath else "-o"
-    values = {}
+    given: dict[str, Any] = dict(text.split("=", 1) for text in config.option.override_ini or ())
+    in_file = {key: text for key, text in _in_file(config).items() if key not in given}
+    layers = [
+        Layer("-o on the command line", {}, is_run_wide=True, prefix=_PREFIX),
+        Layer(str(config.inipath), {}, is_run_wide=True, prefix=_PREFIX),
+    ]
+    values = [_unknown(config, texts) for texts in (given, in_file)]
     for name in OPTIONS:
-        key = f"reqord_{name}"
+        key = f"{_PREFIX}{name}"
+        place = 0 if key in given else 1
         try:
             value = config.getini(key)
         except (TypeError, ValueError, pytest.UsageError) as error:
-            raise pytest.UsageError(f"{key} ({place}): {error}") from error
+            from pytest_reqord.settings import wrong_value  # late: most suites set nothing
+
+            raise wrong_value(name, (given, in_file)[place].get(key), layers[place]) from error
         if value is not None:
-            values[name] = value
-    return Layer(place, values, is_run_wide=True, prefix="reqord_")
+            values[place][name] = value
+    return [layer._replace(values=each) for layer, each in zip(layers, values, strict=True)]
+
+
+def _unknown(config: pytest.Config, texts: Mapping[str, Any]) -> dict[str, Any]:
+    """What is called as our keys are and is none, neither ours nor another plugin's."""
+    return {
+        key.removeprefix(_PREFIX): text
+        for key, text in texts.items()
+        if key.startswith(_PREFIX) and not _is_declared(config, key)
+    }
+
+
+def _in_file(config: pytest.Config) -> dict[str, Any]:
+    """What stands in the ini file, as it stands there, for errors: ``getini`` has it converted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is deprecated, and nothing takes its place
+        return dict(getattr(config, "inicfg", ()))
+
+
+def _is_declared(config: pytest.Config, key: str) -> bool:
+    if key.removeprefix(_PREFIX) in OPTIONS:
+        return True
+    try:
+        config.getini(key)
+    except ValueError:
+        return False
+    return True
 
 
 def marker_layers(item: pytest.Item) -> list[Layer]:

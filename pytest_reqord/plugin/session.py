@@ -13,7 +13,7 @@ from pytest_reqord.errors import UsageError
 from pytest_reqord.modes import SAVED_AT_END
 from pytest_reqord.options import Layer
 from pytest_reqord.plugin.current import CurrentTest
-from pytest_reqord.plugin.layers import MARK, ini_layer, marker_layers, strong_layers
+from pytest_reqord.plugin.layers import MARK, ini_layers, marker_layers, strong_layers
 from pytest_reqord.plugin.workers import INPUT, Workers
 
 if TYPE_CHECKING:
@@ -44,12 +44,14 @@ class PytestSession:
         self._current = CurrentTest()
         self._run: Run | None = None
         self._collected: list[pytest.Item] = []
-        self._layers = [*strong_layers(config.option), ini_layer(config)]
+        self._strong = strong_layers(config.option)
+        with _usage_errors():
+            self._weak = ini_layers(config)
         self._is_ci = os.environ.get("CI", "").lower() not in _FALSE
         self._matchers: dict[str, Matcher] = {}
         for matchers in config.hook.pytest_reqord_matchers(config=config):
             self._matchers.update(matchers)
-        self._is_configured = any(layer.values for layer in self._layers)
+        self._is_configured = any(layer.values for layer in (*self._strong, *self._weak))
         if self._is_configured:
             self.settings  # noqa: B018 -- a wrong value is to end the run now
         self._unused: Unused | None = None
@@ -67,10 +69,8 @@ class PytestSession:
         from pytest_reqord.settings import resolve  # late: most suites set nothing
 
         names = frozenset(self._matchers)
-        try:
-            return resolve(self._layers, is_ci=self._is_ci, matchers=names)
-        except UsageError as error:
-            raise pytest.UsageError(str(error)) from error
+        with _usage_errors():
+            return resolve([*self._strong, *self._weak], is_ci=self._is_ci, matchers=names)
 
     @property
     def is_recording(self) -> bool:
@@ -86,7 +86,11 @@ class PytestSession:
             from pytest_reqord.plugin.starting import start_run
 
             self._run = start_run(
-                self.config, self._current, self._layers, self._matchers, is_ci=self._is_ci
+                self.config,
+                self._current,
+                (self._strong, self._weak),
+                self._matchers,
+                is_ci=self._is_ci,
             )
         return self._run
 
@@ -122,7 +126,11 @@ class PytestSession:
 
         :raises UsageError: if a marker or ``cassette_config`` is wrong.
         """
-        config: dict[str, Any] = request.getfixturevalue("cassette_config")
+        config: Any = request.getfixturevalue("cassette_config")
+        if not isinstance(config, dict):
+            raise UsageError(
+                f"the fixture cassette_config has to return a dictionary of settings, not {config!r}"
+            )
         layers = [*marker_layers(request.node), Layer("the fixture cassette_config", config)]
         return self.run.resolve(layers)
 
@@ -227,6 +235,15 @@ class PytestSession:
             reporter.section("cassettes", sep="=", blue=True)
             for line in lines:
                 reporter.line(line)
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    """Have pytest end the run with what is wrong."""
+    try:
+        yield
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def put_first(item: pytest.Item, *fixtures: str) -> None:

@@ -28,7 +28,7 @@ __all__ = ["end_run", "start_run"]
 def start_run(
     config: pytest.Config,
     current_test: CurrentTest,
-    layers: Sequence[Layer],
+    layers: tuple[Sequence[Layer], Sequence[Layer]],
     matchers: Mapping[str, Matcher],
     *,
     is_ci: bool,
@@ -37,7 +37,7 @@ def start_run(
 
     :param config: pytest's configuration.
     :param current_test: which test runs.
-    :param layers: its settings, the ini keys last.
+    :param layers: its settings: those that win over markers, and those that give way to them.
     :param matchers: the user's own matchers.
     :param is_ci: whether ``CI`` is set.
     """
@@ -49,8 +49,8 @@ def start_run(
 
     run = Run(
         _info(config, given, is_ci=is_ci),
-        strong=layers[:-1],
-        weak=layers[-1:],
+        strong=layers[0],
+        weak=layers[1],
         matchers=matchers,
         redact=redact if config.hook.pytest_reqord_redact.get_hookimpls() else None,
     )

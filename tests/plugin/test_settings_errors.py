@@ -6,28 +6,41 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    ("setting", "message"),
     [
-        (
-            "reqord_record_mode = sometimes",
-            "*record_mode = 'sometimes' (*tox.ini): *one of none, *",
-        ),
-        ("reqord_on_drift = maybe", "*on_drift = 'maybe' (*tox.ini)*one of ignore, warn, fail*"),
-        ("reqord_batch_size = many", "*reqord_batch_size (*tox.ini)*many*"),
-        ("reqord_batch_size = 0", "*batch_size = 0 (*tox.ini)*a whole number, 1 or more*"),
-        ("reqord_match_on = method colour", "*'colour' is not a matcher; there are *uri*"),
-        ("reqord_locked = perhaps", "*reqord_locked (*tox.ini)*perhaps*"),
+        ("reqord_record_mode=sometimes", "record_mode = 'sometimes' (PLACE): *one of none, *"),
+        ("reqord_on_drift=maybe", "on_drift = 'maybe' (PLACE): *one of ignore, warn, fail*"),
+        ("reqord_batch_size=many", "batch_size = 'many' (PLACE): *a whole number, 1 or more"),
+        ("reqord_batch_size=0", "batch_size = 0 (PLACE): *a whole number, 1 or more"),
+        ("reqord_lock_timeout=nan", "lock_timeout = nan (PLACE): *a number, 0 or more"),
+        ("reqord_match_on=method colour", "*(PLACE): 'colour' is not a matcher; there are *uri*"),
+        ("reqord_locked=perhaps", "locked = 'perhaps' (PLACE): it has to be true or false"),
+        ("reqord_secrets='KEY", 'secrets = "\'KEY" (PLACE): it has to be a list of words'),
+        ("reqord_ondrift=fail", "ondrift = 'fail' (PLACE) is not *did you mean reqord_on_drift?"),
+        ("reqord_colour=red", "colour = 'red' (PLACE) is not a setting: there are *reqord_locked*"),
+        ("reqord_rerecord=*", "rerecord = '[*]' (PLACE) is not a setting: *"),
     ],
 )
-def test_ini(suite, line, message):
-    """A wrong ini key ends the run with exit status 4."""
-    suite.makeini(f"[pytest]\n{line}")
+@pytest.mark.parametrize("place", ["*tox.ini", "-o on the command line"])
+def test_ini(suite, setting, message, place):
+    """A wrong ini key, wherever it is set, ends the run: key, value, place, what is allowed."""
+    options = ["-o", setting] if place.startswith("-o") else []
+    suite.makeini("[pytest]\n" + ("" if options else setting))
     suite.makepyfile("def test_it(): pass")
 
-    result = suite.runpytest()
+    result = suite.runpytest(*options)
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([message])
+    result.stderr.fnmatch_lines(["ERROR: reqord_" + message.replace("PLACE", place)])
+
+
+def test_keys_of_other_plugins(suite):
+    """An ini key of another plugin may begin as ours do."""
+    suite.makeini("[pytest]\nreqord_theirs = 1")
+    suite.makeconftest("def pytest_addoption(parser): parser.addini('reqord_theirs', 'help')")
+    suite.makepyfile("def test_it(): pass")
+
+    suite.runpytest().assert_outcomes(passed=1)
 
 
 def test_environment(suite, monkeypatch):
@@ -44,12 +57,18 @@ def test_environment(suite, monkeypatch):
 @pytest.mark.parametrize(
     ("marker", "message"),
     [
-        ("record_mod='once'", "*record_mod (@pytest.mark.cassette(*)*did you mean record_mode*"),
+        (
+            "record_mod='once'",
+            "*record_mod = 'once' (@pytest.mark.cassette(*)*did you mean record_mode*",
+        ),
         ("record_mode='on'", "*record_mode = 'on' (@pytest.mark.cassette(*)*one of none*"),
         ("'../../up'", "*'../../up' would lie outside of *path=*"),
         ("'/etc/x'", "*'/etc/x' would lie outside of *path=*"),
         ("'a', 'b'", "*takes one name*"),
-        ("batch_size=3", "*batch_size (@pytest.mark.cassette(*)*whole run*reqord_batch_size*"),
+        ("batch_size=3", "*batch_size = 3 (@pytest.mark.cassette(*)*whole run*reqord_batch_size*"),
+        ("batchsize=3", "*batchsize = 3 (@pytest.mark.cassette(*) is not a setting: there are *"),
+        ("rerecord=['*']", "*rerecord = * is not a setting: *"),
+        ("match_on=[['uri']]", "*match_on = *: ?'uri'? is not a matcher; *"),
     ],
 )
 def test_marker(suite, marker, message):
@@ -65,6 +84,40 @@ def test_marker(suite, marker, message):
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([message])
+
+
+def test_run_wide_settings_are_no_hint_for_a_marker(suite):
+    """What a marker can't set isn't among what its error offers."""
+    suite.makepyfile("""
+        import pytest
+
+        @pytest.mark.cassette(colour="red")
+        def test_it(): pass
+    """)
+
+    result = suite.runpytest()
+
+    result.stdout.fnmatch_lines(["*there are *locked*"])
+    result.stdout.no_fnmatch_line("*there are *batch_size*")
+
+
+def test_a_cassette_config_that_is_no_dictionary(suite):
+    """Its error says which fixture, and what it has to return."""
+    suite.makepyfile("""
+        import pytest
+
+        @pytest.fixture
+        def cassette_config():
+            return ["once"]
+
+        def test_it(cassette): pass
+    """)
+
+    result = suite.runpytest()
+
+    result.stdout.fnmatch_lines(
+        ["*the fixture cassette_config*has to return a dictionary*not ?'once'?*"]
+    )
 
 
 def test_toml(suite):

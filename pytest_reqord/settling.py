@@ -11,11 +11,11 @@ from pytest_reqord import modes
 from pytest_reqord.codec import encode, render
 from pytest_reqord.drafts import reason_of
 from pytest_reqord.errors import ReqordError
+from pytest_reqord.leaks import first_leak
 from pytest_reqord.library import read_document
 from pytest_reqord.opening import save_into
 from pytest_reqord.paths import is_default_of
-from pytest_reqord.redaction.scan import scan
-from pytest_reqord.storage import replace, write_bodies
+from pytest_reqord.storage import remove_unused_bodies, replace, write_bodies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Set as AbstractSet
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.codec import Entry
     from pytest_reqord.drafts import Drafts
+    from pytest_reqord.leaks import Leak
     from pytest_reqord.models import Interaction
     from pytest_reqord.notes import Notes
     from pytest_reqord.opening import Opening
@@ -74,37 +75,38 @@ class Settling:
         if failure and settings.on_failure == "discard":
             self._staging.remove(recording)
             return
-        recorded = _sweep(opening, recording)
-        secret = "" if settings.on_leak == "ignore" else _known_secret(recorded)
+        new = [*_played_drafts(opening), *_sweep(opening, recording)]
+        leak = None if settings.on_leak == "ignore" else first_leak(new)
         if failure and settings.on_failure == "draft":
             self._staging.settle(recording, "draft", failure)
             self._drafted[recording.cassette, recording.owner].append(recording)
-        elif secret:
-            self._note_problem(recording, secret)
+        elif leak:
+            self._note_leak(recording.cassette, leak)
+            self._staging.settle(recording, "draft", leak.reason)
         elif opening.is_saved_at_end:
             self._staging.settle(recording, "passed")
             self._to_replace.add(recording.cassette)
         elif self._staging.claim(recording):
-            self._save_now(opening, recording, recorded)
+            self._save_now(opening, recording, new)
         else:  # another worker recorded the same test and was first (--dist each)
             self._staging.remove(recording)
 
     def _settle_draft(self, opening: Opening, failure: str) -> None:
         """Save what a test played of a draft that it had nothing to add to."""
-        draft = opening.plan.draft
-        if draft is None or failure or not opening.played_drafts():
+        draft, new = opening.plan.draft, _played_drafts(opening)
+        if draft is None or failure or not new:
             return  # the draft stays
+        leak = None if opening.plan.settings.on_leak == "ignore" else first_leak(new)
         try:
-            if self._staging.claim(draft):
-                self._save_now(opening, draft, ())
+            if leak:
+                self._note_leak(draft.cassette, leak)
+            elif self._staging.claim(draft):
+                self._save_now(opening, draft, new)
         except (OSError, ReqordError) as error:
             self._notes.problems.append(f"{draft.cassette}: {error}")
 
-    def _save_now(
-        self, opening: Opening, recording: Recording, recorded: Sequence[Interaction]
-    ) -> None:
+    def _save_now(self, opening: Opening, recording: Recording, new: Sequence[Interaction]) -> None:
         plan = opening.plan
-        new = [*opening.played_drafts(), *recorded]
         self._staging.mark_born(plan.path)
 
         def keep(entry: Entry) -> bool:
@@ -147,6 +149,12 @@ class Settling:
             self._staging.settle(recording, "draft", reason)
         except OSError:  # the disk that failed before; the staging file is there all the same
             return
+
+    def _note_leak(self, path: Path, leak: Leak) -> None:
+        self._notes.problems.append(
+            f"{path}: {leak}. Have it redacted (reqord_redact_patterns and the like),"
+            " or allow it with the ini line: reqord_on_leak = ignore"
+        )
 
     # the end of the run
 
@@ -276,18 +284,14 @@ def _sweep(opening: Opening, recording: Recording) -> Sequence[Interaction]:
         encoded = [encode(interaction) for interaction in swept]
         for each in encoded:
             write_bodies(recording.path, each.bodies)
-        replace(recording.path, render([each.text for each in encoded]))
+        data = render([each.text for each in encoded])
+        replace(recording.path, data)
+        remove_unused_bodies(recording.path, data)
     return swept
 
 
-def _known_secret(recorded: Sequence[Interaction]) -> str:
-    """The first known kind of secret that is left in a recording, in words; empty if none is."""
-    for interaction in recorded:
-        for finding in scan(interaction):
-            request = interaction.request
-            return (
-                f"{finding} of {request.method} {request.uri}."
-                " Have it redacted (reqord_redact_fields and the like),"
-                " or allow it with reqord_on_leak = ignore"
-            )
-    return ""
+def _played_drafts(opening: Opening) -> list[Interaction]:
+    """What a test played of a draft, gone over with what is known to be secret now: a process
+    that crashed didn't get so far.
+    """
+    return [opening.plan.redactor.interaction(one) for one in opening.played_drafts()]

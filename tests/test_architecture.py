@@ -35,6 +35,7 @@ LEVELS = {
     "comparison": 4,
     "difference": 4,
     "exchange": 4,
+    "leaks": 4,
     "replay": 4,
     "settings": 4,
     "network": 5,

@@ -13,7 +13,7 @@ from pytest_reqord.cli.finding import cassettes
 from pytest_reqord.errors import CassetteFormatError
 from pytest_reqord.library import read_document
 from pytest_reqord.redaction import Redactor
-from pytest_reqord.redaction.scan import KINDS, scan
+from pytest_reqord.redaction.scan import KINDS, hidden, scan
 
 if TYPE_CHECKING:
     import argparse
@@ -159,14 +159,9 @@ def _leaks(path: Path) -> Iterator[Leak]:
             yield Leak(
                 os.fspath(path),
                 number,
-                _without_leaks(f"{request.method} {request.uri}"),
+                hidden(f"{request.method} {request.uri}"),
                 interaction.recorded_by,
                 finding.kind,
                 finding.place,
                 redactor.text(finding.excerpt),
             )
-
-
-def _without_leaks(text: str) -> str:
-    """A URI that has the secret in it is not shown."""
-    return text.partition("://")[0] + "://..." if scan(text) else text

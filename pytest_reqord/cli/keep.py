@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_reqord.drafts import Drafts, reason_of
+from pytest_reqord.leaks import first_leak
+from pytest_reqord.library import read_document
 from pytest_reqord.notes import Notes
+from pytest_reqord.redaction.scan import KINDS
 from pytest_reqord.runinfo import staging_without_cache
 from pytest_reqord.settings import Settings
 from pytest_reqord.settling import Settling
@@ -14,7 +19,7 @@ from pytest_reqord.storage import StagingArea
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pytest_reqord.storage import Record
 
@@ -33,6 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="every draft")
     parser.add_argument("--drop", action="store_true", help="throw away instead of saving")
     parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        choices=KINDS,
+        metavar="KIND",
+        help="a kind of known secret to save all the same, such as 'JSON Web Token'; may be repeated",
+    )
+    parser.add_argument(
         "--cache-dir", type=Path, metavar="DIR", help="pytest's cache_dir (default: .pytest_cache)"
     )
 
@@ -47,19 +60,39 @@ def run(parsed: argparse.Namespace) -> int:
         print("there are no drafts" if not found else "say which one: reqord keep NODEID")
         return 1 if parsed.test or parsed.all else 0
     notes = Notes()
+    status = 0
     for root, record in wanted:
         staging = StagingArea(root, record.recording.path.parent.name)
         if parsed.drop:
             staging.remove(record.recording)
             staging.sweep()
             print(f"dropped {record.recording.owner}")
-            continue
-        Settling(staging, Drafts(root, ""), notes, Settings()).keep(record)
+        elif _is_refused(record, parsed.allow):
+            status = 1
+        else:
+            Settling(staging, Drafts(root, ""), notes, Settings()).keep(record)
     for path, count in notes.saved:
         print(f"saved {path} ({count} interaction{'s' * (count != 1)})")
     for path in notes.unchanged:
         print(f"unchanged {path}")
-    return 0
+    return status
+
+
+def _is_refused(record: Record, allowed: Sequence[str]) -> bool:
+    """Whether a known secret is left in a draft; says where, and what to do about it."""
+    owner = record.recording.owner
+    entries = read_document(record.recording.path).entries
+    leak = first_leak((entry.interaction() for entry in entries), allowed)
+    if leak is not None:
+        words = " ".join(map(shlex.quote, (owner, *_allowing(*allowed, leak.finding.kind))))
+        print(f"not saved {owner}: {leak}", file=sys.stderr)
+        print(f"have it redacted and record it anew, or: reqord keep {words}", file=sys.stderr)
+    return leak is not None
+
+
+def _allowing(*kinds: str) -> Iterator[str]:
+    for kind in kinds:
+        yield from ("--allow", kind)
 
 
 def _roots(cache_dir: Path | None) -> Iterator[Path]:

@@ -11,13 +11,14 @@ from pytest_reqord.models import Interaction
 from pytest_reqord.redaction.dummies import is_dummy
 from pytest_reqord.redaction.jwt import JWT, is_dummy_jwt
 from pytest_reqord.redaction.patterns import Pattern
+from pytest_reqord.redaction.text import REDACTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_reqord.models import Headers
 
-__all__ = ["KINDS", "Finding", "scan"]
+__all__ = ["KINDS", "Finding", "hidden", "scan"]
 
 
 @dataclass(frozen=True)
@@ -152,22 +153,35 @@ def _header_parts(place: str, headers: Headers) -> Iterator[tuple[str, str]]:
     return ((f"{place} {name}", value) for name, value in headers.pairs)
 
 
+def hidden(text: str) -> str:
+    """Text that is shown to somebody, without the known secrets in it."""
+    for start, end, _ in reversed(_spans(text)):
+        text = text[:start] + REDACTED + text[end:]
+    return text
+
+
 def _findings(place: str, text: str) -> Iterator[Finding]:
-    spans = [
+    spans = _spans(text)
+    for start, end, kind in spans:
+        line = text.count("\n", 0, start) + 1
+        where = f"{place}, line {line}" if "\n" in text else place
+        yield Finding(kind, where, _excerpt(text, start, end, spans))
+
+
+def _spans(text: str) -> list[tuple[int, int, str]]:
+    """Where known secrets start and end, and their kinds, in order; two patterns may find one."""
+    found = [
         (*match.span(), kind)
         for kind, hint, pattern in _PATTERNS
         if hint in text
         for match in _compiled(pattern).finditer(text)
         if not _is_harmless(match[0])
     ]
-    last = 0
-    for start, end, kind in sorted(spans, key=lambda span: (span[0], -span[1])):
-        if start < last:  # two patterns for one secret
-            continue
-        last = end
-        line = text.count("\n", 0, start) + 1
-        where = f"{place}, line {line}" if "\n" in text else place
-        yield Finding(kind, where, _excerpt(text, start, end, spans))
+    spans: list[tuple[int, int, str]] = []
+    for span in sorted(found, key=lambda span: (span[0], -span[1])):
+        if not spans or span[0] >= spans[-1][1]:
+            spans.append(span)
+    return spans
 
 
 @cache

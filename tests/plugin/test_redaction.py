@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -91,7 +93,7 @@ LEAK = f"""
 
 
 def test_a_known_secret_keeps_the_recording_a_draft(suite, cassettes):
-    """What looks like a GitHub token is not saved; the run fails and says where it stands."""
+    """What looks like a GitHub token is not saved; the run fails and says once where it stands."""
     suite.makepyfile(LEAK)
 
     result = suite.runpytest("--record-mode=once")
@@ -99,8 +101,65 @@ def test_a_known_secret_keeps_the_recording_a_draft(suite, cassettes):
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(passed=1)
     assert not cassettes()
-    result.stdout.fnmatch_lines(["NOT SAVED *GitHub*request body*reqord_on_leak*"])
+    said = result.stdout.str()
+    result.stdout.fnmatch_lines(
+        [
+            "draft *::test_it for *: GitHub token in request body",
+            "NOT SAVED *GitHub token in request body: * of POST http://*reqord_on_leak = ignore",
+        ]
+    )
+    assert said.count("reqord_on_leak = ignore") == 1
+    assert GITHUB not in said
+
+
+def test_a_draft_with_a_known_secret_is_not_saved_by_the_next_run(suite, api, cassettes):
+    """The next run plays it, and keeps it a draft for the same reason."""
+    suite.makepyfile(LEAK)
+    suite.runpytest("--record-mode=once")
+
+    result = suite.runpytest("--record-mode=once")
+
+    assert len(api.seen) == 1
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert not cassettes()
+    result.stdout.fnmatch_lines(["NOT SAVED *GitHub token in request body*"])
+    assert suite.runpytest("--record-mode=once", "-o", "reqord_on_leak=ignore").ret == 0
+    assert list(cassettes()) == ["test_it.yaml"]
+
+
+def test_a_known_secret_in_the_address_is_not_shown(suite):
+    """The message names the request, but not the part of its URI that is the secret."""
+    suite.makepyfile(LEAK.replace("/echo", f"/echo/{GITHUB}").replace(f'"{GITHUB}"', "b''"))
+
+    result = suite.runpytest("--record-mode=once")
+
+    result.stdout.fnmatch_lines(["NOT SAVED *GitHub token in request URI: */echo/[[]REDACTED].*"])
     assert GITHUB not in result.stdout.str()
+
+
+def test_keep_refuses_a_known_secret_that_nobody_allows(suite, cassettes):
+    """`reqord keep` says where it is and not what; `--allow KIND` saves the draft all the same."""
+    suite.makepyfile(test_it=LEAK)
+    suite.runpytest("--record-mode=once")
+    reqord = Path(sys.executable).parent / "reqord"
+
+    for _ in range(2):
+        refused = suite.run(reqord, "keep", "test_it.py::test_it", "--allow", "JSON Web Token")
+
+        assert refused.ret == 1
+        refused.stderr.fnmatch_lines(
+            [
+                "not saved test_it.py::test_it: GitHub token in request body: * of POST *",
+                "*reqord keep test_it.py::test_it --allow 'JSON Web Token' --allow 'GitHub token'",
+            ]
+        )
+        assert GITHUB not in refused.stderr.str() + refused.stdout.str()
+        assert not cassettes()
+
+    kept = suite.run(reqord, "keep", "test_it.py::test_it", "--allow", "GitHub token")
+
+    assert kept.ret == 0
+    assert GITHUB.encode() in cassettes()["test_it.yaml"]
 
 
 def test_a_leak_may_be_allowed(suite, cassettes):

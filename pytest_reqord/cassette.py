@@ -115,6 +115,7 @@ class Cassette:
         self.access = access
         self.settings = settings
         self.opened_at = source.clock.now()
+        self.rerecorded: set[str] = set()  # the patterns that named a request
         self._source = source
         self._redactor = source.redactor
         self._clock = source.clock
@@ -298,7 +299,9 @@ class Cassette:
         )
 
     def _route(self, method: str, uri: str) -> Route:
-        if self.settings.is_rerecorded(method, uri):
+        patterns = self.settings.rerecord_of(method, uri)
+        if patterns:
+            self.rerecorded.update(patterns)
             return Route.RECORD
         if not self.access.record:
             return Route.EITHER if self._source.lets_through else Route.PLAY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 __all__ = ["Notes"]
@@ -23,6 +23,7 @@ class Notes:
     :param unplayed: test, cassette, requests that were recorded and not asked for.
     :param drifted: test, cassette, differences of requests that were answered all the same.
     :param expired: test, cassette, requests that were answered with what has expired.
+    :param rerecorded: how many cassettes had a request that each pattern of ``--rerecord`` names.
     :param gone: cassette, test of recordings dropped because their test is gone.
     :param outside: how many requests went to each host while no cassette was open.
     :param untaken: how often each client that can't be recorded connected to a host under a
@@ -41,6 +42,7 @@ class Notes:
     unplayed: list[tuple[str, str, list[str]]] = field(default_factory=list)
     drifted: list[tuple[str, str, list[str]]] = field(default_factory=list)
     expired: list[tuple[str, str, list[str]]] = field(default_factory=list)
+    rerecorded: Counter[str] = field(default_factory=Counter)
     gone: list[tuple[str, str]] = field(default_factory=list)
     outside: Counter[str] = field(default_factory=Counter)
     untaken: Counter[str] = field(default_factory=Counter)
@@ -50,8 +52,10 @@ class Notes:
 
     def as_plain(self) -> dict[str, Any]:
         """What xdist can send: lists and dictionaries of texts and numbers."""
-        counts = {"outside": dict(self.outside), "untaken": dict(self.untaken)}
-        return {**asdict(self), **counts}
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {
+            name: dict(value) if isinstance(value, Counter) else value for name, value in values
+        }
 
     def merge(self, plain: dict[str, Any]) -> None:
         """Add what another process of the run has to tell."""

@@ -255,6 +255,8 @@ class Opening:
             with suppress(FileNotFoundError):  # the child ended before it wrote
                 for entry in read_document(path).entries:
                     self.record(entry.interaction())
+                    patterns = self.plan.settings.rerecord_of(entry.method, entry.uri)
+                    self.cassette.rerecorded.update(patterns)
                 self.flush()
                 remove_with_bodies(path)
         self._to_take_over = []

@@ -187,6 +187,7 @@ class Run:
             opening.take_over()
         except (OSError, ReqordError) as error:
             self.notes.problems.append(f"{opening.plan.path}: {error}")
+        self.notes.rerecorded.update(opening.cassette.rerecorded)
         if opening.recording is not None or opening.plan.draft is not None:
             self._settling.settle(opening, failure)
         elif not failure:
@@ -236,7 +237,7 @@ class Run:
 
     def hold(self) -> None:
         """Keep the run's staging folder until its workers are done."""
-        if self.settings.record_mode != "none":
+        if self.settings.record_mode != "none" or self.settings.rerecord:
             self._staging.hold()
 
     def finish(

@@ -62,11 +62,14 @@ class Settings:
     lock_timeout: float = OPTIONS["lock_timeout"].default
     rerecord: tuple[str, ...] = ()
 
+    def rerecord_of(self, method: str, uri: str) -> tuple[str, ...]:
+        """The patterns of ``--rerecord`` that name this request."""
+        request = f"{method} {uri}"
+        return tuple(text for text in self.rerecord if _pattern(text).fullmatch(request))
+
     def is_rerecorded(self, method: str, uri: str) -> bool:
         """Whether ``--rerecord`` names this request."""
-        return bool(self.rerecord) and any(
-            _pattern(text).fullmatch(f"{method} {uri}") for text in self.rerecord
-        )
+        return bool(self.rerecord_of(method, uri))
 
 
 @lru_cache(maxsize=64)

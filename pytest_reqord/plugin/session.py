@@ -230,7 +230,12 @@ class PytestSession:
             return
         from pytest_reqord.report.summary import summary
 
-        lines = summary(self._run.notes, is_recording=self.is_recording)
+        is_watched = self.is_recording and not self.config.option.collectonly
+        lines = summary(
+            self._run.notes,
+            is_recording=self.is_recording,
+            rerecord=self.settings.rerecord if is_watched else (),
+        )
         if lines:
             reporter.section("cassettes", sep="=", blue=True)
             for line in lines:

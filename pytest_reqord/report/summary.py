@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pytest_reqord.notes import Notes
 
@@ -17,14 +17,20 @@ _MOST = 10
 _MOST_PATHS = 20
 
 
-def summary(notes: Notes, *, is_recording: bool) -> list[str]:
+def summary(notes: Notes, *, is_recording: bool, rerecord: Sequence[str] = ()) -> list[str]:
     """The lines of the summary; none where there is nothing to say.
 
     :param notes: what the run gathered, of all its processes.
     :param is_recording: whether the run as a whole records.
+    :param rerecord: the patterns of ``--rerecord``.
     """
     return [
         *_recorded(notes),
+        *(
+            f"unmatched --rerecord={pattern!r} named no request that may be recorded"
+            for pattern in rerecord
+            if pattern not in notes.rerecorded
+        ),
         *_played(notes),
         *_watched(notes),
         *_untaken(notes),

@@ -47,3 +47,47 @@ def test_a_locked_cassette_is_never_recorded_anew(recorded, api, cassettes, opti
 
     assert not api.seen
     assert cassettes() == before
+
+
+@pytest.mark.parametrize("workers", [(), ("-p", "xdist", "-n2")])
+def test_a_pattern_that_names_no_request_is_told(recorded, cassettes, workers):
+    """A pattern that matched nothing stands in the summary; one that did doesn't."""
+    before = cassettes()
+
+    result = recorded.runpytest_subprocess(*workers, "--rerecord=GET *again", "--rerecord=PUT *")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["unmatched --rerecord='PUT [*]' named no request that may be *"])
+    result.stdout.no_fnmatch_line("unmatched *again*")
+    assert cassettes() == before
+
+
+def test_a_pattern_that_only_a_child_process_heeds(suite):
+    """What a child process recorded anew counts as matched."""
+    suite.makepyfile(
+        asking="""
+        import os, urllib.request
+        urllib.request.urlopen(os.environ["API"] + "/json").read()
+        """,
+        test_it="""
+        import subprocess, sys
+
+        def test_it(cassette):
+            subprocess.run([sys.executable, "asking.py"], check=True)
+        """,
+    )
+    suite.runpytest_subprocess("--record-mode=once").assert_outcomes(passed=1)
+
+    result = suite.runpytest_subprocess("--rerecord=GET *json")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("unmatched *")
+
+
+def test_a_locked_cassette_matches_no_pattern(recorded):
+    """A pattern that only names requests to locked cassettes is told."""
+    recorded.makepyfile(test_it=POSTS.replace("LOCKED", "True"))
+
+    result = recorded.runpytest("--rerecord=*")
+
+    result.stdout.fnmatch_lines(["unmatched --rerecord='[*]' named no request that may be *"])

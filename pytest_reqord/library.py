@@ -30,7 +30,23 @@ def read_document(path: Path) -> Document:
     :raises FileNotFoundError: if there is none.
     :raises CassetteFormatError: if it can't be read.
     """
-    return codec.load(storage.read(path), os.fspath(path), storage.body_reader(path))
+    try:
+        data = storage.read(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return codec.load(data, os.fspath(path), storage.body_reader(path))
+
+
+def _unreadable(path: Path, error: OSError) -> CassetteFormatError:
+    """An error of our own: a client would take the system's for one of its connection."""
+    if isinstance(error, IsADirectoryError):
+        reason, remedy = "it is a folder", "Move it away, or give the cassette another path"
+    else:
+        reason = f"it can't be read: {error.strerror}"
+        remedy = "Make it readable, or give the cassette another path"
+    return CassetteFormatError(os.fspath(path), 0, 0, reason, remedy)
 
 
 class Head(NamedTuple):
@@ -47,11 +63,16 @@ class Head(NamedTuple):
 
     @classmethod
     def of(cls, path: Path) -> Head:
-        """Read them; nothing of the file is parsed."""
+        """Read them; nothing of the file is parsed.
+
+        :raises CassetteFormatError: if it can't be read.
+        """
         try:
             text = storage.read_head(path, 4096)
         except (FileNotFoundError, NotADirectoryError):  # the latter is told when it is saved
             return cls()
+        except OSError as error:
+            raise _unreadable(path, error) from error
         top, _, entries = text.partition(b"\ninteractions:")
         first = _RECORDED_AT.match(entries)
         return cls(

@@ -6,6 +6,8 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from pytest_reqord.errors import ReqordError
+from pytest_reqord.host import hosted_run
 from pytest_reqord.interceptors import active
 
 if TYPE_CHECKING:
@@ -31,8 +33,13 @@ def set_run(run: Run | None) -> None:
 
 
 def current_run() -> Run:
-    """The run of this process; in a script the first call makes one that ends with it."""
+    """The run of this process, made by the first call.
+
+    A test runner makes its own; in a script it ends with the process.
+    """
     global _run  # noqa: PLW0603 -- as above
+    if _run is None:
+        _run = hosted_run()
     if _run is None:
         from pytest_reqord.script import script_run  # late: in a test run there is one
 
@@ -53,7 +60,10 @@ class UseCassette:
         self._entered: list[tuple[Opening, active.Opened | None]] = []
 
     def __enter__(self) -> Cassette:
-        opened = current_run().open_path(self._path, self._options)
+        try:
+            opened = current_run().open_path(self._path, self._options)
+        except ReqordError as error:  # where in here it was found says nothing to a user
+            raise error.with_traceback(None) from None
         self._entered.append((opened, active.enter(opened.cassette)))
         return opened.cassette
 

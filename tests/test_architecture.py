@@ -44,6 +44,7 @@ LEVELS = {
     "kin": 6,
     "library": 6,
     "hints": 0,
+    "host": 3,
     "plan": 7,
     "drafts": 7,
     "expiry": 7,
@@ -61,6 +62,7 @@ LEVELS = {
     "plugin": 15,
     "compat": 16,
     "__init__": 17,
+    "__main__": 17,
 }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_reqord.host import refuse, set_host
 from pytest_reqord.options import MODES, OPTIONS
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = ["SESSION", "cassette", "cassette_config", "cassette_factory"]
 pytest_plugins = ("pytest_reqord.compat.plugin",)
 
 SESSION: pytest.StashKey[PytestSession] = pytest.StashKey()
+_HOST_BEFORE: pytest.StashKey[Callable[[], Any] | None] = pytest.StashKey()
 
 _INI_TYPES: dict[str, Any] = {
     "bool": "bool",
@@ -73,7 +75,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before the first conftest.py is imported
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Have SDKs that ask for a key find one, where the run only plays."""
+    """Have SDKs that ask for a key find one, where the run only plays, and no script's run made."""
+    early_config.stash[_HOST_BEFORE] = set_host(refuse)
     from pytest_reqord.plugin.dummies import put_dummies
 
     put_dummies(early_config)
@@ -96,6 +99,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     from pytest_reqord.plugin.dummies import take_dummies_away
 
     take_dummies_away()
+    set_host(config.stash.get(_HOST_BEFORE, None))
     session = config.stash.get(SESSION, None)
     if session is not None:
         session.unconfigure()
@@ -115,6 +119,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Watch for traffic outside of cassettes, where the run records."""
     session.config.stash[SESSION].start()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Have the run there before the phases of the first test with a cassette, to watch them."""
+    item.config.stash[SESSION].prepare(item)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_reqord.errors import CassetteError, CassetteMiss, CassetteMissError, PlaybackError
+import pytest_reqord
+from pytest_reqord.errors import (
+    CassetteError,
+    CassetteMiss,
+    CassetteMissError,
+    PlaybackError,
+    UnsupportedClient,
+    UsageError,
+)
 from pytest_reqord.interceptors import active
 from pytest_reqord.opening import Attempt
 from pytest_reqord.plugin.placing import place_of
@@ -139,6 +147,7 @@ class Outcomes:
         if attempt is not None and attempt.nodeid == item.nodeid:
             attempt.failure = attempt.failure or _failure(report)
             if report.failed:
+                self._refusals()  # told; else they would fail the next phase, too
                 report.sections.extend(section(cassette) for cassette in self._cassettes())
             if report.when == "teardown":
                 self._watch(attempt)
@@ -164,15 +173,17 @@ class Outcomes:
                 self._run.notes.unplayed.append((*where, lines))
 
 
-_REFUSALS = (CassetteMissError, PlaybackError, CassetteError)
+_REFUSALS = (CassetteMissError, PlaybackError, CassetteError, UnsupportedClient, UsageError)
+_OURS = Path(pytest_reqord.__file__).parent
 
 
 def _shorten(call: pytest.CallInfo[None], root: Path) -> None:
     """End a refusal's traceback where the suite's code made the request: the frames of the client
-    and our own below it say nothing to who reads the report.
+    and our own below it say nothing to who reads the report. Where the suite has no part in it,
+    as when a fixture of ours refuses a marker, its text is all there is to say.
     """
     found = call.excinfo
-    if found is None or not isinstance(found.value, _REFUSALS):
+    if found is None or not isinstance(found.value, (*_REFUSALS, pytest.UsageError)):
         return
     if isinstance(found.value, CassetteError):  # the parser that found it broken says no more
         found.value.__cause__, found.value.__suppress_context__ = None, True
@@ -184,6 +195,9 @@ def _shorten(call: pytest.CallInfo[None], root: Path) -> None:
         frame = frame.tb_next  # type: ignore[assignment]
     if last is not None:
         last.tb_next = None
+    elif _OURS in path.parents:
+        failed = pytest.fail.Exception(f"{found.typename}: {found.value}", pytrace=False)
+        call.excinfo = pytest.ExceptionInfo.from_exception(failed.with_traceback(found.tb))
 
 
 def _failure(report: pytest.TestReport) -> str:

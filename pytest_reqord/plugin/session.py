@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_reqord.errors import UsageError
+from pytest_reqord.host import set_host
 from pytest_reqord.modes import SAVED_AT_END
 from pytest_reqord.options import Layer
 from pytest_reqord.plugin.current import CurrentTest
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["PytestSession", "put_first"]
 
 _FIXTURE = "cassette"
+_USE_CASSETTE = "pytest_reqord.session"  # imported by who imports `use_cassette`
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 
 
@@ -57,6 +60,7 @@ class PytestSession:
         self._unused: Unused | None = None
         if config.option.unused_cassettes:
             self._look_for_unused()
+        set_host(lambda: self.run)
         if hasattr(config.hook, "pytest_configure_node") and not hasattr(config, "workerinput"):
             config.pluginmanager.register(Workers(lambda: self.run), "reqord-workers")
 
@@ -114,11 +118,15 @@ class PytestSession:
 
     # a test
 
+    def prepare(self, item: pytest.Item) -> None:
+        """Make the run for the first test that may open a cassette."""
+        if self._run is None and (_USE_CASSETTE in sys.modules or _has_cassette(item)):
+            self.run  # noqa: B018 -- made by the first look
+
     def put_first(self, item: pytest.Item) -> None:
         """Have the cassette of a test set up before its first function-scoped fixture."""
         self._current.item = item
-        names = getattr(item, "fixturenames", None)
-        if names is not None and (_FIXTURE in names or item.get_closest_marker(MARK)):
+        if _has_cassette(item):
             put_first(item, _FIXTURE)
 
     def test_settings(self, request: pytest.FixtureRequest) -> Settings:
@@ -165,7 +173,6 @@ class PytestSession:
         from pytest_reqord.session import use_cassette
 
         root = self.config.rootpath / (self.settings.cassette_dir or "cassettes")
-        self.run  # noqa: B018 -- `use_cassette` is to open it in this run
         return use_cassette(join_within(root, name), **options)
 
     # the end
@@ -240,6 +247,11 @@ class PytestSession:
             reporter.section("cassettes", sep="=", blue=True)
             for line in lines:
                 reporter.line(line)
+
+
+def _has_cassette(item: pytest.Item) -> bool:
+    names = getattr(item, "fixturenames", None)
+    return names is not None and (_FIXTURE in names or item.get_closest_marker(MARK) is not None)
 
 
 @contextmanager

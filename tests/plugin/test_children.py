@@ -153,7 +153,7 @@ def test_what_a_child_may_not_do(family, api, cassettes):
     result.assert_outcomes(passed=2, failed=2)
     result.stdout.fnmatch_lines(
         [
-            "E *CassetteMissError: GET */json?new is not in */test_swallowed.yaml",
+            "CassetteMissError: GET */json?new is not in */test_swallowed.yaml",
             "E *CassetteMiss: GET */json?new is not in */test_in_a_pool.yaml",
         ]
     )

@@ -94,6 +94,82 @@ def test_a_factory_serves_wider_fixtures(suite, api, cassettes):
     assert len(api.seen) == 3
 
 
+LONE = """
+    import os, requests
+    {above}
+    def ask():
+        {within}
+        with use_cassette("cassettes/lone.yaml") as cassette:
+            assert cassette.record_mode == os.environ["EXPECTED"]
+            requests.get(os.environ["API"] + "/json")
+
+    def test_it():
+        {test}
+"""
+IMPORT = "from pytest_reqord import use_cassette"
+
+
+@pytest.mark.parametrize("places", [(IMPORT, ""), ("", IMPORT)])
+def test_use_cassette_alone_follows_the_run(suite, api, cassettes, monkeypatch, places):
+    """Also where no test has a fixture or marker of ours: plain pytest touches no network."""
+    above, within = places
+    suite.makepyfile(LONE.format(above=above, within=within, test="ask()"))
+
+    monkeypatch.setenv("EXPECTED", "none")
+    result = suite.runpytest_subprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*pytest *::test_it --record-mode=once*"])
+    assert not api.seen
+    assert not cassettes()
+
+    monkeypatch.setenv("EXPECTED", "once")
+    result = suite.runpytest_subprocess("--record-mode=once")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["saved *lone.yaml (1 interaction)"])
+    monkeypatch.setenv("EXPECTED", "none")
+    suite.runpytest_subprocess().assert_outcomes(passed=1)
+    assert len(api.seen) == 1
+
+
+def test_a_swallowed_miss_of_use_cassette_alone_fails_its_test(suite, monkeypatch):
+    """The first test with a cassette is watched as any other, its setup included."""
+    monkeypatch.setenv("EXPECTED", "none")
+    swallowing = """try: ask()
+        except BaseException: pass
+
+    import pytest
+
+    @pytest.fixture
+    def asked():
+        test_it()
+
+    def test_asked(asked):
+        pass
+    """
+    text = LONE.format(above=IMPORT, within="", test=swallowing)
+    suite.makepyfile(text)
+
+    suite.runpytest_subprocess().assert_outcomes(failed=1, errors=1)
+    suite.runpytest_subprocess("-k", "asked").assert_outcomes(errors=1)
+
+
+def test_a_cassette_in_the_import_of_a_conftest_is_refused(suite, api):
+    """Nothing is known yet of what the run may record."""
+    suite.makeconftest("""
+        import os, requests
+        from pytest_reqord import use_cassette
+
+        with use_cassette("a.yaml"):
+            requests.get(os.environ["API"] + "/json")
+    """)
+
+    result = suite.runpytest_subprocess()
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*UsageError: *while the first conftest.py is imported*"])
+    assert not api.seen
+
+
 def test_cassettes_nest(suite, cassettes):
     """The inner cassette answers, then the outer one again; the inner shares the test's fate."""
     suite.makepyfile("""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_reqord.codec import Document
     from pytest_reqord.matching import Matching
 
-__all__ = ["Head", "Library", "read_document"]
+__all__ = ["Head", "Library", "check_whole", "read_document"]
 
 _APPEND_TIME = 0.05  # seconds: far more than one write takes
 _KEPT = 16  # tests that share a cassette mostly come one after another
@@ -37,6 +37,17 @@ def read_document(path: Path) -> Document:
     except OSError as error:
         raise _unreadable(path, error) from error
     return codec.load(data, os.fspath(path), storage.body_reader(path))
+
+
+def check_whole(document: Document, path: Path) -> None:
+    """Refuse a cassette whose end is torn.
+
+    :raises CassetteFormatError: if it is.
+    """
+    if document.torn is not None:
+        line, reason = document.torn
+        remedy = "Restore it from git, or record it anew with --record-mode=all"
+        raise CassetteFormatError(os.fspath(path), line, 0, reason, remedy)
 
 
 def _unreadable(path: Path, error: OSError) -> CassetteFormatError:
@@ -124,10 +135,7 @@ def _playable(path: Path, before: str | None) -> Any:
     if document.torn is not None:  # or another process appends, which readers may see in pieces
         time.sleep(_APPEND_TIME)
         document = read_document(path)
-    if document.torn is not None:
-        line, reason = document.torn
-        remedy = "Restore it from git, or record it anew with --record-mode=all"
-        raise CassetteFormatError(os.fspath(path), line, 0, reason, remedy)
+    check_whole(document, path)
     if before is None:
         return document.entries
     return [entry for entry in document.entries if entry.recorded_at < before]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
 from pytest_reqord.cli import audit, convert, keep, show
+from pytest_reqord.cli.finding import why
 from pytest_reqord.errors import ReqordError
 
 if TYPE_CHECKING:
@@ -20,9 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :param arguments: its words without the program's name; None takes them from the shell.
     :returns: the exit status: 0 if all is well, 1 if something was found or failed, 2 if the
-        words can't be understood.
+        words can't be understood, 141 if nobody reads what is printed, as in a pipe to ``head``.
     """
-    parser = argparse.ArgumentParser(prog="reqord", description=__doc__)
+    parser = argparse.ArgumentParser(prog="reqord", description="look after cassettes")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (keep, show, audit, convert):
         subparser = commands.add_parser(
@@ -33,10 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     try:
         status: int = parsed.run(parsed)
-    except FileNotFoundError as error:
-        print(f"reqord: there is no cassette at {error.filename}", file=sys.stderr)
-        return 1
+        sys.stdout.flush()  # not when Python ends, where nobody can handle what happens
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes there
+        return 128 + 13  # as a shell says of a program that SIGPIPE ended
     except (OSError, ReqordError) as error:
-        print(f"reqord: {error}", file=sys.stderr)
+        print(f"reqord: {why(error)}", file=sys.stderr)
         return 1
     return status

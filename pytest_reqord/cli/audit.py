@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from pytest_reqord.cli.finding import cassettes
+from pytest_reqord.cli.finding import cassettes, why
 from pytest_reqord.errors import CassetteFormatError
-from pytest_reqord.library import read_document
+from pytest_reqord.library import check_whole, read_document
 from pytest_reqord.redaction import Redactor
 from pytest_reqord.redaction.scan import KINDS, hidden, scan
 
@@ -123,14 +123,20 @@ def audit(
 
 
 def _summary(report: Report) -> str:
-    cassettes = f"{report.cassettes} cassette{'' if report.cassettes == 1 else 's'}"
+    unread = f", {_plural(len(report.errors), 'file')} not read" if report.errors else ""
+    if not report.cassettes and not report.leaks:
+        return f"no cassettes{unread}"
+    found = f"{_plural(report.cassettes, 'cassette')}{unread}"
     if not report.leaks:
-        return f"{cassettes}, no known secrets"
-    count = len(report.leaks)
+        return f"{found}, no known secrets"
     return (
-        f"{cassettes}, {count} known secret{'' if count == 1 else 's'}."
+        f"{found}, {_plural(len(report.leaks), 'known secret')}."
         " Revoke what was ever pushed, then record the cassettes anew"
     )
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _examine(paths: Iterable[Path], allowed: Collection[str]) -> Report:
@@ -142,12 +148,17 @@ def _examine(paths: Iterable[Path], allowed: Collection[str]) -> Report:
             leaks += (leak for leak in _leaks(path) if leak.kind not in allowed)
             count += 1
         except (OSError, CassetteFormatError) as error:
-            errors.append(str(error))
+            errors.append(why(error))
     return Report(count, leaks, errors)
 
 
 def _leaks(path: Path) -> Iterator[Leak]:
-    for number, entry in enumerate(read_document(path).entries, 1):
+    """The known secrets in a cassette.
+
+    :raises CassetteFormatError: if it can't be read, or not to its end, after what there is.
+    """
+    document = read_document(path)
+    for number, entry in enumerate(document.entries, 1):
         interaction = entry.interaction()
         findings = scan(interaction)
         if not findings:
@@ -165,3 +176,4 @@ def _leaks(path: Path) -> Iterator[Leak]:
                 finding.place,
                 redactor.text(finding.excerpt),
             )
+    check_whole(document, path)

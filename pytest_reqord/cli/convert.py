@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord import codec, storage
-from pytest_reqord.cli.finding import cassettes
+from pytest_reqord.cli.finding import cassettes, why
 from pytest_reqord.errors import ReqordError
 from pytest_reqord.library import read_document
 
@@ -66,7 +66,10 @@ def run(parsed: argparse.Namespace) -> int:
         target = parsed.output / name if parsed.output else path
         try:
             print(_run_one(path, target, parsed.to, is_check=parsed.check))
-        except (OSError, ReqordError, ValueError) as error:
+        except (OSError, ReqordError) as error:
+            print(f"REFUSED   {why(error)}")
+            status = 1
+        except ValueError as error:
             print(f"REFUSED   {path}: {error}")
             status = 1
     return status

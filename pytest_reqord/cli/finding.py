@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["cassettes"]
+__all__ = ["cassettes", "why"]
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _HEAD = 4096  # where "interactions" stands in any cassette that a tool has written
@@ -28,6 +28,15 @@ def cassettes(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
             folders[:] = sorted(name for name in folders if not _is_skipped(name))
             found = (Path(folder, name) for name in sorted(names) if name.endswith(_SUFFIXES))
             yield from ((each, each.relative_to(path)) for each in found if _is_cassette(each))
+
+
+def why(error: Exception) -> str:
+    """What is wrong with a cassette, in words that name it."""
+    if isinstance(error, FileNotFoundError):
+        return f"there is no cassette at {error.filename}"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _is_skipped(folder: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_reqord.cli.finding import cassettes
 from pytest_reqord.clock import format_time
-from pytest_reqord.library import read_document
+from pytest_reqord.library import check_whole, read_document
 
 if TYPE_CHECKING:
     import argparse
@@ -21,16 +23,26 @@ HELP = "print what cassettes hold, compressed bodies unpacked"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's words."""
-    parser.add_argument("paths", nargs="+", type=Path, metavar="CASSETTE")
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="cassettes, or folders in which they are looked for",
+    )
     parser.add_argument("--grep", metavar="TEXT", help="only interactions whose URI has this text")
     parser.add_argument("--method", help="only interactions of this method")
     parser.add_argument("--brief", action="store_true", help="one line an interaction")
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Print the interactions that are asked for."""
-    for path in parsed.paths:
-        for entry in read_document(path).entries:
+    """Print the interactions that are asked for, below the cassette's path where there are more."""
+    found = [path for path, _ in cassettes(parsed.paths)]
+    for path in found:
+        document = read_document(path)
+        if len(found) > 1:
+            print(path)
+        for entry in document.entries:
             if parsed.grep and parsed.grep not in entry.uri:
                 continue
             if parsed.method and parsed.method.upper() != entry.method.upper():
@@ -39,7 +51,11 @@ def run(parsed: argparse.Namespace) -> int:
             print(_title(interaction))
             if not parsed.brief:
                 print("\n".join(_lines(interaction)))
-    return 0
+        check_whole(document, path)
+    if not found:
+        names = ", ".join(map(str, parsed.paths))
+        print(f"reqord: there are no cassettes in {names}", file=sys.stderr)
+    return 0 if found else 1
 
 
 def _title(interaction: Interaction) -> str:

@@ -209,7 +209,7 @@ def test_broken_cassette(folder, capsys):
     (folder / "a.yaml").write_text("interactions: [\n")
 
     assert main(["convert", "a.yaml"]) == 1
-    assert capsys.readouterr().out.startswith("REFUSED   a.yaml: ")
+    assert capsys.readouterr().out.startswith("REFUSED   a.yaml, line 2, ")
 
 
 @settings(deadline=None, max_examples=50)

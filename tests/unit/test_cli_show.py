@@ -1,0 +1,135 @@
+"""``reqord show``, and what all commands have in common."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from datetime import datetime, timezone
+
+import pytest
+
+from pytest_reqord import codec
+from pytest_reqord.cli import main
+from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
+
+AT = datetime(2026, 11, 23, 7, 13, 32, tzinfo=timezone.utc)
+
+
+def entry(number, *, method="GET", body=b"hello", **headers):
+    return Interaction(
+        Request(method, f"https://api.example.com/{number}", Headers(), b""),
+        Response(200, "OK", Headers(headers), body),
+        AT,
+        "test_a.py::test_a",
+        0.5,
+    )
+
+
+def cassette(*interactions):
+    return codec.render([codec.encode(each).text for each in interactions])
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c").mkdir()
+    return tmp_path
+
+
+def test_what_a_cassette_holds(folder, capsys):
+    """Each interaction with its headers and bodies, compressed ones unpacked."""
+    packed = entry(2, body=gzip.compress(b"unpacked"), **{"Content-Encoding": "gzip"})
+    broken = Interaction(
+        entry(3).request, None, AT, "", 0.1, failure=Failure("timeout", "it took too long")
+    )
+    (folder / "a.yaml").write_bytes(cassette(entry(1), packed, broken))
+
+    assert main(["show", "a.yaml"]) == 0
+
+    shown = capsys.readouterr().out
+    assert "2026-11-23T07:13:32.000000Z GET https://api.example.com/1 -> 200 OK (0.5 s)" in shown
+    assert "  Content-Encoding: gzip\n\n  unpacked\n" in shown
+    assert "GET https://api.example.com/3 -> an error" in shown
+    assert "timeout: it took too long" in shown
+
+
+def test_a_part_of_it(folder, capsys):
+    """By method and by a text in the URI, and a line each with --brief."""
+    (folder / "a.yaml").write_bytes(cassette(entry(1), entry(2), entry(2, method="POST")))
+
+    assert main(["show", "a.yaml", "--brief", "--grep", "com/2", "--method", "post"]) == 0
+
+    (line,) = capsys.readouterr().out.splitlines()
+    assert " POST https://api.example.com/2 " in line
+
+
+def test_folders(folder, capsys):
+    """The cassettes in a folder are shown below their paths."""
+    for name in ("a", "b"):
+        (folder / f"c/{name}.yaml").write_bytes(cassette(entry(name)))
+
+    assert main(["show", "c", "--brief"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[::2] == ["c/a.yaml", "c/b.yaml"]
+    assert "api.example.com/b" in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["show", "none.yaml"], "there is no cassette at none.yaml"),
+        (["show", "torn.yaml"], "torn.yaml, line "),
+        (["show", "empty"], "there are no cassettes in empty"),
+        (["audit", "none.yaml"], "there is no cassette at none.yaml"),
+        (["audit", "torn.yaml"], "torn.yaml, line "),
+        (["convert", "none.yaml"], "there is no cassette at none.yaml"),
+        (["convert", "broken.yaml"], "REFUSED   broken.yaml, line 2, "),
+    ],
+)
+def test_what_cannot_be_read(folder, capsys, words, message):
+    """It is named in words, and the exit status is 1."""
+    (folder / "empty").mkdir()
+    (folder / "broken.yaml").write_text("interactions: [\n")
+    (folder / "torn.yaml").write_bytes(cassette(entry(1), entry(2))[:-20])
+
+    assert main(words) == 1
+
+    told = "".join(capsys.readouterr())
+    assert message in told
+    assert "Errno" not in told
+    assert "no known secrets" not in told or "1 file not read" in told
+
+
+def test_audit_of_nothing(folder, capsys):
+    """A folder without cassettes isn't called free of secrets."""
+    assert main(["audit", "c"]) == 0
+    assert capsys.readouterr().out == "no cassettes\n"
+
+
+def test_the_command_as_a_module():
+    """`python -m pytest_reqord` is the command, where its script isn't on the path."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_reqord", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("usage: reqord [-h] COMMAND")
+
+
+def test_a_reader_that_has_seen_enough(folder):
+    """A pipe that is closed early, as by `head`, ends the command without a traceback."""
+    (folder / "a.yaml").write_bytes(cassette(*(entry(n, body=b"x" * 5000) for n in range(100))))
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest_reqord", "show", "a.yaml"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as command:
+        assert command.stdout.readline()
+        command.stdout.close()
+        assert command.stderr.read() == b""
+
+    assert command.returncode == 141

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -16,6 +17,7 @@ __all__ = ["differences", "nearest"]
 
 _MOST_LINES = 12
 _MOST_TEXT = 120
+_NO_DIFFERENCE = "no difference: it was played before, or a matcher refused it"
 
 
 def differences(live: Request, recorded: Request) -> list[str]:
@@ -108,14 +110,15 @@ def nearest(live: Request, recorded: Sequence[Request], most: int = 3) -> list[s
     :param live: the request that was sent.
     :param recorded: those to choose from.
     :param most: how many to name.
-    :returns: a line a request, its differences indented below it.
+    :returns: a line a request, its differences indented below it; equal ones are named once.
     """
     compared = [(differences(live, other), other) for other in recorded]
     compared.sort(key=lambda pair: (_distance(live, pair[1]), len(pair[0])))
+    blocks = Counter((f"{other.method} {other.uri}", *found) for found, other in compared)
     lines = []
-    for found, other in compared[:most]:
-        lines.append(f"nearest: {other.method} {other.uri}")
-        lines += [f"  {line}" for line in found] or ["  the same, and already played"]
+    for (name, *found), count in list(blocks.items())[:most]:
+        lines.append(f"nearest: {name}" + (f" ({count} times)" if count > 1 else ""))
+        lines += [f"  {line}" for line in found or [_NO_DIFFERENCE]]
     return lines
 
 

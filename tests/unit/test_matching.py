@@ -161,3 +161,19 @@ def test_the_nearest_come_first():
     far, near = request("http://other/x"), request("http://api/x?a=1")
 
     assert nearest(request("http://api/x"), [far, near])[0] == "nearest: GET http://api/x?a=1"
+
+
+def test_what_is_nearest_is_named_once():
+    """Equal requests of a shared cassette take one line, so that others have room."""
+    same = [request("http://api/y", body=b"1")] * 4
+    others = [request("http://api/z"), request("http://other/y")]
+
+    lines = nearest(request("http://api/y", body=b"1"), [*others, *same])
+
+    assert lines[0] == "nearest: GET http://api/y (4 times)"
+    assert lines[1].strip().startswith("no difference: it was played before")
+    assert [line.split()[2] for line in lines if line.startswith("nearest")] == [
+        "http://api/y",
+        "http://api/z",
+        "http://other/y",
+    ]

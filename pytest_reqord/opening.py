@@ -133,7 +133,10 @@ class Opening:
             if self.recording is None:
                 plan = self.plan
                 self.recording = self._services.staging().open_recording(
-                    cassette=plan.path, owner=self.owner, mode=plan.settings.record_mode
+                    cassette=plan.path,
+                    owner=self.owner,
+                    mode=plan.settings.record_mode,
+                    saving=plan.settings.for_saving(),
                 )
                 if self.is_child and self.kin is not None:
                     self.kin.announce(self.recording.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from pytest_reqord.matching import MATCHERS, Matcher
 from pytest_reqord.options import OPTIONS, RECORDING_MODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_reqord.options import Layer, Option
 
@@ -62,6 +62,24 @@ class Settings:
     lock_timeout: float = OPTIONS["lock_timeout"].default
     rerecord: tuple[str, ...] = ()
 
+    def for_saving(self) -> dict[str, Any]:
+        """What of it a save has to know that comes later, as JSON can hold it."""
+        return {
+            each.name: value
+            for each in fields(self)
+            if each.name in _FOR_SAVING and (value := getattr(self, each.name)) != each.default
+        }
+
+    def with_saving(self, saving: Mapping[str, Any]) -> Settings:
+        """These, but for a recording that was made with others.
+
+        :param saving: what `for_saving` gave then.
+        """
+        known = {each.name: each.default for each in fields(self) if each.name in _FOR_SAVING}
+        given = {name: saving.get(name, default) for name, default in known.items()}
+        lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+        return replace(self, **{**given, **lists})
+
     def rerecord_of(self, method: str, uri: str) -> tuple[str, ...]:
         """The patterns of ``--rerecord`` that name this request."""
         request = f"{method} {uri}"
@@ -70,6 +88,9 @@ class Settings:
     def is_rerecorded(self, method: str, uri: str) -> bool:
         """Whether ``--rerecord`` names this request."""
         return bool(self.rerecord_of(method, uri))
+
+
+_FOR_SAVING = ("format", "inline_limit", "max_age", "rerecord", "strict_order", "volatile")
 
 
 @lru_cache(maxsize=64)

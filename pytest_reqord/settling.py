@@ -217,18 +217,26 @@ class Settling:
                 self._note_draft(record)
 
     def keep(self, record: Record) -> None:
-        """Save one draft as it is.
+        """Save one draft as it is; in ``all`` with what else its test recorded into the cassette.
 
         :raises OSError: if it can't be written.
         :raises ReqordError: if it or its cassette can't be read or locked.
         """
         recording = record.recording
         if recording.mode in modes.SAVED_AT_END:
-            self._replace(recording.cassette, [record], frozenset())
+            siblings = [
+                each
+                for each in self._drafts.all
+                if each.recording.process == recording.process
+                and each.recording.owner == recording.owner
+                and each.recording.cassette == recording.cassette
+            ]
+            self._replace(recording.cassette, siblings or [record], frozenset())
             return
         entries = read_document(recording.path).entries
         new = [entry.interaction() for entry in entries]
-        self._save(recording.cassette, new, self._settings, lambda _: True)
+        settings = self._settings.with_saving(recording.saving)
+        self._save(recording.cassette, new, settings, lambda _: True)
         self._staging.remove(recording)
         self._staging.sweep()
 
@@ -237,12 +245,18 @@ class Settling:
         first: dict[str, Recording] = {}
         for record in passed:
             first.setdefault(record.recording.owner, record.recording)
+        # of a test in several workers (--dist each) one's; in that one it may have several
+        recordings = [
+            record.recording
+            for record in passed
+            if record.recording.process == first[record.recording.owner].process
+        ]
         new = [
             entry.interaction()
-            for recording in first.values()
+            for recording in recordings
             for entry in read_document(recording.path).entries
         ]
-        is_rewritten = any(recording.mode == "rewrite" for recording in first.values())
+        is_rewritten = any(recording.mode == "rewrite" for recording in recordings)
         anew = {(each.request.method, each.request.uri) for each in new}
         gone = {test for cassette, test in self._notes.gone if cassette == os.fspath(path)}
 
@@ -255,7 +269,8 @@ class Settling:
                 return not is_theirs and (entry.method, entry.uri) not in anew
             return owner not in first and owner not in gone
 
-        self._save(path, new, self._settings, keep)
+        settings = self._settings.with_saving(recordings[0].saving)
+        self._save(path, new, settings, keep)
         for record in passed:
             self._staging.remove(record.recording)
         for owner in first:

@@ -61,7 +61,9 @@ def run(parsed: argparse.Namespace) -> int:
         return 1 if parsed.test or parsed.all else 0
     notes = Notes()
     status = 0
-    for root, record in wanted:
+    for root, record in reversed(wanted):  # the newest first: in `all` it takes the older's place
+        if not record.has_data:
+            continue
         staging = StagingArea(root, record.recording.path.parent.name)
         if parsed.drop:
             staging.remove(record.recording)

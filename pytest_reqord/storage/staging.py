@@ -19,12 +19,15 @@ import threading
 import time
 import weakref
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.storage.files import remove_folder, remove_with_bodies
 from pytest_reqord.storage.journal import Journal, is_alive, read_journal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Record", "Recording", "StagingArea", "earlier_records"]
 
@@ -42,6 +45,7 @@ class Recording:
     :param mode: the record mode.
     :param path: its staging file, there once something was written.
     :param opened_at: when it was opened, in seconds since the epoch.
+    :param saving: what saving it has to know, in the words of who opened it.
     """
 
     id: str
@@ -50,6 +54,12 @@ class Recording:
     mode: str
     path: Path
     opened_at: float
+    saving: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def process(self) -> str:
+        """The process that recorded it, by the name of its journal."""
+        return self.id.rpartition("-")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +106,12 @@ class StagingArea:
         with self._lock:
             self._own_journal()
 
-    def open_recording(self, owner: str, cassette: Path, mode: str) -> Recording:
+    def open_recording(
+        self, owner: str, cassette: Path, mode: str, saving: Mapping[str, Any] | None = None
+    ) -> Recording:
         """Make room for a recording and enter it in the journal.
 
+        :param saving: what saving it has to know, as JSON can hold it.
         :raises OSError: if the journal can't be written.
         """
         with self._lock:
@@ -107,7 +120,7 @@ class StagingArea:
             name = f"{journal.path.stem}-{self._opened}"
         tail = _UNSAFE.sub("-", owner.rpartition("/")[2])[-80:]
         path = self.folder / f"{name}-{tail}.yaml"
-        recording = Recording(name, owner, cassette, mode, path, time.time())
+        recording = Recording(name, owner, cassette, mode, path, time.time(), dict(saving or {}))
         fields = asdict(recording) | {"path": path.name, "cassette": os.fspath(cassette)}
         journal.write(opened=fields)
         return recording
@@ -252,6 +265,7 @@ def _recording(folder: Path, fields: dict[str, Any]) -> Recording:
         mode=fields["mode"],
         path=folder / Path(fields["path"]).name,
         opened_at=float(fields["opened_at"]),
+        saving=dict(fields.get("saving", {})),
     )
 
 

@@ -47,8 +47,11 @@ def test_drafts_of_earlier_runs_are_counted_not_listed(drafted):
 
     result = drafted.runpytest("--record-mode=all", "test_other.py")
 
-    result.stdout.fnmatch_lines(["1 draft of earlier runs: reqord keep lists them*"])
+    (line,) = [each for each in result.stdout.lines if "1 draft of earlier runs" in each]
     result.stdout.no_fnmatch_line("draft *")
+    command = line.partition("lists them, reqord ")[2].removesuffix(" removes them")
+    assert "dropped test_it.py::test_it" in reqord(drafted, *command.split()).stdout.str()
+    assert "there are no drafts" in reqord(drafted, "keep").stdout.str()
 
 
 def test_a_draft_can_be_thrown_away(drafted):
@@ -82,3 +85,31 @@ def test_patterns_that_can_match_nothing_are_usage_errors(suite, pattern):
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--rerecord=*a method and a pattern of URIs*"])
+
+
+TWICE = """
+    import os, requests
+    from pytest_reqord import use_cassette
+
+    def test_it():
+        for n in range(2):
+            with use_cassette("twice.yaml"):
+                requests.get(os.environ["API"] + f"/json?{n}{os.environ.get('BREAK', '')}")
+        assert not os.environ.get("BREAK")
+"""
+
+
+@pytest.mark.parametrize("mode", ["once", "all"])
+def test_the_draft_of_a_cassette_that_was_opened_twice(suite, monkeypatch, mode):
+    """`reqord keep` saves all that the test recorded into it; in `all` of its last run."""
+    suite.makepyfile(TWICE)
+    runs = ["a", "b"] if mode == "all" else ["b"]
+    for name in runs:
+        monkeypatch.setenv("BREAK", name)
+        suite.runpytest(f"--record-mode={mode}").assert_outcomes(failed=1)
+
+    assert reqord(suite, "keep", "--all").ret == 0
+
+    text = (suite.path / "twice.yaml").read_text()
+    assert [line[-2:] for line in text.splitlines() if "uri:" in line] == ["0b", "1b"]
+    assert "there are no drafts" in reqord(suite, "keep").stdout.str()

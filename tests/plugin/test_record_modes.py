@@ -141,6 +141,25 @@ def test_all_again_changes_nothing(suite, api, cassettes):
     result.stdout.fnmatch_lines(["unchanged *test_one.yaml"])
 
 
+def test_all_again_through_a_client_that_signs(suite, cassettes):
+    """What botocore signs each request with, and numbers it by, is no change of the API's."""
+    suite.makepyfile("""
+        import os, boto3
+
+        def test_it(cassette):
+            keys = {"aws_access_key_id": "AKIA0", "aws_secret_access_key": "x" * 40}
+            url = os.environ["API"]
+            boto3.client("s3", "eu-west-1", endpoint_url=url, **keys).list_buckets()
+    """)
+    suite.runpytest("--record-mode=all", "-W", "ignore").assert_outcomes(passed=1)
+    before = cassettes()
+
+    result = suite.runpytest("--record-mode=all", "-W", "ignore")
+
+    result.stdout.fnmatch_lines(["unchanged *test_it.yaml"])
+    assert cassettes() == before
+
+
 def test_all_keeps_other_tests_of_a_shared_cassette(suite, api, cassettes):
     """In a shared cassette `all` replaces what the tests that ran had recorded, nothing else."""
     suite.makepyfile("""
@@ -390,3 +409,43 @@ def test_all_drops_recordings_of_tests_that_are_gone(suite, cassettes):
     ]
     assert sorted(owners) == ["test_a", "test_many[1]"]
     result.stdout.fnmatch_lines(["dropped *::test_many?2?*", "dropped *::test_old*"])
+
+
+@pytest.mark.parametrize("mode", ["once", "all", "rewrite", "new_episodes"])
+def test_a_cassette_that_a_test_opens_twice(suite, mode):
+    """Both recordings of one test become part of it."""
+    suite.makepyfile("""
+        import os, requests
+        from pytest_reqord import use_cassette
+
+        def test_it():
+            for n in range(2):
+                with use_cassette("twice.yaml"):
+                    requests.get(os.environ["API"] + f"/json?{n}")
+    """)
+
+    suite.runpytest(f"--record-mode={mode}").assert_outcomes(passed=1)
+
+    text = (suite.path / "twice.yaml").read_text()
+    assert [line[-1] for line in text.splitlines() if "uri:" in line] == ["0", "1"]
+
+
+@pytest.mark.parametrize("mode", ["once", "all"])
+def test_a_test_has_its_cassette_saved_as_its_marker_says(suite, cassettes, mode):
+    """Format and size of bodies are the test's own where the run's end saves it, too."""
+    suite.makepyfile("""
+        import os, pytest, requests
+
+        @pytest.mark.cassette(format="vcr")
+        def test_vcr():
+            requests.get(os.environ["API"] + "/json")
+
+        @pytest.mark.cassette(inline_limit=5)
+        def test_beside():
+            requests.get(os.environ["API"] + "/json")
+    """)
+
+    suite.runpytest(f"--record-mode={mode}").assert_outcomes(passed=2)
+
+    assert cassettes()["test_vcr.yaml"].endswith(b"version: 1\n")
+    assert len(list(suite.path.rglob("test_beside.bodies/*"))) == 1

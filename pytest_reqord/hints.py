@@ -16,7 +16,7 @@ def commands(nodeid: str, path: str | os.PathLike[str]) -> list[str]:
     :param path: the cassette.
     """
     if not os.path.exists(path):  # noqa: PTH110 -- a path-like is all we know
-        return [_command(nodeid, "once")]
+        return [f"{_command(nodeid, 'once')}   # record it"]
     return [
         f"{_command(nodeid, 'new_episodes')}   # add what is missing",
         f"{_command(nodeid, 'all')}   # record everything anew",

@@ -42,6 +42,9 @@ _FAILING = ("ignore", "warn", "fail")
 _VOLATILE = (
     "age",
     "alt-svc",
+    "amz-sdk-invocation-id",
+    "amz-sdk-request",
+    "authorization",
     "cf-cache-status",
     "cf-ray",
     "date",
@@ -54,6 +57,7 @@ _VOLATILE = (
     "request-id",
     "server-timing",
     "x-amz-cf-id",
+    "x-amz-date",
     "x-amz-id-2",
     "x-amz-request-id",
     "x-amzn-requestid",
@@ -155,7 +159,7 @@ OPTIONS = {
             "volatile",
             "words",
             _VOLATILE,
-            "response headers whose change alone doesn't rewrite an interaction",
+            "headers whose change alone doesn't rewrite an interaction",
         ),
         Option(
             "format",

@@ -70,8 +70,10 @@ def _title(interaction: Interaction) -> str:
 def _lines(interaction: Interaction) -> Iterator[str]:
     yield from _message(interaction.request)
     yield ""
-    if interaction.response is not None:
-        yield from _message(interaction.response)
+    response = interaction.response
+    if response is not None:
+        yield f"  HTTP/{response.http_version} {response.status} {response.reason}".rstrip()
+        yield from _message(response)
     if interaction.failure is not None:
         yield f"  {interaction.failure.kind}: {interaction.failure.message}"
     yield ""

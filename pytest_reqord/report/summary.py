@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -49,10 +50,10 @@ def _recorded(notes: Notes) -> Iterator[str]:
         yield f"dropped   {test} from {_shown(path)}: there is no such test any more"
     for test, path, reason, place in notes.drafts:
         yield f"draft     {test} for {_shown(path)}: {reason}"
-        yield f"          kept in {_shown(place)}; save it as it is with: reqord keep '{test}'"
+        yield f"          kept in {_shown(place)}; save it as it is with: reqord keep {shlex.quote(test)}"
     if notes.older:
         drafts = _plural(len(notes.older), "draft")
-        yield f"{drafts} of earlier runs: reqord keep lists them, reqord keep --drop removes them"
+        yield f"{drafts} of earlier runs: reqord keep lists them, reqord keep --all --drop removes them"
     for test in sorted(set(notes.unredacted)):
         yield f"redaction is off in {test or 'use_cassette'}: its cassette may hold secrets"
     for problem in notes.problems:

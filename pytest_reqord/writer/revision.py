@@ -122,7 +122,7 @@ def is_equal(old: Interaction, new: Interaction, volatile: frozenset[str]) -> bo
     return (
         _request_key(old) == _request_key(new)
         and old.failure == new.failure
-        and _lasting(old.request.headers, volatile) == _lasting(new.request.headers, volatile)
+        and _named(old.request.headers, volatile) == _named(new.request.headers, volatile)
         and _is_equal_response(old.response, new.response, volatile)
     )
 
@@ -144,3 +144,8 @@ def _is_equal_response(
 
 def _lasting(headers: Headers, volatile: frozenset[str]) -> list[tuple[str, str]]:
     return [pair for pair in headers.pairs if pair[0].lower() not in volatile]
+
+
+def _named(headers: Headers, volatile: frozenset[str]) -> list[tuple[str, str]]:
+    """As above; but that a request has a header at all is the client's doing, and counts."""
+    return [(name, "" if name.lower() in volatile else value) for name, value in headers.pairs]

@@ -185,3 +185,14 @@ def test_equal_failures():
     one = replace(BASE, response=None, failure=failure)
 
     assert is_equal(one, replace(one, elapsed=3.0), VOLATILE)
+
+
+def test_volatile_request_headers():
+    """What a client signs a request with doesn't count; that it signs it does."""
+    unsigned, one, two = (
+        replace(BASE, request=replace(BASE.request, headers=Headers(headers)))
+        for headers in ({}, {"Date": "Monday"}, {"Date": "Tuesday"})
+    )
+
+    assert is_equal(one, two, VOLATILE)
+    assert not is_equal(unsigned, one, VOLATILE)

@@ -53,7 +53,10 @@ def parse_time(text: str) -> datetime:
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
         time = time.replace(tzinfo=timezone.utc)
-    return time.astimezone(timezone.utc)
+    try:
+        return time.astimezone(timezone.utc)
+    except OverflowError as error:
+        raise ValueError(f"{text} is before or after all time") from error
 
 
 def parse_age(text: str) -> timedelta | None:

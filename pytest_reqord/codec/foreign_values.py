@@ -49,7 +49,10 @@ def _response(response: Mapping[str, Any], method: str) -> Response:
         status, reason = status.get("code"), status.get("message") or ""
     if status is None:
         raise ValueError("the response has no status")
-    status = int(status)
+    try:
+        status = int(status)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError("the response's status is not a number") from error
     has_body = method != "HEAD" and status not in _BODILESS
     headers, body = Headers(_pairs(response.get("headers"))), _body(response)
     if has_body:

@@ -26,7 +26,9 @@ _HEAD = re.compile(
     rb"  request:\n"
     rb"    method: (.+)\n"
     rb"    uri: (?:(https?://[!-~]*[!-9;-~])|(.+))\n"  # the first is text without quotes
+    rb"(?=  (?:  )?[a-z])"  # deeper indented the next line would belong to this one
 )
+_LAST_LINE = re.compile(rb"^interactions:.*\n\Z", re.MULTILINE)
 
 
 class _Head(NamedTuple):
@@ -71,6 +73,8 @@ class _NativeEntry(Entry):
     @property
     def has_body(self) -> bool:
         data, start, end = self._source.data, self._start, self._end
+        if self._found is None:
+            self._head()  # which tells whether the request comes first
         response = data.find(b"\n  response:\n", start, end)
         if self._interaction is None and response > 0:
             return data.find(b"\n    body:", start, response) > 0
@@ -108,7 +112,9 @@ class _NativeEntry(Entry):
                 loaded = safe.load(self._source.data.decode()).unambiguous()
             except (safe.SafeError, UnicodeDecodeError):
                 raise error from None
-            lines = [place.line + 1 for place in loaded.items["interactions"]]
+            lines = [place.line + 1 for place in loaded.items.get("interactions", ())]
+            if line not in lines:  # what looks like an entry's start is part of a text
+                raise error from None
             entry = loaded.value["interactions"][lines.index(line)]
         return entry
 
@@ -118,6 +124,8 @@ def _read_head(data: bytes, start: int, end: int) -> _Head:
     if match is None or not _is_complete(data, end):
         raise decode.OtherLayout
     recorded_at, by, method, uri, other = match.groups(b"")
+    if not by and data.find(b"recorded_by:", match.end(), end) >= 0:  # a hand may have moved it
+        raise decode.OtherLayout
     uri_text = uri.decode("ascii") if uri else _inline(other)
     return _Head(recorded_at.decode("ascii"), _word(by), _word(method), uri_text)
 
@@ -137,7 +145,7 @@ def index(source: Source) -> Document | None:
     data = source.data
     first = data.find(_NEXT) + 1
     head = data[:first]
-    top = {} if head == HEADER else _top(head)
+    top = {} if head == HEADER else _top(head) if _LAST_LINE.search(head) else None
     if not first or top is None:
         return None
     starts = [first]

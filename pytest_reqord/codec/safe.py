@@ -16,6 +16,7 @@ __all__ = ["Loaded", "Place", "Plain", "SafeError", "load", "typed"]
 
 _MOST_DEPTH = 100
 _MOST_ALIASED = 1_000_000
+_MOST_DIGITS = 600  # what every Python reads, however it is set up
 _TAG = "tag:yaml.org,2002:"
 _NULLS = ("", "~", "null", "Null", "NULL")
 _TEXT_TAGS = frozenset(
@@ -93,8 +94,10 @@ def load(text: str) -> Loaded:
     """
     import yaml  # late: what we wrote ourselves is read without it
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    make = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = None
     try:
+        loader = make(text)
         return _Builder(loader, yaml.events).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -103,8 +106,11 @@ def load(text: str) -> Loaded:
     except yaml.reader.ReaderError as error:
         line, column = _position(text, error.position)
         raise SafeError(f"not YAML: {error.reason}", line, column) from error
+    except ValueError as error:  # PyYAML without libyaml, for the escape of no character
+        raise SafeError(f"not YAML: {error}", getattr(loader, "line", 0), 0) from error
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _position(text: str, at: int | None) -> Place:
@@ -227,7 +233,7 @@ def typed(value: Any) -> Any:
     if value.lower() in ("true", "false"):
         return value.lower() == "true"
     if _INT.fullmatch(value):
-        return int(value)
+        return int(value) if len(value) <= _MOST_DIGITS else str(value)
     return float(value) if _FLOAT.fullmatch(value) else str(value)
 
 

@@ -99,17 +99,24 @@ def _pairs(headers: Any) -> Iterable[tuple[str, str]]:
 
 def _arrival(pair: Any) -> Arrival:
     offset, time = _sequence(pair, "arrivals")
-    return Arrival(_number(int, offset, "arrivals"), _number(float, time, "arrivals"))
+    return Arrival(_size(offset, "arrivals"), _number(float, time, "arrivals"))
 
 
 def _numbers(values: Any, what: str) -> tuple[int, ...]:
-    return tuple([_number(int, value, what) for value in _sequence(values, what)])
+    return tuple([_size(value, what) for value in _sequence(values, what)])
+
+
+def _size(value: Any, what: str) -> int:
+    size = _number(int, value, what)
+    if size < 0:
+        raise ValueError(f"{what} has a negative number")
+    return size
 
 
 def _number(kind: Callable[[Any], _N], value: Any, what: str) -> _N:
     try:
         return kind(value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{what} is not a number") from error
 
 

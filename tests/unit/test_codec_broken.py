@@ -27,6 +27,11 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
     for name in b"bcdefghijkl"
 )
 
+JSON = (
+    b'{"version": 1, "interactions": [{"request": {"method": "GET", "uri": "http://h/"},'
+    b' "response": {"status": {"code": 200, "message": "OK"}, "body": {"string": "a"}}}]}'
+)
+
 
 def no_files(name):
     raise FileNotFoundError(name)
@@ -88,6 +93,12 @@ def whole(old=b"", new=b"", *, head=codec.HEADER):
         (whole(b"200", b"!mine 1"), 8, "!mine is not read"),
         (whole(b"200", b"*a"), 8, r"\*a could stand for"),
         (whole(b"200", b"&a [*a]"), 8, r"\*a could stand for"),
+        (whole(b"200", b"9" * 5000), 3, "status is not a number"),
+        (whole(b"200", b"1e999"), 3, "status is not a number"),
+        (whole(b"    body", b"    chunks: [-1]\n    body"), 3, "chunks has a negative number"),
+        (whole(b"2026-11-23T07:13:32.123456Z", b"0001-01-01T00:00:00+23:59"), 3, "not a time"),
+        (JSON.replace(b"200", b"Infinity"), 1, "status is not a number"),
+        (JSON.replace(b"200", b"1e999"), 1, "status is not a number"),
         (BOMB, 7, "aliases multiply"),
         (b"[" * 5_000_000, 1, "more than 100 deep"),
         (b"{" * 5_000_000, 1, "more than 100 deep"),
@@ -165,3 +176,37 @@ def test_an_alias_is_read_as_what_it_stands_for():
     _, interactions = read(whole(b"http://h/", b"&u http://h/") + again)
 
     assert [one.request.uri for one in interactions] == ["http://h/"] * 2
+
+
+def test_a_number_that_no_python_reads_is_kept_as_it_is():
+    """Keys that aren't ours may hold what they like."""
+    digits = "9" * 5000
+
+    document, _ = read(whole(head=f"reqord: 1\nmine: {digits}\ninteractions:\n".encode()))
+
+    assert document.extra == {"mine": digits}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        whole(b"http://h/", b"http://h/\n      more"),
+        whole(b"  elapsed", b"  recorded_by: a.py::test_a\n  elapsed"),
+        whole(head=b"reqord: 1\ninteractions: # all of them\n"),
+    ],
+)
+def test_what_a_hand_has_moved_is_found_where_it_is(data):
+    """An entry says the same before it is decoded and after."""
+    (entry,) = codec.load(data, "a.yaml", no_files).entries
+
+    early = entry.recorded_at, entry.recorded_by, entry.method, entry.uri
+    interaction = entry.interaction()
+
+    request = interaction.request
+    assert early[1:] == (interaction.recorded_by, request.method, request.uri)
+
+
+def test_a_document_that_ends_before_its_entries_is_refused():
+    """Also where the rest looks like ours."""
+    with pytest.raises(CassetteFormatError, match=r"line 4.*not YAML"):
+        read(whole(head=b"reqord: 1\ninteractions:\n...\n"))

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 
-__all__ = ["commands", "keep_command", "move_command"]
+__all__ = ["commands", "keep_command", "move_command", "namesake_line"]
 
 
 def commands(nodeid: str, path: str | os.PathLike[str]) -> list[str]:
@@ -33,6 +33,11 @@ def _command(nodeid: str, mode: str) -> str:
     if nodeid:
         return f"pytest {shlex.quote(nodeid)} --record-mode={mode}"
     return f"REQORD={mode} python {shlex.quote(sys.argv[0] or 'script.py')}"
+
+
+def namesake_line(other: str) -> str:
+    """What a user is told where a file system can't tell the default names of two tests apart."""
+    return f"# {other} has a cassette of this name too: give one of them a name of its own"
 
 
 def keep_command(nodeid: str) -> str:

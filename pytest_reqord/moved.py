@@ -1,4 +1,4 @@
-"""Which cassette a test probably had before it was moved or renamed; looked up when it misses."""
+"""Whose cassette a test that misses has, and which one it had before it was moved or renamed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from pytest_reqord.errors import ReqordError
 from pytest_reqord.library import read_document
+from pytest_reqord.paths import is_default_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["former_cassette"]
+__all__ = ["former_cassette", "namesake"]
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _MOST_FILES = 500
@@ -30,6 +31,25 @@ def former_cassette(path: Path) -> Path | None:
     ranked = sorted(found, key=lambda one: (-found[one], one))
     likely = (one for one in ranked if found[one] >= _SIMILAR and _is_left(one))
     return next(likely, None)
+
+
+def namesake(path: Path, owner: str) -> str:
+    """Another test with the same default cassette, where only such tests have recorded into it.
+
+    What a file system refuses in a name becomes ``-``, and of classes in classes the inner one
+    counts, so that two tests may come to have one name.
+
+    :param path: the cassette.
+    :param owner: the test that misses, as its recordings name it.
+    """
+    if not is_default_of(path, owner):  # it is shared because somebody wants it so
+        return ""
+    try:
+        owners = {entry.recorded_by for entry in read_document(path).entries}
+    except (OSError, ReqordError):
+        return ""
+    others = sorted(one for one in owners - {""} if is_default_of(path, one))
+    return others[0] if others and owner not in owners else ""
 
 
 def _likeness(one: Path, path: Path) -> float:

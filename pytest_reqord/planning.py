@@ -131,13 +131,16 @@ class Planning:
         nodeid, owner = (attempt.nodeid, attempt.owner) if attempt else ("", "")
         lines = hints.commands(nodeid, path)
         if self._drafts().has(path, owner):
-            lines.append(hints.keep_command(nodeid or owner))
-        if nodeid and not path.exists():
-            from pytest_reqord.moved import former_cassette  # late: for a miss
+            lines.append(hints.keep_command(nodeid or owner or str(path)))
+        if nodeid:
+            from pytest_reqord import moved  # late: for a miss
 
-            former = former_cassette(path)
+            former = None if path.exists() else moved.former_cassette(path)
             if former is not None:
                 lines.append(hints.move_command(former, path))
+            other = moved.namesake(path, owner)
+            if other:
+                lines.append(hints.namesake_line(other))
         return lines
 
     def _matching(self, settings: Settings) -> Matching:

@@ -71,3 +71,69 @@ def test_hook(suite, api):
     assert len(api.seen) == 2
     names = sorted(str(p.relative_to(suite.path)) for p in suite.path.rglob("*.yaml"))
     assert names == ["cassettes/test_it/test_posts.yaml", "recorded/test_it-test_users.yaml"]
+
+
+NAMESAKES = """
+    import os, requests, pytest
+
+    def get(name):
+        assert requests.get(os.environ["API"] + "/json", params={"name": name}).ok
+
+    @pytest.mark.parametrize("name", ["q/r", "q-r"])
+    def test_it(cassette, name):
+        get(name)
+
+    class TestA:
+        class TestIt:
+            def test_it(self, cassette):
+                get("A")
+
+    class TestB:
+        class TestIt:
+            def test_it(self, cassette):
+                get("B")
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("test_it[q/r]", "test_it[q-r]"),
+        ("TestA::TestIt::test_it", "TestB::TestIt::test_it"),
+    ],
+)
+def test_two_tests_of_one_name(suite, cassettes, first, second):
+    """Tests that a file system can't tell apart share a cassette; a miss of the later one says so."""
+    suite.makepyfile(test_one=NAMESAKES)
+    first, second = f"test_one.py::{first}", f"test_one.py::{second}"
+    suite.runpytest(first, "--record-mode=once").assert_outcomes(passed=1)
+
+    alone = suite.runpytest(second)
+    suite.runpytest(second, "--record-mode=new_episodes").assert_outcomes(passed=1)
+    both = suite.runpytest(first, second, "-o", "reqord_on_unplayed=fail")
+
+    alone.assert_outcomes(failed=1)
+    alone.stdout.fnmatch_lines(
+        [f"*# {first.replace('[', '[[]')} has a cassette of this name too: *"]
+    )
+    both.assert_outcomes(passed=2)
+    assert len(cassettes()) == 1
+
+
+@pytest.mark.parametrize("letter", ["n", "\N{LATIN SMALL LETTER E WITH ACUTE}"])
+def test_names_that_are_too_long(suite, cassettes, letter):
+    """Names with more bytes than a file system takes are cut, and told apart by a hash."""
+    suite.makepyfile(
+        "import os, requests, pytest",
+        *(
+            f"def test_{letter * 130}{letter * 130 if letter == 'n' else ''}{end}(cassette):"
+            f"    assert requests.get(os.environ['API'] + '/json?{end}').ok"
+            for end in "ab"
+        ),
+    )
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=2)
+
+    suite.runpytest("-o", "reqord_on_unplayed=fail").assert_outcomes(passed=2)
+    assert len(cassettes()) == 2
+    assert all(len(name.encode()) <= 255 for name in cassettes())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 from pathlib import Path
 
 from pytest_reqord import children
 from pytest_reqord.clock import Clock, format_time
 from pytest_reqord.options import Layer
+from pytest_reqord.report.summary import drafts, problems
 from pytest_reqord.run import Run
 from pytest_reqord.runinfo import RunInfo, new_run_id, staging_without_cache
 
@@ -43,3 +45,5 @@ def _end(run: Run) -> None:
     children.uninstall()
     run.finish()
     run.stop()
+    for line in (*drafts(run.notes), *problems(run.notes)):
+        sys.stderr.write(f"reqord: {line}\n")

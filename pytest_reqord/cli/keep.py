@@ -12,6 +12,7 @@ from pytest_reqord.leaks import first_leak
 from pytest_reqord.library import read_document
 from pytest_reqord.notes import Notes
 from pytest_reqord.redaction.scan import KINDS
+from pytest_reqord.report.summary import drafts
 from pytest_reqord.runinfo import staging_without_cache
 from pytest_reqord.settings import Settings
 from pytest_reqord.settling import Settling
@@ -34,7 +35,12 @@ _ROOTS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's words."""
-    parser.add_argument("test", nargs="?", metavar="NODEID", help="the test, as pytest names it")
+    parser.add_argument(
+        "test",
+        nargs="?",
+        metavar="NODEID",
+        help="the test, as pytest names it; or the cassette, where no test has recorded it",
+    )
     parser.add_argument("--all", action="store_true", help="every draft")
     parser.add_argument("--drop", action="store_true", help="throw away instead of saving")
     parser.add_argument(
@@ -55,10 +61,7 @@ def run(parsed: argparse.Namespace) -> int:
     found = [(root, record) for root in _roots(parsed.cache_dir) for record in _drafts(root)]
     wanted = [(r, each) for r, each in found if parsed.all or _is_of(each, parsed.test)]
     if not wanted:
-        for _, record in found:
-            print(f"{record.recording.owner}: {record.recording.path} ({reason_of(record)})")
-        print("there are no drafts" if not found else "say which one: reqord keep NODEID")
-        return 1 if parsed.test or parsed.all else 0
+        return _list([record for _, record in found], parsed)
     notes = Notes()
     status = 0
     for root, record in reversed(wanted):  # the newest first: in `all` it takes the older's place
@@ -68,7 +71,7 @@ def run(parsed: argparse.Namespace) -> int:
         if parsed.drop:
             staging.remove(record.recording)
             staging.sweep()
-            print(f"dropped {record.recording.owner}")
+            print(f"dropped {record.recording.owner or record.recording.cassette}")
         elif _is_refused(record, parsed.allow):
             status = 1
         else:
@@ -80,9 +83,25 @@ def run(parsed: argparse.Namespace) -> int:
     return status
 
 
+def _list(found: Sequence[Record], parsed: argparse.Namespace) -> int:
+    """Print the drafts that there are, where none was asked for or that one isn't there."""
+    notes = Notes()
+    for record in found:
+        recording = record.recording
+        paths = str(recording.cassette), str(recording.path)
+        notes.drafts.append((recording.owner, paths[0], reason_of(record), paths[1]))
+    for line in drafts(notes):
+        print(line)
+    if not found:
+        print("there are no drafts")
+    elif parsed.test:
+        print(f"reqord: there is no draft of {parsed.test}", file=sys.stderr)
+    return 1 if parsed.test or parsed.all else 0
+
+
 def _is_refused(record: Record, allowed: Sequence[str]) -> bool:
     """Whether a known secret is left in a draft; says where, and what to do about it."""
-    owner = record.recording.owner
+    owner = record.recording.owner or str(record.recording.cassette)
     entries = read_document(record.recording.path).entries
     leak = first_leak((entry.interaction() for entry in entries), allowed)
     if leak is not None:
@@ -117,4 +136,8 @@ def _drafts(root: Path) -> Iterator[Record]:
 def _is_of(record: Record, test: str | None) -> bool:
     """Whether a draft is of a test; a cassette names it from its own folder, pytest from its."""
     owner = record.recording.owner
-    return test is not None and (test == owner or test.endswith(f"/{owner}"))
+    if test is None:
+        return False
+    if not owner:
+        return Path(test).resolve() == record.recording.cassette.resolve()
+    return test == owner or test.endswith(f"/{owner}")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.notes import Notes
 
-__all__ = ["summary"]
+__all__ = ["drafts", "problems", "summary"]
 
 _MOST = 10
 _MOST_PATHS = 20
@@ -48,18 +48,30 @@ def _recorded(notes: Notes) -> Iterator[str]:
     yield from _listed("unchanged", Counter(dict.fromkeys(set(notes.unchanged) - set(saved), 0)))
     for path, test in sorted(set(notes.gone)):
         yield f"dropped   {test} from {_shown(path)}: there is no such test any more"
-    for test, path, reason, place in notes.drafts:
-        yield f"draft     {test} for {_shown(path)}: {reason}"
-        yield f"          kept in {_shown(place)}; save it as it is with: reqord keep {shlex.quote(test)}"
+    yield from drafts(notes)
     if notes.older:
-        drafts = _plural(len(notes.older), "draft")
-        yield f"{drafts} of earlier runs: reqord keep lists them, reqord keep --all --drop removes them"
+        older = _plural(len(notes.older), "draft")
+        yield f"{older} of earlier runs: reqord keep lists them, reqord keep --all --drop removes them"
     for test in sorted(set(notes.unredacted)):
         yield f"redaction is off in {test or 'use_cassette'}: its cassette may hold secrets"
-    for problem in notes.problems:
-        yield f"NOT SAVED {problem}"
+    yield from problems(notes)
     if saved:
         yield "replay them with: pytest"
+
+
+def drafts(notes: Notes) -> Iterator[str]:
+    """Each draft: whose it is, why it is one, where it lies and what saves it."""
+    for test, path, reason, place in notes.drafts:
+        name = test or _shown(path)  # `use_cassette` outside of a test has no other
+        whose = f"{test} for {_shown(path)}" if test else _shown(path)
+        yield f"draft     {whose}: {reason}"
+        keep = f"reqord keep {shlex.quote(name)}"
+        yield f"          kept in {_shown(place)}; save it as it is with: {keep}"
+
+
+def problems(notes: Notes) -> Iterator[str]:
+    """What could not be saved, and why."""
+    return (f"NOT SAVED {problem}" for problem in notes.problems)
 
 
 def _listed(what: str, counts: Counter[str]) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import yaml
 
@@ -350,3 +352,38 @@ def test_scripts(suite, api):
 
     result.stdout.fnmatch_lines(["played 1", "200"])
     assert len(api.seen) == 2
+
+
+SECRET = "ghp_" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zAbCdE"
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("raise ValueError", ["reqord: draft     {cassette}: it ended with ValueError"]),
+        (f"httpx.post(API + '/echo', content='{SECRET}')", ["reqord: NOT SAVED *GitHub token*"]),
+    ],
+)
+def test_a_script_tells_what_it_did_not_save(suite, cassettes, end, told):
+    """It has no summary, so that it says at its end what became of a recording, and how to go on."""
+    script = suite.makepyfile(
+        script=f"""
+        import os, httpx
+        from pytest_reqord import use_cassette
+        API = os.environ["API"]
+
+        with use_cassette("cassettes/one.yaml"):
+            httpx.get(API + "/json")
+            {end}
+    """
+    )
+    reqord = [sys.executable, "-m", "pytest_reqord", "keep"]
+
+    result = suite.runpython(script)
+
+    result.stderr.fnmatch_lines([line.format(cassette="cassettes/one.yaml") for line in told])
+    assert not cassettes()
+    suite.run(*reqord).stdout.fnmatch_lines(["draft     cassettes/one.yaml: *", "*kept in *"])
+    if SECRET not in end:
+        assert suite.run(*reqord, "cassettes/one.yaml").ret == 0
+        assert list(cassettes()) == ["one.yaml"]

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_reqord.clock import Clock
+    from pytest_reqord.index import Index, Stored
     from pytest_reqord.modes import Access
-    from pytest_reqord.replay import Index, Player, Stored
+    from pytest_reqord.replay import Player
     from pytest_reqord.seam import Exchange
     from pytest_reqord.settings import Settings
 

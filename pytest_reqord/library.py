@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord import codec, storage
 from pytest_reqord.errors import CassetteFormatError
-from pytest_reqord.replay import Index
+from pytest_reqord.index import Index
 
 if TYPE_CHECKING:
     from pathlib import Path

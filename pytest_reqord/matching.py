@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_MATCH_ON",
     "MATCHERS",
+    "PLAIN_URI",
     "Matcher",
     "Matching",
     "body_key",
@@ -30,7 +31,11 @@ may be written as a question or as a list of assertions.
 
 DEFAULT_MATCH_ON = ("method", "uri", "operation")
 
-_PLAIN_URI = re.compile(r"https?://[a-z0-9._-]+(?::(?!80/|443/)\d+)?/[^?#]*")
+_PORT = r"(?!80/|443/)(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3})"
+PLAIN_URI = rf"https?://[a-z0-9._-]+(?::{_PORT})?/[!-\"$->@-~]*(?:\?[!-\"$%'-~]+)?"
+"""A pattern of URIs that no other spelling is equal to: at most one parameter, all in ASCII."""
+
+_PLAIN_URI = re.compile(PLAIN_URI)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -166,11 +171,12 @@ class Matching:
                 self._uri_parts.append(_URI_PARTS[name])
             else:
                 self._request_parts.append(_REQUEST_PARTS[str(name)])
-        self._is_plain = self._uri_parts == [_URI_PARTS["method"], _URI_PARTS["uri"]]
+        self.is_plain = self._uri_parts == [_URI_PARTS["method"], _URI_PARTS["uri"]]
+        """Whether a key is just method and URI, normalised."""
 
     def key(self, method: str, uri: str) -> Any:
         """What must be equal, as far as method and URI say it; recordings are indexed by it."""
-        if self._is_plain:
+        if self.is_plain:
             return method.upper(), normalise_uri(uri)
         return tuple(part(method, uri) for part in self._uri_parts)
 

@@ -11,11 +11,12 @@ from pytest_reqord import modes
 from pytest_reqord.cassette import Cassette
 from pytest_reqord.clock import Clock, expiry_limit, format_time
 from pytest_reqord.errors import CassetteMiss, CassetteMissError, WriteFailed
+from pytest_reqord.index import Index, Stored
 from pytest_reqord.kin import Kin
 from pytest_reqord.library import read_document
 from pytest_reqord.once import once
 from pytest_reqord.plan import Shared
-from pytest_reqord.replay import Index, Player, Replay, Stored
+from pytest_reqord.replay import Player, Replay
 from pytest_reqord.storage import Family, remove_with_bodies
 
 if TYPE_CHECKING:

@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict, deque
-from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pytest_reqord.errors import SequenceMismatchError
+from pytest_reqord.index import Candidates
 from pytest_reqord.matching import body_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from pytest_reqord.matching import Matching
+    from pytest_reqord.index import Index, Stored
     from pytest_reqord.models import Interaction, Request
 
-__all__ = ["Claimed", "Claims", "Index", "Player", "Replay", "Stored"]
-
-
-class Stored(Protocol):
-    """An interaction in a cassette, decoded when it is first needed."""
-
-    @property
-    def method(self) -> str:
-        """The request's method, found without decoding the entry."""
-
-    @property
-    def uri(self) -> str:
-        """The request's URI, found without decoding the entry."""
-
-    @property
-    def recorded_at(self) -> str:
-        """When it was recorded, as text that sorts by time."""
-
-    @property
-    def recorded_by(self) -> str:
-        """The test that recorded it, found without decoding the entry."""
-
-    def interaction(self) -> Interaction:
-        """The whole of it, decoded on the first call."""
+__all__ = ["Claimed", "Claims", "Player", "Replay"]
 
 
 class Claimed(NamedTuple):
@@ -83,91 +60,6 @@ class Player(Protocol):
         """What the test was expected to ask for and didn't."""
 
 
-class Index:
-    """Where each recorded request is found. Made once a file, used by every test that plays it.
-
-    :param entries: the cassette's entries in chronological order.
-    :param matching: what has to be equal.
-    """
-
-    def __init__(self, entries: Sequence[Stored], matching: Matching) -> None:
-        self.entries = entries
-        self.matching = matching
-
-    @cached_property
-    def _positions(self) -> dict[Any, dict[str, list[int]]]:
-        """Positions by key and by the test that recorded them; about 1 us an entry."""
-        positions: dict[Any, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-        for position, entry in enumerate(self.entries):
-            key = self.matching.key(entry.method, entry.uri)
-            positions[key][entry.recorded_by].append(position)
-        return positions
-
-    def lookup(self, key: Any) -> dict[str, list[int]]:
-        """The positions under a key, by the test that recorded them; do not change it."""
-        return self._positions.get(key, {})
-
-    def owned_by(self, owner: str) -> list[int]:
-        """The positions of what one test recorded."""
-        by_owner = self._by_owner
-        return by_owner.get(owner, [])
-
-    @cached_property
-    def _by_owner(self) -> dict[str, list[int]]:
-        by_owner: dict[str, list[int]] = defaultdict(list)
-        for position, entry in enumerate(self.entries):
-            by_owner[entry.recorded_by].append(position)
-        return by_owner
-
-
-class _Group:
-    """Candidates for one key: found by what else must be equal, then by body, then by age.
-
-    Each queue may hold positions that were played through another one; they are skipped when
-    they come up, so that a claim takes the same time however many there are.
-    """
-
-    def __init__(self, index: Index, positions: Iterable[int]) -> None:
-        self._matching = index.matching
-        self._requests = {at: index.entries[at].interaction().request for at in positions}
-        self._by_detail: dict[Any, deque[int]] = defaultdict(deque)
-        self._by_bytes: dict[Any, deque[int]] = defaultdict(deque)
-        for at, request in self._requests.items():
-            detail = self._matching.detail(request)
-            self._by_detail[detail].append(at)
-            self._by_bytes[detail, request.body].append(at)
-
-    @cached_property
-    def _by_body(self) -> dict[Any, deque[int]]:
-        by_body: dict[Any, deque[int]] = defaultdict(deque)
-        for at, request in self._requests.items():
-            by_body[self._matching.detail(request), body_key(request)].append(at)
-        return by_body
-
-    def find(self, live: Request, detail: Any, is_taken: list[bool]) -> int | None:
-        """The best candidate that isn't taken: equal bytes, else an equal body, else the oldest."""
-        same = self._first(self._by_bytes.get((detail, live.body)), live, is_taken)
-        if same is None and len(self._requests) > 1 and live.body:
-            same = self._first(self._by_body.get((detail, body_key(live))), live, is_taken)
-        return self._first(self._by_detail.get(detail), live, is_taken) if same is None else same
-
-    def _first(self, queue: deque[int] | None, live: Request, is_taken: list[bool]) -> int | None:
-        if queue is None:
-            return None
-        if self._matching.compares_pairs:
-            return next(
-                (
-                    at
-                    for at in queue
-                    if not is_taken[at] and self._matching.agrees(live, self._requests[at])
-                ),
-                None,
-            )
-        while queue and is_taken[queue[0]]:
-            queue.popleft()
-        return queue[0] if queue else None
-
-
 class Replay:
     """What one opening of a cassette has played of it.
 
@@ -186,9 +78,11 @@ class Replay:
         self._cassette = cassette
         self._repeats = repeats
         self._strict_order = strict_order
-        self._is_taken = [False] * len(index.entries)
+        self._taken: set[int] = set()
         self._played: list[int] = []
-        self._groups: dict[Any, _Group] = {}
+        self._played_under: dict[Any, list[int]] = {}
+        self._groups: dict[Any, Candidates] = {}
+        self._others: dict[Any, list[int]] = {}
         self._next = 0
         self._claims: Claims | None = None
         self._lock = threading.Lock()
@@ -208,8 +102,8 @@ class Replay:
         with self._lock:
             claimed = set(self._claims.all()) if self._claims else set()
             for at in sorted(claimed.difference(self._played)):
-                self._is_taken[at] = True
-                self._played.append(at)
+                self._taken.add(at)
+                self._has_played(at)
 
     def after_fork(self) -> None:
         """Make it usable in a forked child, whose copy of the lock may be held."""
@@ -230,16 +124,24 @@ class Replay:
                 at = self._candidate(live)
             if at is None:
                 return None
-            self._played.append(at)
+            self._has_played(at)
         interaction = self._index.entries[at].interaction()
         return Claimed(interaction, _has_drifted(live, interaction.request))
+
+    def _has_played(self, at: int) -> None:
+        self._played.append(at)
+        if self._repeats:
+            recorded = self._index.entries[at].interaction().request
+            key = self._index.matching.key(recorded.method, recorded.uri)
+            self._played_under.setdefault(key, []).append(at)
 
     def _candidate(self, live: Request) -> int | None:
         return self._in_order(live) if self._strict_order else self._best(live)
 
     def _take(self, at: int) -> bool:
         """Mark an interaction taken; False if another process has it."""
-        was_taken, self._is_taken[at] = self._is_taken[at], True  # it was: then it is a repeat
+        was_taken = at in self._taken  # then it is a repeat
+        self._taken.add(at)
         is_mine = was_taken or self._claims is None or self._claims.take(at)
         return is_mine or self._repeats
 
@@ -252,7 +154,7 @@ class Replay:
         own = by_owner.get(self._owner)
         at = self._find((key, True), own, live, detail) if own else None
         if at is None and len(by_owner) > (own is not None):
-            at = self._find((key, False), self._of_others(by_owner), live, detail)
+            at = self._find((key, False), self._of_others(key, by_owner), live, detail)
         return self._last_played(live, key, detail) if at is None and self._repeats else at
 
     def _find(self, group: Any, positions: list[int], live: Request, detail: Any) -> int | None:
@@ -261,36 +163,35 @@ class Replay:
         Mostly there is just one: compared as it is in 2 us, for to make a group of it takes 10.
         """
         if len(positions) > 1:
-            return self._group(group, positions).find(live, detail, self._is_taken)
+            return self._group(group, positions).find(live, detail, self._taken)
         (at,) = positions
         matching = self._index.matching
-        if self._is_taken[at]:
+        if at in self._taken:
             return None
         recorded = self._index.entries[at].interaction().request
         is_it = detail == matching.detail(recorded) and matching.agrees(live, recorded)
         return at if is_it else None
 
-    def _of_others(self, by_owner: dict[str, list[int]]) -> list[int]:
-        return sorted(
-            at for owner, found in by_owner.items() if owner != self._owner for at in found
-        )
+    def _of_others(self, key: Any, by_owner: dict[str, list[int]]) -> list[int]:
+        """What other tests recorded under a key; put together once, not for every request."""
+        positions = self._others.get(key)
+        if positions is None:
+            lists = (found for owner, found in by_owner.items() if owner != self._owner)
+            positions = self._others[key] = sorted(chain.from_iterable(lists))
+        return positions
 
-    def _group(self, key: Any, positions: Iterable[int]) -> _Group:
+    def _group(self, key: Any, positions: Iterable[int]) -> Candidates:
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = _Group(self._index, positions)
+            group = self._groups[key] = Candidates(self._index, positions)
         return group
 
     def _last_played(self, live: Request, key: Any, detail: Any) -> int | None:
         """The last answer again: a poll that goes on gets "done", not "pending" anew."""
         matching = self._index.matching
-        for at in reversed(self._played):
+        for at in reversed(self._played_under.get(key, ())):
             recorded = self._index.entries[at].interaction().request
-            if (
-                matching.key(recorded.method, recorded.uri) == key
-                and matching.detail(recorded) == detail
-                and matching.agrees(live, recorded)
-            ):
+            if matching.detail(recorded) == detail and matching.agrees(live, recorded):
                 return at
         return None
 
@@ -328,7 +229,7 @@ class Replay:
         That is what the test recorded itself, or, where it recorded nothing, what no test did.
         """
         own = self._index.owned_by(self._owner) or self._index.owned_by("")
-        return (self._index.entries[at] for at in own if not self._is_taken[at])
+        return (self._index.entries[at] for at in own if at not in self._taken)
 
 
 def _has_drifted(live: Request, recorded: Request) -> bool:

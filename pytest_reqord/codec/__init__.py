@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_reqord.codec.document import HEADER, Document, Entry
 from pytest_reqord.codec.emit import Encoded, encode
+from pytest_reqord.codec.located import Directory, LocatedEntries
 from pytest_reqord.codec.native import last_recorded_at
 from pytest_reqord.codec.reading import load, render
 from pytest_reqord.codec.vcr import (
@@ -16,9 +17,11 @@ from pytest_reqord.codec.vcr import (
 
 __all__ = [
     "HEADER",
+    "Directory",
     "Document",
     "Encoded",
     "Entry",
+    "LocatedEntries",
     "as_vcr",
     "encode",
     "last_recorded_at",

@@ -16,9 +16,9 @@ from pytest_reqord.compat.pipeline import FilteredEntry, Redacting
 from pytest_reqord.compat.replay import VcrReplay
 from pytest_reqord.compat.serializers import JSON, YAML
 from pytest_reqord.errors import CassetteMiss
+from pytest_reqord.index import Index
 from pytest_reqord.matching import Matching
 from pytest_reqord.opening import Opening, save_into
-from pytest_reqord.replay import Index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from pytest_reqord.cassette import Filter
     from pytest_reqord.codec import Entry
     from pytest_reqord.compat.options import Options
+    from pytest_reqord.index import Stored
     from pytest_reqord.models import Interaction
     from pytest_reqord.opening import Attempt
     from pytest_reqord.plan import Plan, Services
-    from pytest_reqord.replay import Stored
 
 __all__ = ["Suite", "VcrOpening"]
 

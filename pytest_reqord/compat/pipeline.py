@@ -12,9 +12,9 @@ from pytest_reqord.compat.responses import response_from_vcr, response_to_vcr
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pytest_reqord.index import Stored
     from pytest_reqord.models import Interaction, Request, Response
     from pytest_reqord.redaction import Redactor
-    from pytest_reqord.replay import Stored
 
     Hook = Callable[..., Any]
 

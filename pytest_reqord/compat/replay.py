@@ -12,9 +12,9 @@ from pytest_reqord.replay import Claimed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pytest_reqord.index import Stored
     from pytest_reqord.matching import Matching
     from pytest_reqord.models import Interaction, Request
-    from pytest_reqord.replay import Stored
 
 __all__ = ["VcrReplay"]
 

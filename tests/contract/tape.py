@@ -11,10 +11,11 @@ from unittest import mock
 from pytest_reqord.cassette import Cassette
 from pytest_reqord.clock import Clock
 from pytest_reqord.codec import Entry, encode, load, render
+from pytest_reqord.index import Index
 from pytest_reqord.interceptors import active
 from pytest_reqord.matching import Matching
 from pytest_reqord.modes import PLAY_ONLY, Access
-from pytest_reqord.replay import Index, Replay
+from pytest_reqord.replay import Replay
 from pytest_reqord.settings import Settings
 
 if TYPE_CHECKING:

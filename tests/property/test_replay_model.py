@@ -7,9 +7,10 @@ from datetime import datetime, timedelta, timezone
 
 from hypothesis import given, settings, strategies as st
 
+from pytest_reqord.index import Index
 from pytest_reqord.matching import DEFAULT_MATCH_ON, Matching
 from pytest_reqord.models import Headers, Interaction, Request, Response
-from pytest_reqord.replay import Index, Replay
+from pytest_reqord.replay import Replay
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 OK = Response(200, "OK", Headers(), b"")

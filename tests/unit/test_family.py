@@ -7,8 +7,9 @@ from entries import interaction
 
 from pytest_reqord.codec import encode, load, render
 from pytest_reqord.errors import SequenceMismatchError
+from pytest_reqord.index import Index
 from pytest_reqord.matching import DEFAULT_MATCH_ON, Matching
-from pytest_reqord.replay import Index, Replay
+from pytest_reqord.replay import Replay
 from pytest_reqord.storage import Family
 
 

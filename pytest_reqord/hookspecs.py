@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.matching import Matcher
     from pytest_reqord.models import Interaction
+    from pytest_reqord.redaction.rules import Custom
 
 
 @pytest.hookspec
@@ -20,6 +21,15 @@ def pytest_reqord_matchers(config: pytest.Config) -> Mapping[str, Matcher]:  # t
     """Give matchers by name, for use in ``match_on``.
 
     Called once a run, before the first cassette is opened.
+    """
+
+
+@pytest.hookspec
+def pytest_reqord_redactors(config: pytest.Config) -> Mapping[str, Custom]:  # type: ignore[empty-body]
+    """Give redactors by name, for use in ``redactors``.
+
+    Each is a function that gets an interaction and returns another one, or None to leave it, or a
+    mapping by part: see `pytest_reqord.redaction.custom`. Called once a run, as matchers are.
     """
 
 

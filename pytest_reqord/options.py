@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MODES", "OPTIONS", "RECORDING_MODES", "Layer", "Option"]
+__all__ = ["MODES", "NOTHING_OWN", "OPTIONS", "RECORDING_MODES", "Layer", "Option", "Own"]
 
 MODES = ("none", "once", "new_episodes", "all", "rewrite", "verify")
 RECORDING_MODES = frozenset(MODES) - {"none"}
@@ -20,7 +20,8 @@ class Option(NamedTuple):
     """One setting.
 
     :param name: the marker's argument; the ini key is ``reqord_`` and this.
-    :param kind: ``choice``, ``bool``, ``int``, ``float``, ``text``, ``words`` or ``match_on``, ``age``.
+    :param kind: ``choice``, ``bool``, ``int``, ``float``, ``text``, ``age``, ``words``,
+        ``match_on``, ``patterns`` or ``redactors``.
     :param default: the value where nobody set one.
     :param help: what it does, in a line.
     :param choices: what a ``choice`` may be.
@@ -149,6 +150,18 @@ OPTIONS = {
         Option("redact_fields", "words", (), "body fields to redact besides the default ones"),
         Option("redact_keep", "words", (), "names of the defaults that are not to be redacted"),
         Option(
+            "redact_patterns",
+            "patterns",
+            (),
+            "regular expressions of what is secret anywhere: all of it, or the first group",
+        ),
+        Option(
+            "redactors",
+            "redactors",
+            (),
+            "redactors of your own: names, functions of an interaction, mappings by part",
+        ),
+        Option(
             "secrets",
             "words",
             (),
@@ -229,3 +242,18 @@ class Layer(NamedTuple):
     is_explicit: bool = False
     is_run_wide: bool = False
     prefix: str = ""
+
+
+class Own(NamedTuple):
+    """What the suite's hooks give, by name.
+
+    :param matchers: for ``match_on``; see `pytest_reqord.matching.Matcher`.
+    :param redactors: for ``redactors``; see `pytest_reqord.redaction.custom`.
+    """
+
+    matchers: Mapping[str, Any] = {}
+    redactors: Mapping[str, Any] = {}
+
+
+NOTHING_OWN = Own()
+"""Of a suite without such hooks."""

@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Planning"]
 
-_REDACTION = ("redact_headers", "redact_query", "redact_fields", "redact_keep")
+_REDACTION = {
+    "headers": "redact_headers",
+    "query": "redact_query",
+    "fields": "redact_fields",
+    "keep": "redact_keep",
+    "patterns": "redact_patterns",
+}
 
 
 class Planning:
@@ -152,18 +158,10 @@ class Planning:
 
     def _redactor(self, settings: Settings, base: Rules) -> Redactor:
         """One for each opening: what one test has seen must not decide what another records."""
-        names = tuple(getattr(settings, name) for name in _REDACTION)
-        rules = self._rules.get((base, settings.redact, names))
+        added = {kind: getattr(settings, name) for kind, name in _REDACTION.items()}
+        key = base, settings.redact, *added.values()
+        rules = self._rules.get(key)
         if rules is None:
-            headers, query, fields, keep = names
-            rules = base.with_(
-                headers=headers,
-                query=query,
-                fields=fields,
-                keep=keep,
-                custom=(self._redact,) if self._redact else (),
-            )
-            if not settings.redact:
-                rules = replace(rules, is_on=False)
-            self._rules[base, settings.redact, names] = rules
-        return Redactor(rules, self._secrets)
+            rules = self._rules[key] = replace(base.with_(**added), is_on=settings.redact)
+        custom = (*settings.redactors, *([self._redact] if self._redact else ()))
+        return Redactor(rules.with_(custom=custom) if custom else rules, self._secrets)

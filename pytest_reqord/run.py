@@ -14,7 +14,7 @@ from pytest_reqord.library import Library
 from pytest_reqord.notes import Notes
 from pytest_reqord.once import once
 from pytest_reqord.opening import Attempt, Opening
-from pytest_reqord.options import Layer
+from pytest_reqord.options import NOTHING_OWN, Layer, Own
 from pytest_reqord.plan import Services
 from pytest_reqord.planning import Planning
 from pytest_reqord.redaction import Rules
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_reqord.kin import Kin
-    from pytest_reqord.matching import Matcher
     from pytest_reqord.models import Interaction
     from pytest_reqord.plan import Plan, Shared
     from pytest_reqord.runinfo import RunInfo
@@ -42,7 +41,7 @@ class Run:
     :param info: what all its processes agree on.
     :param strong: the layers of settings that win over markers: command line, ``REQORD``.
     :param weak: those that give way to them: ini.
-    :param matchers: the user's own matchers by name.
+    :param own: what has a name in this suite.
     :param redact: the user's own last word on an interaction before it is kept.
     """
 
@@ -52,7 +51,7 @@ class Run:
         *,
         strong: Sequence[Layer] = (),
         weak: Sequence[Layer] = (),
-        matchers: Mapping[str, Matcher] | None = None,
+        own: Own = NOTHING_OWN,
         redact: Callable[[Interaction], Interaction | None] | None = None,
     ) -> None:
         self.info = info
@@ -62,7 +61,7 @@ class Run:
         self.opened: set[str] | None = None  # kept where somebody asks for it
         self._strong = tuple(strong)
         self._weak = tuple(weak)
-        self._matchers = dict(matchers or {})
+        self._own = own
         self._redact = redact
         self._unsettled: dict[int, Opening] = {}
         self._services = Services(
@@ -87,7 +86,7 @@ class Run:
             staging=lambda: self._staging,
             drafts=lambda: self._drafts,
             clock=self._services.clock,
-            matchers=self._matchers,
+            matchers=self._own.matchers,
             redact=self._redact,
             secrets={name: os.environ[name] for name in names if os.environ.get(name)},
         )
@@ -128,7 +127,7 @@ class Run:
         :raises UsageError: if a setting is wrong.
         """
         layers = [*self._strong, *layers, *self._weak, *weakest]
-        return resolve(layers, is_ci=self.info.is_ci, matchers=frozenset(self._matchers))
+        return resolve(layers, is_ci=self.info.is_ci, own=self._own)
 
     # a cassette's life
 
@@ -197,7 +196,7 @@ class Run:
 
     def arguments(self) -> dict[str, Any]:
         """What makes the same run in another process, besides `RunInfo`."""
-        return {"strong": self._strong, "weak": self._weak, "matchers": self._matchers}
+        return {"strong": self._strong, "weak": self._weak, "own": self._own}
 
     def openings(self) -> list[Opening]:
         """The cassettes that are open."""

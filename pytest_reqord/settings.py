@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from pytest_reqord.clock import parse_age
 from pytest_reqord.errors import UsageError
 from pytest_reqord.matching import MATCHERS, Matcher
-from pytest_reqord.options import OPTIONS, RECORDING_MODES
+from pytest_reqord.options import NOTHING_OWN, OPTIONS, RECORDING_MODES
+from pytest_reqord.redaction.own import check_kept, chosen_redactors, compiled_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pytest_reqord.options import Layer, Option
+    from pytest_reqord.options import Layer, Option, Own
+    from pytest_reqord.redaction.rules import Custom
 
 __all__ = ["Settings", "resolve", "wrong_value"]
 
@@ -51,6 +53,8 @@ class Settings:
     redact_query: tuple[str, ...] = ()
     redact_fields: tuple[str, ...] = ()
     redact_keep: tuple[str, ...] = ()
+    redact_patterns: tuple[str, ...] = ()
+    redactors: tuple[Custom, ...] = ()
     secrets: tuple[str, ...] = ()
     volatile: tuple[str, ...] = OPTIONS["volatile"].default
     format: str = "keep"
@@ -99,28 +103,26 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(fnmatch.translate(f"{method.upper() or '*'} {glob}"))
 
 
-def resolve(
-    layers: Sequence[Layer], *, is_ci: bool = False, matchers: frozenset[str] = frozenset()
-) -> Settings:
+def resolve(layers: Sequence[Layer], *, is_ci: bool = False, own: Own = NOTHING_OWN) -> Settings:
     """Settle what holds where several places say something: the first that speaks is heard.
 
     :param layers: the places, the strongest first: command line, ``REQORD``, markers from the
         nearest out, ``cassette_config``, ini.
     :param is_ci: whether ``CI`` is set; then only an explicit layer may make a run record.
-    :param matchers: names of the user's own matchers.
+    :param own: what has a name in this suite.
     :raises UsageError: if a key is unknown or a value is wrong; it names key, value and place.
     """
     values: dict[str, Any] = {}
     for layer in layers:
         for name, raw in layer.values.items():
-            value = _checked(name, raw, layer, matchers)
+            value = _checked(name, raw, layer, own)
             if name == "record_mode" and is_ci and not layer.is_explicit:
                 value = "none" if value in RECORDING_MODES else value
             values.setdefault(name, value)
     return Settings(**values)
 
 
-def _checked(name: str, raw: Any, layer: Layer, matchers: frozenset[str]) -> Any:
+def _checked(name: str, raw: Any, layer: Layer, own: Own) -> Any:
     if name == "rerecord" and layer.is_explicit:
         return _patterns(raw, layer.place)
     option = OPTIONS.get(name)
@@ -129,14 +131,16 @@ def _checked(name: str, raw: Any, layer: Layer, matchers: frozenset[str]) -> Any
         raise UsageError(f"{shown} is not a setting: {_known(name, layer)}")
     if option.is_run_wide and not layer.is_run_wide:
         raise UsageError(f"{shown} holds for the whole run: set reqord_{name} in an ini file")
-    if option.kind == "match_on":
-        return _match_on(raw, shown, matchers)
+    if option.kind in _NAMED:
+        return _NAMED[option.kind](raw, shown, own)
     try:
         value = _KINDS[option.kind](raw)
     except (TypeError, ValueError):
         value = None
     if value is None or not _is_allowed(value, option):
         raise wrong_value(name, raw, layer)
+    if name == "redact_keep":
+        check_kept(value, shown)
     return value
 
 
@@ -252,11 +256,11 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _match_on(raw: Any, shown: str, matchers: frozenset[str]) -> tuple[str | Matcher, ...]:
+def _match_on(raw: Any, shown: str, own: Own) -> tuple[str | Matcher, ...]:
     names: Any = raw.split() if isinstance(raw, str) else raw
     if not isinstance(names, (list, tuple, set, frozenset)) or not names:
         raise UsageError(f"{shown}: it has to be a list of matchers")
-    allowed = MATCHERS | matchers
+    allowed = MATCHERS | own.matchers.keys()
     for name in names:
         if not callable(name) and not (isinstance(name, str) and name in allowed):
             known = ", ".join(sorted(allowed))
@@ -264,3 +268,10 @@ def _match_on(raw: Any, shown: str, matchers: frozenset[str]) -> tuple[str | Mat
                 f"{shown}: {name!r} is not a matcher; there are {known}, and callables"
             )
     return tuple(names)
+
+
+_NAMED: dict[str, Callable[[Any, str, Own], Any]] = {
+    "match_on": _match_on,
+    "patterns": lambda raw, shown, _: compiled_patterns(raw, shown),
+    "redactors": lambda raw, shown, own: chosen_redactors(raw, shown, own.redactors),
+}

@@ -189,6 +189,8 @@ def _row(option) -> str:
         "float": "number",
         "int": "whole number",
         "match_on": "matchers",
+        "patterns": "regular expressions",
+        "redactors": "redactors",
         "text": "text",
         "words": "words",
     }

@@ -33,6 +33,8 @@ _INI_TYPES: dict[str, Any] = {
     "float": "float",
     "words": "args",
     "match_on": "args",
+    "redactors": "args",
+    "patterns": "linelist",  # which leaves backslashes and blanks alone
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import ChainMap
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import pytest
 from pytest_reqord.errors import UsageError
 from pytest_reqord.host import set_host
 from pytest_reqord.modes import SAVED_AT_END
-from pytest_reqord.options import Layer
+from pytest_reqord.options import Layer, Own
 from pytest_reqord.plugin.current import CurrentTest
 from pytest_reqord.plugin.layers import MARK, ini_layers, marker_layers, strong_layers
 from pytest_reqord.plugin.workers import INPUT, Workers
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_reqord.cassette import Cassette
-    from pytest_reqord.matching import Matcher
     from pytest_reqord.plugin.unused import Unused
     from pytest_reqord.run import Run
     from pytest_reqord.session import UseCassette
@@ -51,9 +51,10 @@ class PytestSession:
         with _usage_errors():
             self._weak = ini_layers(config)
         self._is_ci = os.environ.get("CI", "").lower() not in _FALSE
-        self._matchers: dict[str, Matcher] = {}
-        for matchers in config.hook.pytest_reqord_matchers(config=config):
-            self._matchers.update(matchers)
+        self._own = Own(
+            matchers=dict(ChainMap(*config.hook.pytest_reqord_matchers(config=config))),
+            redactors=dict(ChainMap(*config.hook.pytest_reqord_redactors(config=config))),
+        )
         self._is_configured = any(layer.values for layer in (*self._strong, *self._weak))
         if self._is_configured:
             self.settings  # noqa: B018 -- a wrong value is to end the run now
@@ -72,9 +73,8 @@ class PytestSession:
         """
         from pytest_reqord.settings import resolve  # late: most suites set nothing
 
-        names = frozenset(self._matchers)
         with _usage_errors():
-            return resolve([*self._strong, *self._weak], is_ci=self._is_ci, matchers=names)
+            return resolve([*self._strong, *self._weak], is_ci=self._is_ci, own=self._own)
 
     @property
     def is_recording(self) -> bool:
@@ -93,7 +93,7 @@ class PytestSession:
                 self.config,
                 self._current,
                 (self._strong, self._weak),
-                self._matchers,
+                self._own,
                 is_ci=self._is_ci,
             )
         return self._run

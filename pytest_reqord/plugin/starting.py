@@ -13,13 +13,12 @@ from pytest_reqord.run import Run
 from pytest_reqord.runinfo import RunInfo, new_run_id, staging_without_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pytest
 
-    from pytest_reqord.matching import Matcher
     from pytest_reqord.models import Interaction
-    from pytest_reqord.options import Layer
+    from pytest_reqord.options import Layer, Own
     from pytest_reqord.plugin.current import CurrentTest
 
 __all__ = ["end_run", "start_run"]
@@ -29,7 +28,7 @@ def start_run(
     config: pytest.Config,
     current_test: CurrentTest,
     layers: tuple[Sequence[Layer], Sequence[Layer]],
-    matchers: Mapping[str, Matcher],
+    own: Own,
     *,
     is_ci: bool,
 ) -> Run:
@@ -38,7 +37,7 @@ def start_run(
     :param config: pytest's configuration.
     :param current_test: which test runs.
     :param layers: its settings: those that win over markers, and those that give way to them.
-    :param matchers: the user's own matchers.
+    :param own: what has a name in this suite.
     :param is_ci: whether ``CI`` is set.
     """
     given = getattr(config, "workerinput", {}).get(INPUT)
@@ -51,7 +50,7 @@ def start_run(
         _info(config, given, is_ci=is_ci),
         strong=layers[0],
         weak=layers[1],
-        matchers=matchers,
+        own=own,
         redact=redact if config.hook.pytest_reqord_redact.get_hookimpls() else None,
     )
     outcomes = Outcomes(run, current_test, is_verbose=config.get_verbosity() > 0)

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     Custom = Callable[[Interaction], Interaction | None] | Mapping[str, Any]
 
-__all__ = ["HEADERS_ONLY", "Rules"]
+__all__ = ["HEADERS_ONLY", "NAMELESS", "Rules"]
+
+NAMELESS = ("user_info", "jwt", "paths", "echo")
+"""What ``keep`` calls the rules that have no names."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,7 @@ class Rules:
     :param guarded_query: parameters that are secret only where the value looks like one.
     :param guarded_fields: fields that are secret only where the value looks like one.
     :param cookies: names of cookies whose value is secret even where it is a plain word.
-    :param keep: names that are not secret; stronger than all others. ``user_info``, ``jwt``,
-        ``paths`` and ``echo`` stand for the rules that have no names.
+    :param keep: names that are not secret, and any of `NAMELESS`; stronger than all others.
     :param patterns: what is secret wherever it stands; the first group, where there is one.
     :param custom: the user's own: functions of an interaction, or mappings by part (see `custom`).
     :param is_on: False where nothing is redacted at all.
@@ -54,7 +56,7 @@ class Rules:
     cookies: tuple[str, ...] = COOKIES
     keep: tuple[str, ...] = INNOCENT
     patterns: tuple[re.Pattern[str], ...] = ()
-    custom: tuple[Custom, ...] = field(default=(), hash=False)  # may be mappings
+    custom: tuple[Custom, ...] = field(default=(), compare=False)  # no part of the vocabulary
     is_on: bool = True
 
     def with_(

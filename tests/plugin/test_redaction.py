@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -181,6 +182,105 @@ def test_redaction_can_be_switched_off_and_is_told(suite, cassettes, monkeypatch
 
     assert SECRET.encode() in cassettes()["test_it.yaml"]
     result.stdout.fnmatch_lines(["redaction is off in *::test_it*"])
+
+
+OWN = {
+    "ini": """
+        [pytest]
+        reqord_redact_patterns =
+            tag: \\w+
+            code (\\d{4}) here
+        reqord_redactors = by_name
+    """,
+    "native": """
+        [tool.pytest]
+        reqord_redact_patterns = ['tag: \\w+', 'code (\\d{4}) here']
+        reqord_redactors = ["by_name"]
+    """,
+}
+NAMED = """
+    import dataclasses, pytest
+
+    def by_name(interaction):
+        request = interaction.request
+        body = request.body.replace(b"Lovelace", b"Doe")
+        return dataclasses.replace(interaction, request=dataclasses.replace(request, body=body))
+
+    def pytest_reqord_redactors(config):
+        return {"by_name": by_name}
+"""
+SAID = """
+    import os, pytest, requests
+
+    @pytest.mark.cassette
+    def test_it():
+        requests.post(os.environ["API"] + "/json?a=1", data="Lovelace tag: blue, code 1234 here")
+"""
+
+
+@pytest.mark.parametrize(
+    "way", ["ini", "native", "markers", "cassette_config", "marker for the whole module"]
+)
+def test_own_patterns_and_redactors_from_everywhere(suite, cassettes, way):
+    """In ini files and TOML, in markers near and far, in `cassette_config`: each does the same."""
+    options = {"redact_patterns": [r"tag: \w+", r"code (\d{4}) here"], "redactors": ["by_name"]}
+    conftest, test = dedent(NAMED), dedent(SAID)
+    if way == "native":
+        if pytest.version_tuple < (9,):
+            pytest.skip("pytest reads [tool.pytest] from 9 on")
+        suite.makepyprojecttoml(OWN[way])
+    elif way == "ini":
+        suite.makeini(OWN[way])
+    elif way == "cassette_config":
+        conftest += f"@pytest.fixture\ndef cassette_config(): return {options!r}\n"
+    elif way == "markers":
+        test = test.replace("mark.cassette", f"mark.cassette(**{options!r})")
+    else:
+        test += f"\npytestmark = pytest.mark.cassette(**{options!r})\n"
+    suite.makeconftest(conftest)
+    suite.makepyfile(test)
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+
+    (data,) = cassettes().values()
+    assert b"Doe [REDACTED], code [REDACTED] here" in data
+    suite.runpytest().assert_outcomes(passed=1)
+
+
+PARTS = """
+    import os, pytest, requests
+
+    @pytest.mark.cassette(redactors={
+        "request_headers": {"X-Mine": "sent"},
+        "response_headers": {"Content-Type": lambda value: value + "; mine"},
+        "url": {"secret-path": "path"},
+        "response_body_json": {"name": "Jane", "n": lambda number: 7},
+        "response_body_raw": lambda body: body.replace(b"notes", b"words"),
+    })
+    def test_it():
+        requests.get(os.environ["API"] + "/json/secret-path", headers={"X-Mine": "private"})
+"""
+
+
+def test_reqords_shapes(suite, cassettes):
+    """Parts of an interaction, each by a mapping or a function; a replay matches all the same."""
+    suite.makepyfile(PARTS)
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+
+    data = cassettes()["test_it.yaml"]
+    for text in (b"X-Mine: sent", b"json; mine", b"/json/path", b"Jane", b'"n": 7', b'"words"'):
+        assert text in data
+    assert b"private" not in data
+    suite.runpytest().assert_outcomes(passed=1)
+
+
+def test_a_default_that_is_none_cannot_be_kept(suite):
+    """`reqord_redact_keep` of a name that nothing redacts is a usage error, which lists them."""
+    result = suite.runpytest("-o", "reqord_redact_keep=nosuch")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*reqord_redact_keep*'nosuch' is not redacted by default*jwt*"])
 
 
 def test_own_rules_add_to_the_defaults(suite, cassettes):

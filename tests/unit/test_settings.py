@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from pytest_reqord.errors import UsageError
-from pytest_reqord.options import MODES, OPTIONS, Layer
+from pytest_reqord.options import MODES, OPTIONS, Layer, Own
 from pytest_reqord.settings import Settings, resolve
 
 
@@ -45,6 +45,11 @@ def test_under_ci_only_a_person_records(mode, is_explicit):
         ("ignore_hosts", "a b", ("a", "b")),
         ("ignore_hosts", ["a"], ("a",)),
         ("match_on", "method path", ("method", "path")),
+        ("redact_patterns", [r"a \d+", "b"], (r"a \d+", "b")),
+        ("redact_patterns", "a b", ("a b",)),
+        ("redactors", print, (print,)),
+        ("redactors", {"url": str}, ({"url": str},)),
+        ("redactors", [print, {"url": {"a": "b"}}], (print, {"url": {"a": "b"}})),
     ],
 )
 def test_texts_and_values(name, raw, value):
@@ -68,6 +73,16 @@ def test_texts_and_values(name, raw, value):
         ("match_on", []),
         ("ignore_hosts", 3),
         ("record_mod", "once"),
+        ("redact_patterns", ["("]),
+        ("redact_patterns", ["a*"]),
+        ("redact_patterns", [1]),
+        ("redact_patterns", 1),
+        ("redactors", "nosuch"),
+        ("redactors", [1]),
+        ("redactors", 1),
+        ("redactors", {"body": str}),
+        ("redact_keep", "nosuch"),
+        ("redact_keep", ["password", "nosuch*"]),
     ],
 )
 def test_wrong_values_are_named(name, raw):
@@ -98,3 +113,32 @@ def test_what_holds_for_the_whole_run_stands_in_no_marker(name):
     """A marker can't set what one value holds for the whole run."""
     with pytest.raises(UsageError, match=f"{name} = .* .a marker. holds for the whole run"):
         resolve([Layer("a marker", {name: OPTIONS[name].default})])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["password", "*password", "X-Acme-Token", "session_id", "sid", "next_token", "*", "x-*-token"],
+)
+@pytest.mark.parametrize("prefix", ["", "echo jwt paths user_info "])
+def test_what_is_redacted_by_default_may_be_kept(name, prefix):
+    """A name that is a default's, that a default stands for, or that stands for some."""
+    settled = resolve([Layer("x", {"redact_keep": prefix + name})])
+    assert settled.redact_keep == (*prefix.split(), name)
+
+
+def test_what_no_default_redacts_cannot_be_kept():
+    """The error lists what is redacted by default."""
+    with pytest.raises(
+        UsageError, match=r"'nosuch' is not redacted by default; there are .*\bjwt,"
+    ):
+        resolve([Layer("x", {"redact_keep": "nosuch"})])
+
+
+def test_redactors_are_found_by_name():
+    """Those that the suite's hooks give; an unknown name's error lists them."""
+    own = Own(redactors={"mine": str, "wrong": {"nosuch": str}})
+    assert resolve([Layer("x", {"redactors": "mine"})], own=own).redactors == (str,)
+    with pytest.raises(UsageError, match="'his' is not a redactor; there are mine, wrong, func"):
+        resolve([Layer("x", {"redactors": ["his"]})], own=own)
+    with pytest.raises(UsageError, match="no part 'nosuch'; there are request_body_json, "):
+        resolve([Layer("x", {"redactors": ["wrong"]})], own=own)

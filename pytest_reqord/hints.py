@@ -6,7 +6,10 @@ import os
 import shlex
 import sys
 
-__all__ = ["commands", "keep_command", "move_command", "namesake_line"]
+__all__ = ["LOCKED", "again", "commands", "keep_command", "move_command", "namesake_line"]
+
+LOCKED = "# it is locked: take locked out of its marker, settings or file first"
+"""What a user is told of a cassette that no mode writes."""
 
 
 def commands(nodeid: str, path: str | os.PathLike[str]) -> list[str]:
@@ -17,10 +20,12 @@ def commands(nodeid: str, path: str | os.PathLike[str]) -> list[str]:
     """
     if not os.path.exists(path):  # noqa: PTH110 -- a path-like is all we know
         return [f"{_command(nodeid, 'once')}   # record it"]
-    return [
-        f"{_command(nodeid, 'new_episodes')}   # add what is missing",
-        f"{_command(nodeid, 'all')}   # record everything anew",
-    ]
+    return [f"{_command(nodeid, 'new_episodes')}   # add what is missing", again(nodeid)]
+
+
+def again(nodeid: str) -> str:
+    """What a user runs to record all of a test anew."""
+    return f"{_command(nodeid, 'all')}   # record everything anew"
 
 
 def move_command(old: str | os.PathLike[str], path: str | os.PathLike[str]) -> str:

@@ -105,7 +105,7 @@ class Planning:
             redactor=self._redactor(settings, rules),
             before=before,
             draft=draft,
-            hints=lambda: self._hints(path, attempt),
+            hints=lambda: self._hints(path, settings, attempt),
         )
 
     def join(self, shared: Shared, attempt: Attempt) -> Plan:
@@ -122,7 +122,7 @@ class Planning:
             redactor=Redactor(shared.rules, self._secrets),
             before=shared.before,
             draft=shared.draft,
-            hints=lambda: self._hints(shared.path, attempt),
+            hints=lambda: self._hints(shared.path, shared.settings, attempt),
         )
 
     def _is_born(self, path: Path, head: Head) -> bool:
@@ -132,10 +132,12 @@ class Planning:
         """
         return head.first_recorded_at > self._info.started_at or self._staging().is_born(path)
 
-    def _hints(self, path: Path, attempt: Attempt | None) -> Sequence[str]:
+    def _hints(self, path: Path, settings: Settings, attempt: Attempt | None) -> Sequence[str]:
         """What a miss tells the user to run; looked up when there is one."""
         nodeid, owner = (attempt.nodeid, attempt.owner) if attempt else ("", "")
         lines = hints.commands(nodeid, path)
+        if settings.locked or Head.of(path).is_locked:
+            lines.insert(0, hints.LOCKED)
         if self._drafts().has(path, owner):
             lines.append(hints.keep_command(nodeid or owner or str(path)))
         if nodeid:

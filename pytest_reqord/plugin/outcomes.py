@@ -19,13 +19,14 @@ from pytest_reqord.errors import (
     UnsupportedClient,
     UsageError,
 )
+from pytest_reqord.hints import again
 from pytest_reqord.interceptors import active
 from pytest_reqord.opening import Attempt
 from pytest_reqord.plugin.placing import place_of
 from pytest_reqord.report.failure import drift_lines, expired_lines, section, unplayed_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
 
     from pytest_reqord.cassette import Cassette
     from pytest_reqord.plugin.current import CurrentTest
@@ -107,16 +108,18 @@ class Outcomes:
         for cassette in self._cassettes():
             lines = lines_of(cassette) if getattr(cassette.settings, option) == "fail" else []
             if lines:
-                pytest.fail(
-                    "\n".join([f"{cassette.path} ({option} = fail)", *lines]), pytrace=False
-                )
+                self._fail(f"{cassette.path} ({option} = fail)", lines)
 
     def _fail_if_changed(self) -> None:
         """With ``verify``, fail the test if the API answers otherwise than recorded."""
         for cassette in self._cassettes():
             if cassette.changes:
-                title = f"{cassette.path} is not what the API answers now"
-                pytest.fail("\n".join([title, *cassette.changes]), pytrace=False)
+                self._fail(f"{cassette.path} is not what the API answers now", cassette.changes)
+
+    def _fail(self, title: str, lines: Sequence[str]) -> None:
+        """Fail the test with what is wrong with its recording, and what to run."""
+        nodeid = self._attempt.nodeid if self._attempt else ""
+        pytest.fail("\n".join([title, *lines, "", f"  {again(nodeid)}"]), pytrace=False)
 
     def _cassettes(self) -> list[Cassette]:
         attempt = self._attempt

@@ -120,6 +120,9 @@ def test_on_drift(suite, policy, outcome, line):
         result.stdout.fnmatch_lines([line])
     else:
         result.stdout.no_fnmatch_line("*drifted *")
+    if "failed" in outcome:
+        again = "  pytest *::test_it --record-mode=all   # record everything anew"
+        result.stdout.fnmatch_lines([again])
 
 
 @pytest.mark.parametrize(
@@ -229,6 +232,26 @@ def test_a_miss_tells_of_a_draft(suite):
     result = suite.runpytest()
 
     result.stdout.fnmatch_lines(["*reqord keep *::test_it*save the draft*"])
+
+
+@pytest.mark.parametrize("is_in_file", [True, False])
+def test_a_miss_of_a_locked_cassette_says_so(suite, is_in_file):
+    """None of the commands would record into it."""
+    suite.makepyfile(ONE_POST)
+    suite.runpytest("--record-mode=once")
+    changed = ONE_POST.replace("/echo", "/other")
+    if is_in_file:
+        (cassette,) = suite.path.rglob("test_it.yaml")
+        cassette.write_text("locked: true\n" + cassette.read_text())
+    else:
+        mark = "import pytest\n    @pytest.mark.cassette(locked=True)\n    def test_it"
+        changed = changed.replace("def test_it", mark)
+    suite.makepyfile(changed)
+
+    result = suite.runpytest("--record-mode=new_episodes")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*# it is locked: take locked out*", "*--record-mode=*"])
 
 
 def test_a_failing_test_has_a_section(suite):

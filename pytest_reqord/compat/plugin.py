@@ -67,9 +67,20 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers."""
+    """Register the markers, and check what the command line lets through.
+
+    :raises pytest.UsageError: if that is no list of regular expressions.
+    """
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
+    if config.option.allowed_hosts:
+        from pytest_reqord.errors import UsageError  # late: few runs have it
+        from pytest_reqord.network import guard
+
+        try:
+            guard.make(config.option.allowed_hosts, "")
+        except UsageError as error:
+            raise pytest.UsageError(f"{error} (--allowed-hosts on the command line)") from error
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -43,6 +43,16 @@ def test_keys_of_other_plugins(suite):
     suite.runpytest().assert_outcomes(passed=1)
 
 
+def test_allowed_hosts(suite):
+    """A pattern of --allowed-hosts that is none ends the run, whether a test needs it or not."""
+    suite.makepyfile("def test_it(): pass")
+
+    result = suite.runpytest("--allowed-hosts=example.com,(")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*'(' is not a regular expression*(--allowed-hosts on the *"])
+
+
 def test_environment(suite, monkeypatch):
     """A wrong `REQORD` is named."""
     monkeypatch.setenv("REQORD", "record")

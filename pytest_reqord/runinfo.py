@@ -35,7 +35,7 @@ class RunInfo:
 
 def new_run_id() -> str:
     """A name that no other run has, and that sorts by when the run began."""
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{os.urandom(2).hex()}"
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}-{os.urandom(2).hex()}"
 
 
 def staging_without_cache(base: Path) -> Path:

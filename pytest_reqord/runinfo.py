@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["RunInfo", "new_run_id", "staging_without_cache"]
+__all__ = ["RunInfo", "is_under_ci", "new_run_id", "staging_without_cache"]
+
+_FALSE = frozenset({"", "0", "false", "no", "off"})
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class RunInfo:
     started_at: str
     is_worker: bool = False
     is_ci: bool = False
+
+
+def is_under_ci() -> bool:
+    """Whether ``CI`` is set, so that a run records only where somebody told it to."""
+    return os.environ.get("CI", "").lower() not in _FALSE
 
 
 def new_run_id() -> str:

@@ -12,7 +12,7 @@ from pytest_reqord.clock import Clock, format_time
 from pytest_reqord.options import Layer
 from pytest_reqord.report.summary import drafts, problems
 from pytest_reqord.run import Run
-from pytest_reqord.runinfo import RunInfo, new_run_id, staging_without_cache
+from pytest_reqord.runinfo import RunInfo, is_under_ci, new_run_id, staging_without_cache
 
 __all__ = ["script_run"]
 
@@ -32,9 +32,11 @@ def script_run() -> Run:
         staging=staging_without_cache(base),
         base=base,
         started_at=format_time(Clock().now()),
+        is_ci=is_under_ci(),
     )
     mode = os.environ.get("REQORD")
-    strong = [Layer("the environment variable REQORD", {"record_mode": mode})] if mode else []
+    place = "the environment variable REQORD"
+    strong = [Layer(place, {"record_mode": mode}, is_explicit=True)] if mode else []
     run = Run(info, strong=strong, weak=[Layer("the default of a script", {"record_mode": "once"})])
     children.install(run)
     atexit.register(_end, run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import ChainMap
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from pytest_reqord.options import Layer, Own
 from pytest_reqord.plugin.current import CurrentTest
 from pytest_reqord.plugin.layers import MARK, ini_layers, marker_layers, strong_layers
 from pytest_reqord.plugin.workers import INPUT, Workers
+from pytest_reqord.runinfo import is_under_ci
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,6 @@ __all__ = ["PytestSession", "put_first"]
 
 _FIXTURE = "cassette"
 _USE_CASSETTE = "pytest_reqord.session"  # imported by who imports `use_cassette`
-_FALSE = frozenset({"", "0", "false", "no", "off"})
 
 
 class PytestSession:
@@ -50,7 +49,7 @@ class PytestSession:
         self._strong = strong_layers(config.option)
         with _usage_errors():
             self._weak = ini_layers(config)
-        self._is_ci = os.environ.get("CI", "").lower() not in _FALSE
+        self._is_ci = is_under_ci()
         self._own = Own(
             matchers=dict(ChainMap(*config.hook.pytest_reqord_matchers(config=config))),
             redactors=dict(ChainMap(*config.hook.pytest_reqord_redactors(config=config))),

@@ -354,6 +354,29 @@ def test_scripts(suite, api):
     assert len(api.seen) == 2
 
 
+@pytest.mark.parametrize(("reqord", "records"), [("", False), ("once", True), ("none", False)])
+def test_a_script_under_ci(suite, api, monkeypatch, reqord, records):
+    """With `CI` set a script records only where `REQORD` says so."""
+    script = suite.makepyfile(
+        script="""
+        import os, httpx
+        from pytest_reqord import use_cassette
+
+        with use_cassette("one.yaml", record_mode="once"):
+            httpx.get(os.environ["API"] + "/json")
+    """
+    )
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("REQORD", reqord)
+
+    result = suite.runpython(script)
+
+    assert (result.ret == 0) is records
+    assert len(api.seen) == records
+    if not records:
+        result.stderr.fnmatch_lines(["*REQORD=once python *script.py   # record it"])
+
+
 SECRET = "ghp_" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zAbCdE"
 
 

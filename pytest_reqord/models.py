@@ -191,6 +191,7 @@ class Response(_Message):
     :param arrivals: for a stream, when its parts came; empty for a body that came in one go.
     :param interim: status codes of the interim responses that came first, such as 100.
     :param complete: False where the connection or the reader stopped before the end.
+    :param broken: how the connection broke after what came; None where it didn't.
     """
 
     status: int
@@ -203,11 +204,12 @@ class Response(_Message):
     arrivals: tuple[Arrival, ...] = ()
     interim: tuple[int, ...] = ()
     complete: bool = True
+    broken: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A request that ended in an error instead of a response (``record_errors``).
+    """What a request ended in instead of a response (``record_errors``), or of the rest of one.
 
     :param kind: the exception's qualified name, such as ``httpx.ConnectTimeout``.
     :param message: its text.

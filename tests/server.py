@@ -445,6 +445,10 @@ def broken(_: Server, seen: Seen) -> Iterator[Piece]:
         yield head(200, "OK", text, ("Content-Length", "100")) + b"only this"
         yield 0.05
         yield Close.RESET
+    elif kind == "reset-chunk":
+        yield head(200, "OK", text, _CHUNKED) + b"5\r\nfirst\r\n"
+        yield 0.05
+        yield Close.RESET
     yield float(seen.options.get("pause", 0))
     yield Close.NOW  # "nothing": not a byte
 

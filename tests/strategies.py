@@ -118,6 +118,8 @@ def requests(draw) -> Request:
     return Request(method or "GET", draw(_uris), lines, body)
 
 
+_keys = texts.map(lambda text: text[:40])  # names; YAML's keys end at 1024 characters
+_failures = st.builds(Failure, texts, texts, st.dictionaries(_keys, texts, max_size=3))
 _seconds = st.floats(0, 1e6).map(lambda time: round(time, 6))
 
 
@@ -136,12 +138,11 @@ def responses(draw) -> Response:
         tuple(draw(st.lists(arrivals, max_size=3))),
         tuple(draw(st.lists(st.integers(100, 199), max_size=2))),
         draw(st.booleans()),
+        draw(st.one_of(st.none(), _failures)),
     )
 
 
 _times = st.integers(0, 7 * 10**15).map(lambda time: _EPOCH + timedelta(microseconds=time))
-_keys = texts.map(lambda text: text[:40])  # names; YAML's keys end at 1024 characters
-_failures = st.builds(Failure, texts, texts, st.dictionaries(_keys, texts, max_size=3))
 
 
 @st.composite

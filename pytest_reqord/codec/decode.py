@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.clock import parse_time
 from pytest_reqord.codec import bodies
@@ -22,6 +22,8 @@ __all__ = ["OtherLayout", "read_entry", "read_inline", "usual_text"]
 
 _CHOMPINGS = {"|": 1, "|-": 0, "|+": 2, "|2": 1, "|2-": 0, "|2+": 2}
 _MARGIN = "        "
+_HEADERS = "    headers: "
+_JSON = ("|\n        {", "|\n        [")
 
 _USUAL = bytes([0x0A, *range(0x20, 0x7F)])
 _OTHER_USUAL = bytes([0x09, *range(0x80, 0x100)])
@@ -31,41 +33,44 @@ _ODD = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _LIST = rf"\[(?:{_NUMBER}(?:, {_NUMBER})*)?\]"
 _PAIR = rf"\[{_NUMBER}, {_NUMBER}\.[0-9]+\]"
-# a scalar: what stands on the key's own line, and the lines that are deeper or empty
-_HEADERS = r"(.*\n(?:(?:      .*)?\n)*)"
-_BODY = (
-    r"(?:    body:\n"
-    r"      (json|text|base64|file): (.*\n(?:(?:        .*)?\n)*)"
-    r"(?:      spaced: (true)\n)?"
-    r"(?:      compressed: ([a-z0-9/ ]+)\n)?"
-    r")?"
-)
-_ENTRY = (
+_START = (
     r"- recorded_at: '(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)'\n"
     r"(?:  recorded_by: (.+)\n)?"
     r"  request:\n"
     r"    method: (.+)\n"
     r"    uri: (.+)\n"
-    rf"(?:    headers: {_HEADERS})?"
-    rf"{_BODY}"
-    r"  response:\n"
-    rf"    status: ({_NUMBER})\n"
+)
+_STATUS = (
+    rf"  response:\n    status: ({_NUMBER})\n"
     r"(?:    reason: (.+)\n)?"
     r"(?:    http_version: (.+)\n)?"
-    rf"(?:    headers: {_HEADERS})?"
-    rf"{_BODY}"
+)
+_BODY = r"    body:\n      (json|text|base64|file): "
+_BODY_END = r"(?:      spaced: (true)\n)?(?:      compressed: ([a-z0-9/ ]+)\n)?"
+_REST = (
     rf"(?:    chunks: ({_LIST})\n)?"
     rf"(?:    arrivals: (\[{_PAIR}(?:, {_PAIR})*\])\n)?"
-    rf"(?:    trailers: {_HEADERS})?"
+    r"(?:    trailers: (.*\n(?:(?:      .*)?\n)*))?"
     rf"(?:    interim: ({_LIST})\n)?"
     r"(?:    complete: (false)\n)?"
     rf"  elapsed: ({_NUMBER}(?:\.[0-9]+)?)\n"
 )
 
 
-@cache  # compiled when it is first needed: a run that only records never does
-def _entry() -> re.Pattern[str]:
-    return re.compile(_ENTRY, re.ASCII)
+class _Patterns(NamedTuple):
+    """For what stands in lines of its own kind; what has many lines is found by its end."""
+
+    start: re.Pattern[str]
+    status: re.Pattern[str]
+    body: re.Pattern[str]
+    body_end: re.Pattern[str]
+    rest: re.Pattern[str]
+
+
+@cache  # compiled when they are first needed: a run that only records never does
+def _patterns() -> _Patterns:
+    each = (re.compile(one, re.ASCII) for one in (_START, _STATUS, _BODY, _BODY_END, _REST))
+    return _Patterns(*each)
 
 
 class OtherLayout(Exception):
@@ -89,31 +94,42 @@ def read_entry(entry: bytes, files: Callable[[str], bytes]) -> Interaction:
 
     :param entry: ``- recorded_at:`` to its last line end.
     :param files: reads a body that lies beside the cassette.
-    :raises OtherLayout: if it isn't as we write it, or has an error in place of a response.
+    :raises OtherLayout: if it isn't as we write it, or has an error.
     :raises ValueError: if a value can't be right.
     """
-    match = _entry().fullmatch(usual_text(entry))
-    if match is None:
+    text = usual_text(entry)
+    patterns = _patterns()
+    start = patterns.start.match(text)
+    middle = text.find("\n  response:\n") + 1  # as deep it can't stand in a header or a body
+    status = patterns.status.match(text, middle)
+    if start is None or status is None:
         raise OtherLayout
-    recorded_at, recorded_by, method, uri, *found = match.groups("")
-    headers, *body = found[:5]
+    headers, body, request_end = _message(text, start.end(), middle, files)
+    limit = text.find("\n    trailers: ", middle) + 1 or len(text)
+    *message, response_end = _message(text, status.end(), limit, files)
+    rest = patterns.rest.fullmatch(text, response_end)
+    if request_end != middle or rest is None:
+        raise OtherLayout
+    recorded_at, recorded_by, method, uri = start.groups("")
     return Interaction(
-        Request(_word(method), read_inline(uri), _headers(headers), _body(files, *body)),
-        _response(found[5:-1], files),
+        Request(_word(method), read_inline(uri), headers, body),
+        _response(status, *message, rest),
         parse_time(recorded_at),
         _word(recorded_by),
-        float(found[-1]),
+        float(rest[6]),
     )
 
 
-def _response(found: list[str], files: Callable[[str], bytes]) -> Response:
-    status, reason, version, headers, *rest = found
-    chunks, arrivals, trailers, interim, incomplete = rest[4:]
+def _response(
+    status: re.Match[str], headers: Headers, body: bytes, rest: re.Match[str]
+) -> Response:
+    code, reason, version = status.groups("")
+    chunks, arrivals, trailers, interim, incomplete, _ = rest.groups("")
     return Response(
-        int(status),
+        int(code),
         _word(reason),
-        _headers(headers),
-        _body(files, *rest[:4]),
+        headers,
+        body,
         _word(version) or "1.1",
         _headers(trailers),
         _numbers(chunks) if chunks else None,
@@ -121,6 +137,46 @@ def _response(found: list[str], files: Callable[[str], bytes]) -> Response:
         _numbers(interim) if interim else (),
         not incomplete,
     )
+
+
+def _message(
+    text: str, at: int, limit: int, files: Callable[[str], bytes]
+) -> tuple[Headers, bytes, int]:
+    """Headers and body from a place on, and where they end.
+
+    A pattern that walks through their lines takes 10 us an entry, to look for their ends 1 us.
+    That each line is as deep as it has to be is seen when the indentation is taken away.
+
+    :param limit: where they end at the latest.
+    """
+    lines = ""
+    if text.startswith(_HEADERS, at):
+        at += len(_HEADERS)
+        end = text.find("\n    body:\n", at, limit) + 1
+        end = end or _scalar_end(text, at, limit, _MARGIN[2:])
+        lines, at = text[at:end], end
+    patterns = _patterns()
+    body = patterns.body.match(text, at, limit)
+    if body is None:
+        return _headers(lines), b"", at
+    end = _scalar_end(text, body.end(), limit, _MARGIN)
+    more = patterns.body_end.match(text, end, limit)
+    if more is None:
+        raise OtherLayout
+    return (
+        _headers(lines),
+        _body(files, body[1], text[body.end() : end], *more.groups("")),
+        more.end(),
+    )
+
+
+def _scalar_end(text: str, at: int, limit: int, indent: str) -> int:
+    """Where a scalar ends: after the last line that is indented, and empty ones."""
+    last = text.rfind("\n" + indent, at, limit)
+    end = text.find("\n", last + 1 if last > 0 else at, limit) + 1
+    while text.startswith("\n", end, limit):
+        end += 1
+    return end
 
 
 def read_inline(text: str) -> str:
@@ -150,7 +206,7 @@ def _body(
     if not style:
         return b""
     stored: dict[str, Any] = {}
-    if style == "json" and lines.startswith(("|\n        {", "|\n        [")):
+    if style == "json" and lines.startswith(_JSON) and _is_indented(lines, _MARGIN):
         stored["json"] = lines[2:]  # the margin goes with the indentation
     elif style == "file":
         stored["file"] = read_inline(lines[:-1])
@@ -165,7 +221,16 @@ def _body(
 
 def _scalar(lines: str, indent: str) -> str:
     """A scalar of its own lines: a block, or double-quoted."""
-    return _block(lines, indent) if lines[:1] == "|" else read_inline(lines[:-1])
+    if lines[:1] == "|":
+        return _block(lines, indent)
+    if not _is_indented(lines, indent):
+        raise OtherLayout
+    return read_inline(lines[:-1])
+
+
+def _is_indented(lines: str, indent: str) -> bool:
+    """Whether each line but the first is indented, and none is empty."""
+    return lines.count("\n" + indent) == lines.count("\n") - 1
 
 
 def _block(text: str, indent: str) -> str:

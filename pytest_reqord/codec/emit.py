@@ -47,7 +47,7 @@ def encode(interaction: Interaction, *, inline_limit: int = 1 << 20) -> Encoded:
     if interaction.response is not None:
         _response(parts, interaction.response, files, inline_limit)
     elif interaction.failure is not None:
-        _failure(parts, interaction.failure)
+        _failure(parts, interaction.failure, "  ")
     parts.append(f"  elapsed: {_seconds(interaction.elapsed)}\n")
     return Encoded("".join(parts).encode(), recorded_at, files)
 
@@ -85,14 +85,16 @@ def _response(parts: list[str], response: Response, files: dict[str, bytes], lim
         parts.append(f"    interim: [{', '.join(map(str, response.interim))}]\n")
     if not response.complete:
         parts.append("    complete: false\n")
+    if response.broken is not None:
+        _failure(parts, response.broken, "    ")
 
 
-def _failure(parts: list[str], failure: Failure) -> None:
-    parts.append(f"  error:\n    kind: {inline(failure.kind)}\n")
-    parts.append(f"    message: {inline(failure.message)}\n")
+def _failure(parts: list[str], failure: Failure, indent: str) -> None:
+    lines = ["error:", f"  kind: {inline(failure.kind)}", f"  message: {inline(failure.message)}"]
     if failure.details:
-        parts.append("    details:\n")
-        parts += [f"      {inline(key)}: {inline(text)}\n" for key, text in failure.details.items()]
+        details = [f"    {inline(key)}: {inline(text)}" for key, text in failure.details.items()]
+        lines += ["  details:", *details]
+    parts += [f"{indent}{line}\n" for line in lines]
 
 
 def _headers(parts: list[str], key: str, headers: Headers) -> None:

@@ -66,6 +66,7 @@ def _response(response: Mapping[str, Any], files: Files) -> Response:
         tuple(map(_arrival, _sequence(response.get("arrivals", ()), "arrivals"))),
         _numbers(response.get("interim", ()), "interim"),
         is_true(response.get("complete", True)),
+        _failure(_mapping(response["error"], "error")) if "error" in response else None,
     )
 
 

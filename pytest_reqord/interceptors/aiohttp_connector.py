@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active
 from pytest_reqord.interceptors.aiohttp_errors import Asked, failed, failure_of
-from pytest_reqord.interceptors.aiohttp_live import Held, Tee, fail
+from pytest_reqord.interceptors.aiohttp_live import Held, Tee, Teed, fail
 from pytest_reqord.interceptors.aiohttp_played import Played
 from pytest_reqord.seam import Route
 
@@ -138,7 +138,8 @@ def _taking_wait(original: Any) -> Any:
         transport = getattr(self._protocol, "transport", None)
         if type(transport) is Played:
             transport.hurry()
-        return original(self, func_name)
+        waiting = original(self, func_name)
+        return transport.watch(waiting) if type(transport) is Teed else waiting
 
     return wait
 

@@ -25,12 +25,15 @@ __all__ = [
     "Asked",
     "break_off",
     "describe",
+    "describe_break",
     "describe_connect",
     "failed",
     "failure_of",
+    "is_timeout",
     "late",
     "play",
     "refuse",
+    "time_out",
 ]
 
 
@@ -79,15 +82,22 @@ def describe(
     """
     if error is None or isinstance(error, asyncio.CancelledError):
         return None
-    if isinstance(error, asyncio.TimeoutError) and not is_ended:
-        is_total = type(error) is asyncio.TimeoutError
-        kind = "builtins.TimeoutError" if is_total else _READING
-        return Failure(kind, str(error), {"received": received.decode("latin-1")})
-    if lost is not None:
-        failure: Failure | None = socket_errors.describe(lost)
-    else:
+    failure = describe_break(None if is_ended else error, lost=lost)
+    if failure is None:
         failure = socket_errors.describe_end(received, is_ended=is_ended or bool(received))
     return failure and socket_errors.add_received(failure, received)
+
+
+def describe_break(error: BaseException | None, *, lost: BaseException | None) -> Failure | None:
+    """What a connection broke with; None where it didn't.
+
+    :param error: the exception for which the client gives it back, if there is one.
+    :param lost: what broke it from outside.
+    """
+    if isinstance(error, asyncio.TimeoutError) and lost is None:
+        is_total = type(error) is asyncio.TimeoutError
+        return Failure("builtins.TimeoutError" if is_total else _READING, str(error))
+    return None if lost is None else socket_errors.describe(lost)
 
 
 def play(failure: Failure, protocol: Any, asked: Asked) -> None:
@@ -100,11 +110,24 @@ def play(failure: Failure, protocol: Any, asked: Asked) -> None:
     if not socket_errors.is_broken(failure):
         protocol.connection_lost(None)
         return
-    error = socket_errors.revive(failure)
-    if isinstance(error, TimeoutError) and "errno" not in failure.details:
+    if is_timeout(failure):
         protocol.set_exception(_timeout(failure))
     else:
-        protocol.connection_lost(error)
+        protocol.connection_lost(socket_errors.revive(failure))
+
+
+def is_timeout(failure: Failure) -> bool:
+    """Whether the client itself waited no longer."""
+    return "errno" not in failure.details and "timeout" in failure.kind.lower()
+
+
+def time_out(payload: Any, failure: Failure) -> None:
+    """Have whoever reads a body wait no longer."""
+    stop = getattr(payload._timer, "timeout", None)  # noqa: SLF001 -- what stops a reader live
+    if failure.kind != _READING and stop is not None:
+        stop()
+    else:
+        payload.set_exception(_timeout(failure))
 
 
 def refuse(protocol: Any, asked: Asked, error: BaseException) -> None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import sys
-from asyncio import CancelledError, Protocol
+from asyncio import CancelledError, Protocol, TimeoutError  # noqa: A004 -- its own before 3.11
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.interceptors.aiohttp_errors import describe, describe_connect, late, refuse
+from pytest_reqord.interceptors.aiohttp_errors import (
+    describe,
+    describe_break,
+    describe_connect,
+    late,
+    refuse,
+)
 from pytest_reqord.interceptors.framing import parse_request, parse_response
 from pytest_reqord.interceptors.streamed import marks
 from pytest_reqord.models import Headers, Request, Response
@@ -18,7 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.interceptors.aiohttp_errors import Asked
 
-__all__ = ["Held", "Tee", "fail"]
+__all__ = ["Held", "Tee", "Teed", "fail"]
 
 
 class Teed:
@@ -26,11 +33,15 @@ class Teed:
 
     :param transport: the real one.
     :param pieces: takes what is written.
+    :param note: takes the error of a reader that has waited too long.
     """
 
-    def __init__(self, transport: Any, pieces: list[bytes]) -> None:
+    def __init__(
+        self, transport: Any, pieces: list[bytes], note: Callable[[TimeoutError], None]
+    ) -> None:
         self._transport = transport
         self._keep = pieces.append
+        self._note = note
         self.is_closing = transport.is_closing
 
     def __getattr__(self, name: str) -> Any:
@@ -50,6 +61,14 @@ class Teed:
         pieces = list(pieces)
         self._keep(b"".join(pieces))
         self._transport.writelines(pieces)
+
+    async def watch(self, waiting: Awaitable[None]) -> None:
+        """Let a reader wait for more, and note if it does so in vain."""
+        try:
+            await waiting
+        except TimeoutError as error:
+            self._note(error)
+            raise
 
 
 class Tee(Protocol):
@@ -74,6 +93,7 @@ class Tee(Protocol):
         self._started = perf_counter()
         self._is_ended = False
         self._lost: Exception | None = None
+        self._late: TimeoutError | None = None
         self._recorded: Response | None = None
         self._is_done = False
 
@@ -85,7 +105,7 @@ class Tee(Protocol):
         self._started = started
         self._before = self._reader.transport
         self._transport.set_protocol(self)
-        self._reader.transport = Teed(self._transport, self.sent)
+        self._reader.transport = Teed(self._transport, self.sent, self._note)
         self._exchange.finish_with(self.record)
 
     def stop(self) -> None:
@@ -94,6 +114,9 @@ class Tee(Protocol):
         self._transport.set_protocol(self._owner)
         if self._reader.transport is not None:
             self._reader.transport = self._before
+
+    def _note(self, error: TimeoutError) -> None:
+        self._late = error
 
     @property
     def is_whole(self) -> bool:
@@ -113,8 +136,10 @@ class Tee(Protocol):
         self._recorded = response
         # the connection is given back because of what is being handled now, if anything is
         error = sys.exc_info()[1] or self._lost
-        is_broken = self._lost is not None or _is_refusal(error)
-        if response is not None and not (is_broken and self._exchange.records_errors):
+        is_refused = _is_refusal(error) and self._exchange.records_errors
+        if response is not None and not is_refused:
+            if not (response.complete or response.broken):
+                response = replace(response, broken=describe_break(self._late, lost=self._lost))
             self._exchange.record(request, response)
             return
         failure = describe(error, raw, is_ended=self._is_ended, lost=self._lost)
@@ -163,7 +188,8 @@ class Tee(Protocol):
 def _is_refusal(error: BaseException | None) -> bool:
     """Whether it is the client's for a head that it can't read; a test may raise its like."""
     unread = sys.modules["aiohttp.http_exceptions"].HttpProcessingError
-    return error is not None and isinstance(error.__cause__, unread)
+    is_body = isinstance(error, sys.modules["aiohttp"].ClientPayloadError)
+    return error is not None and isinstance(error.__cause__, unread) and not is_body
 
 
 class Held:

@@ -6,7 +6,7 @@ from asyncio import Transport
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.interceptors import aiohttp_errors
+from pytest_reqord.interceptors import aiohttp_errors, socket_errors
 from pytest_reqord.interceptors.streamed import CONTINUE, NEVER, Written, is_broken_off, pieces
 from pytest_reqord.models import Failure, Response
 
@@ -160,11 +160,8 @@ class Played(Transport):
         data, _ = self._pieces.popleft()
         if data is not None:
             self._protocol.data_received(data)
-        elif self._response is not None and is_broken_off(self._response):
-            self._break_off(self._response)
         else:
-            self._stop()
-            self._protocol.connection_lost(None)
+            self._end()
         if not self._pieces:
             return
         delay = self._pieces[0][1]
@@ -183,10 +180,25 @@ class Played(Transport):
                 self._next.cancel()
             self._next = self._loop.call_soon(self._deliver)
 
-    def _break_off(self, response: Response) -> None:
+    def _end(self) -> None:
+        """End the body as it ended: with the connection, or with the one who read it."""
+        response = self._response
+        broken = None if response is None else response.broken
+        if response is not None and is_broken_off(response):
+            self._give_up(aiohttp_errors.break_off(response))
+        elif broken is not None and aiohttp_errors.is_timeout(broken):
+            aiohttp_errors.time_out(self._protocol._payload, broken)  # noqa: SLF001 -- as below
+        else:
+            error = None
+            if broken is not None and socket_errors.is_broken(broken):
+                error = socket_errors.revive(broken)
+            self._stop()
+            self._protocol.connection_lost(error)
+
+    def _give_up(self, error: BaseException) -> None:
         payload = self._protocol._payload  # noqa: SLF001 -- what the reader reads from
         if payload is not None:
-            payload.set_exception(aiohttp_errors.break_off(response))
+            payload.set_exception(error)
 
     def _stop(self) -> None:
         self._is_closing = True

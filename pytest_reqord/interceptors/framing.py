@@ -9,13 +9,15 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_reqord.models import Arrival, Headers, Response
+from pytest_reqord.models import Arrival, Failure, Headers, Response
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
 
 __all__ = [
     "INTERIM",
+    "IN_ORDER",
+    "RECEIVED",
     "Body",
     "RawRequest",
     "end_of_head",
@@ -30,6 +32,11 @@ __all__ = [
 
 INTERIM = frozenset(range(100, 200)) - {101}
 """Statuses of responses that another one follows; 101 is the last word in HTTP."""
+
+IN_ORDER = "http.client."
+"""What the kind of a failure starts with where the connection ended in good order."""
+RECEIVED = "received"
+"""The detail of a failure that has the bytes that came in place of a response, or of its rest."""
 
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]+)[ \t]*(?:;[^\n]*)?\r?\n")
@@ -54,6 +61,7 @@ class Body(NamedTuple):
     :param chunks: the sizes of its chunks as they were announced; None where there are none.
     :param starts: where on the wire each part of ``data`` starts: ``(wire offset, size)``.
     :param is_complete: whether all that was announced came.
+    :param garbage: what stands where the size of a chunk should, to the end of its line.
     """
 
     data: bytes
@@ -61,6 +69,7 @@ class Body(NamedTuple):
     trailers: Headers
     starts: tuple[tuple[int, int], ...]
     is_complete: bool
+    garbage: bytes = b""
 
 
 def end_of_head(raw: bytes | bytearray, start: int = 0) -> int:
@@ -140,7 +149,14 @@ def parse_response(
         _arrivals(body, end, marks, is_cut=is_ended and not body.is_complete),
         tuple(skipped),
         body.is_complete,
+        _no_chunk(body.garbage) if body.garbage else None,
     )
+
+
+def _no_chunk(garbage: bytes) -> Failure:
+    # a client stops reading there: the connection itself has ended in good order
+    received = {RECEIVED: garbage.decode("latin-1")}
+    return Failure(f"{IN_ORDER}IncompleteRead", "what the server sent is no chunk", received)
 
 
 def is_chunked(headers: Headers) -> bool:
@@ -153,6 +169,13 @@ def to_wire(response: Response, method: str) -> list[bytes]:
 
     :param method: the request's method; an answer to ``HEAD`` has no body.
     """
+    pieces = _pieces(response, method)
+    if response.broken is not None and (garbage := response.broken.details.get(RECEIVED)):
+        pieces[-1] += garbage.encode("latin-1", "replace")
+    return pieces
+
+
+def _pieces(response: Response, method: str) -> list[bytes]:
     body = response.body
     if is_bodiless(method, response.status):
         return [_head(response)]
@@ -181,13 +204,20 @@ def _read_body(
         return Body(b"", None, none, (), is_complete=True)
     if is_chunked(headers):
         return unchunk(raw, start)
-    length = headers.get("content-length", "")
-    if length.isdigit():
-        data = raw[start : start + int(length)]
-        is_complete = len(data) == int(length)
+    length = _length(headers)
+    if length is not None:
+        data = raw[start : start + length]
+        is_complete = len(data) == length
     else:
         data, is_complete = raw[start:], is_ended
     return Body(data, None, none, ((start, len(data)),), is_complete)
+
+
+def _length(headers: Headers) -> int | None:
+    """The length that a body is announced with, be it repeatedly; None for none that is one."""
+    lengths = {length.strip() for length in headers.get("content-length", "").split(",")}
+    length = lengths.pop()
+    return int(length) if length.isdecimal() and not lengths else None
 
 
 def unchunk(raw: bytes, start: int) -> Body:
@@ -195,7 +225,7 @@ def unchunk(raw: bytes, start: int) -> Body:
     parts: list[bytes] = []
     starts: list[tuple[int, int]] = []
     sizes: list[int] = []
-    position, trailers, is_complete = start, Headers(), False
+    position, trailers, is_complete, garbage = start, Headers(), False, b""
     while match := _CHUNK_SIZE.match(raw, position):
         position = match.end()
         size = int(match[1], 16)
@@ -207,7 +237,9 @@ def unchunk(raw: bytes, start: int) -> Body:
         parts.append(part)
         starts.append((position, len(part)))
         position += size + (2 if raw[position + size : position + size + 1] == b"\r" else 1)
-    return Body(b"".join(parts), tuple(sizes), trailers, tuple(starts), is_complete)
+    else:  # clients read no further than a line that is no size
+        garbage = raw[position : raw.find(b"\n", position) + 1]
+    return Body(b"".join(parts), tuple(sizes), trailers, tuple(starts), is_complete, garbage)
 
 
 def _trailers(raw: bytes, start: int) -> tuple[Headers, bool]:
@@ -253,10 +285,10 @@ def _head(response: Response) -> bytes:
     headers = response.headers
     if not version.startswith(("1.", "0.9")):
         version = "1.1"  # recorded over HTTP/2; this connection has no other way to say it
-    length = headers.get("content-length")
+    length = _length(headers)
     if length is not None and response.complete and response.body:
         actual = str(len(response.body))
-        if length != actual:  # edited by hand, redacted or recompressed
+        if length != len(response.body):  # edited by hand, redacted or recompressed
             headers = Headers(
                 (name, actual if name.lower() == "content-length" else value)
                 for name, value in headers.pairs

@@ -6,15 +6,17 @@ import builtins
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
+from pytest_reqord.interceptors import socket_errors
 from pytest_reqord.interceptors.httpx_streams import is_chunked, is_cut
 from pytest_reqord.models import Failure, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["break_off", "describe", "rebuild"]
+__all__ = ["break_off", "describe", "describe_end", "rebuild"]
 
 _DEPTH = 5
+_CUT = "peer closed connection without sending complete message body"
 _GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())  # new in Python 3.11
 _EXTRAS = ("reason", "library", "verify_code", "verify_message")
 """Attributes of the ssl module's errors that their constructors don't take."""
@@ -25,6 +27,7 @@ def describe(error: BaseException) -> Failure:
 
     Each of these has the name of the link to it: ``cause`` for a ``raise ... from`` while it was
     handled, ``source`` for one outside of that, ``context`` for no ``from``, or ``from None``.
+    What was handled besides a ``source`` is ``aside``.
     """
     details: dict[str, str] = {}
     path, link, message = "", error, str(error)
@@ -32,7 +35,11 @@ def describe(error: BaseException) -> Failure:
         name, below = _below(link)
         if not isinstance(below, Exception) or isinstance(below, _GROUP):
             break  # a cancellation below a timeout, say: nobody but its loop can make one
-        path = f"{path}.{name}" if path else name
+        if name == "source" and isinstance(link.__context__, Exception):
+            aside = f"{path}.aside".lstrip(".")
+            details[aside] = _kind(link.__context__)
+            details[f"{aside}.message"] = str(link.__context__)
+        path = f"{path}.{name}".lstrip(".")
         details[path] = _kind(below)
         if isinstance(below, OSError) and below.errno is not None:
             details[f"{path}.errno"] = str(below.errno)
@@ -46,25 +53,33 @@ def describe(error: BaseException) -> Failure:
     return Failure(_kind(error), str(error), details)
 
 
+def describe_end(error: BaseException) -> Failure | None:
+    """The failure of a body that broke off; None where the server just stopped sending."""
+    return None if str(error).startswith(_CUT) else describe(error)
+
+
 def _below(error: BaseException) -> tuple[str, BaseException | None]:
     if error.__cause__ is None:
         return "context", error.__context__
     return "cause" if error.__context__ is error.__cause__ else "source", error.__cause__
 
 
-def rebuild(failure: Failure, library: Any) -> Exception:
+def rebuild(failure: Failure, library: Any, nearest: str = "ConnectError") -> Exception:
     """The client's own exception for a failure, with the exceptions that it came from.
 
     :param failure: what was recorded.
     :param library: ``httpx`` or ``httpx2``, whichever is to raise it.
+    :param nearest: the client's class for what is no timeout, where another client failed.
     """
-    error = _kind_of_client(failure.kind, library)(failure.message)
+    error = _kind_of_client(failure, library, nearest)(failure.message)
     _link(error, failure.details, "", failure.message)
     return error
 
 
 def break_off(response: Response, library: Any) -> Exception:
     """The client's own error for asking a body for more than there is of it."""
+    if response.broken is not None:
+        return rebuild(response.broken, library, "ReadError")
     core = library.__name__.replace("httpx", "httpcore")
     size = len(response.body)
     if not is_cut(response):
@@ -74,14 +89,14 @@ def break_off(response: Response, library: Any) -> Exception:
     if not is_chunked(response):
         length = response.headers.get("content-length", "")
         reason = f"received {size} bytes, expected {length}"
-    message = f"peer closed connection without sending complete message body ({reason})"
+    message = f"{_CUT} ({reason})"
     link = "cause.context" if core == "httpcore" else "cause.cause"
     causes = {"cause": f"{core}.RemoteProtocolError", link: "h11._util.RemoteProtocolError"}
     return rebuild(Failure("RemoteProtocolError", message, causes), library)
 
 
 def _link(error: BaseException, details: Mapping[str, str], prefix: str, message: str) -> None:
-    for name in ("cause", "source", "context"):
+    for name in ("cause", "source", "aside", "context"):
         path = f"{prefix}.{name}" if prefix else name
         if path not in details:
             continue
@@ -91,9 +106,9 @@ def _link(error: BaseException, details: Mapping[str, str], prefix: str, message
         _link(below, details, path, str(below))
         if name != "source":
             error.__context__ = below
-        if name != "context":
+        if name in ("cause", "source"):
             error.__cause__ = below
-        if _is_core(error):
+        if _is_core(error) and name != "aside":
             error.args = (below,)  # what these errors are made from
 
 
@@ -133,10 +148,12 @@ def _kind(error: BaseException) -> str:
     return name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}"
 
 
-def _kind_of_client(kind: str, library: Any) -> Callable[[str], Exception]:
+def _kind_of_client(failure: Failure, library: Any, nearest: str) -> Callable[[str], Exception]:
     """The client's class; the nearest to it where the failure was another client's."""
-    name = kind.rpartition(".")[2]
+    name = failure.kind.rpartition(".")[2]
     found = getattr(library, name, None)
     if not (isinstance(found, type) and issubclass(found, library.TransportError)):
-        found = library.ReadTimeout if "Timeout" in name else library.ConnectError
+        if not socket_errors.is_broken(failure):
+            nearest = "RemoteProtocolError"
+        found = getattr(library, "ReadTimeout" if "Timeout" in name else nearest)
     return cast("Callable[[str], Exception]", found)

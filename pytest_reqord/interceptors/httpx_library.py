@@ -6,7 +6,7 @@ import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.interceptors.httpx_errors import break_off, rebuild
+from pytest_reqord.interceptors.httpx_errors import break_off, describe_end, rebuild
 from pytest_reqord.interceptors.httpx_streams import Held, Live, Played, Sent, Teed
 from pytest_reqord.models import Failure, Headers, Response
 
@@ -57,8 +57,9 @@ class Library:
     def tee(self, client_response: Any, live: Live) -> None:
         """Have a response's body kept while it is read."""
         live.begin(client_response)
-        broken = self.module.RemoteProtocolError
-        client_response.stream = self._teed(client_response.stream, live, broken)
+        client_response.stream = self._teed(
+            client_response.stream, live, self.module.TransportError, describe_end
+        )
 
     def answer(self, answer: Response | Failure, *, is_async: bool) -> Any:
         """The client's response for a recorded one, as its own transport would build it.

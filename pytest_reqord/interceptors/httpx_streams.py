@@ -13,6 +13,7 @@ from pytest_reqord.models import Arrival, Headers, Request, Response
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
+    from pytest_reqord.models import Failure
     from pytest_reqord.seam import Exchange
 
 __all__ = [
@@ -120,6 +121,10 @@ class Live:
         self._arrivals.append(Arrival(self._size, self._seconds()))
         self._record(complete=False)
 
+    def break_off(self, failure: Failure) -> None:
+        """The connection broke in the body."""
+        self._record(complete=False, broken=failure)
+
     def finish(self) -> None:
         """Nobody reads any further: record what there is."""
         if not self._is_over:
@@ -141,7 +146,7 @@ class Live:
             return True
         return not is_chunked(head) and head.headers.get("content-length") == str(self._size)
 
-    def _record(self, *, complete: bool) -> None:
+    def _record(self, *, complete: bool, broken: Failure | None = None) -> None:
         self._is_over = True
         head = self._head
         sizes = None
@@ -157,6 +162,7 @@ class Live:
             chunks=sizes,
             arrivals=tuple(self._arrivals),
             complete=complete,
+            broken=broken,
         )
         self._exchange.record(self.request, response)
 
@@ -199,21 +205,29 @@ class Teed:
 
     :param stream: the body.
     :param live: what keeps it.
-    :param broken: the library's error for a body that the server cut off.
+    :param broken: the library's class of errors for a body that breaks off.
+    :param describe: makes a failure of such an error; None where the server just stopped.
     """
 
-    def __init__(self, stream: Any, live: Live, broken: type[Exception]) -> None:
+    def __init__(
+        self,
+        stream: Any,
+        live: Live,
+        broken: type[Exception],
+        describe: Callable[[BaseException], Failure | None],
+    ) -> None:
         self._stream = stream
         self._live = live
         self._broken = broken
+        self._describe = describe
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             for piece in self._stream:
                 self._live.add(piece)
                 yield piece
-        except self._broken:
-            self._live.cut()
+        except self._broken as error:
+            self._break_off(error)
             raise
         self._live.end()
 
@@ -223,10 +237,17 @@ class Teed:
                 async for piece in pieces:
                     self._live.add(piece)
                     yield piece
-        except self._broken:
-            self._live.cut()
+        except self._broken as error:
+            self._break_off(error)
             raise
         self._live.end()
+
+    def _break_off(self, error: BaseException) -> None:
+        failure = self._describe(error)
+        if failure is None:
+            self._live.cut()
+        else:
+            self._live.break_off(failure)
 
     def close(self) -> None:
         """Give the connection back; what has not been read by now never will be."""

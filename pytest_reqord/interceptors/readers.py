@@ -41,16 +41,18 @@ class Answer:
         self._pieces = to_wire(response, method)
         size = len(response.body)
         is_cut = any(arrival.offset == size for arrival in response.arrivals)
-        self._shortage: Callable[[], BaseException] | None = None
-        if not response.complete and not is_cut:
+        self._error: Callable[[], BaseException] | None = None
+        if response.broken is not None:
+            self._error = _error_of(response.broken)
+        elif not response.complete and not is_cut:
             text = f"the recording ends here: only {size} bytes of this body were read"
-            self._shortage = functools.partial(ConnectionAbortedError, text)
+            self._error = functools.partial(ConnectionAbortedError, text)
 
     def reader(self, wire: Any) -> Any:
         """A raw reader of what wasn't read yet."""
-        if len(self._pieces) == 1 and self._shortage is None:
+        if len(self._pieces) == 1 and self._error is None:
             return Bytes(self._pieces[0], wire)
-        return Pieces(self._pieces, self._shortage, wire)
+        return Pieces(self._pieces, self._error, wire)
 
 
 class Pieces(io.RawIOBase):
@@ -74,9 +76,11 @@ class Pieces(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         if not self._pieces:
-            if self._error is not None:
-                raise self._error()
-            return 0
+            if self._error is None:
+                return 0
+            error = self._error()
+            self._error = _after(error, self._error)
+            raise error
         piece = self._pieces[0]
         start = self._start
         size = min(len(buffer), len(piece) - start)
@@ -88,12 +92,26 @@ class Pieces(io.RawIOBase):
         return size
 
 
+def _after(
+    error: BaseException, again: Callable[[], BaseException]
+) -> Callable[[], BaseException] | None:
+    """What a socket raises that is read again after an error; None for its end."""
+    if isinstance(error, TimeoutError):
+        return functools.partial(OSError, "cannot read from timed out object")
+    return None if getattr(error, "errno", None) else again
+
+
 def failing(failure: Failure, wire: Any) -> Any:
     """A raw reader of what came in place of a response."""
     pieces = [piece for piece in (socket_errors.received(failure),) if piece]
-    is_broken = socket_errors.is_broken(failure)
-    error = functools.partial(socket_errors.revive, failure) if is_broken else None
-    return Pieces(pieces, error, wire)
+    return Pieces(pieces, _error_of(failure), wire)
+
+
+def _error_of(failure: Failure) -> Callable[[], BaseException] | None:
+    """Makes the error that a reader raises in the end, where there was one."""
+    if not socket_errors.is_broken(failure):
+        return None
+    return functools.partial(socket_errors.revive, failure)
 
 
 def refusing(error: BaseException, wire: Any) -> Any:

@@ -11,6 +11,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.interceptors.framing import IN_ORDER, RECEIVED
 from pytest_reqord.models import Failure
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ __all__ = [
 CONNECTING = "connecting"
 """The detail that says that there was no connection at all."""
 
-_RECEIVED = "received"
 _WRAPPED = "wrapped"
 """The detail that says that the client's ``connect`` made an error of its own of it."""
 
@@ -68,15 +68,15 @@ def describe_end(received: bytes, *, is_ended: bool) -> Failure | None:
     is_garbage = bool(received) and not received.startswith(b"HTTP/1.")
     if not is_ended and not is_garbage:
         return None
-    kind = "http.client.BadStatusLine" if received else "http.client.RemoteDisconnected"
-    return Failure(kind, "what the server sent is no response")
+    kind = "BadStatusLine" if received else "RemoteDisconnected"
+    return Failure(f"{IN_ORDER}{kind}", "what the server sent is no response")
 
 
 def add_received(failure: Failure, received: bytes) -> Failure:
     """A failure with the bytes that came before it."""
     if not received:
         return failure
-    details = {**failure.details, _RECEIVED: received.decode("latin-1")}
+    details = {**failure.details, RECEIVED: received.decode("latin-1")}
     return Failure(failure.kind, failure.message, details)
 
 
@@ -92,12 +92,12 @@ def _of_socket(error: BaseException) -> BaseException:
 
 def received(failure: Failure) -> bytes:
     """The bytes that came in place of a response, or of all of it."""
-    return failure.details.get(_RECEIVED, "").encode("latin-1", "replace")
+    return failure.details.get(RECEIVED, "").encode("latin-1", "replace")
 
 
 def is_broken(failure: Failure) -> bool:
     """Whether the connection broke; else it ended in good order after what was received."""
-    return not failure.kind.startswith("http.client.")
+    return not failure.kind.startswith(IN_ORDER)
 
 
 def is_connecting(failure: Failure) -> bool:

@@ -114,7 +114,8 @@ def marks(
 def is_broken_off(response: Response) -> bool:
     """Whether it was the reader that stopped, and not the server."""
     size = len(response.body)
-    return not response.complete and all(each.offset < size for each in response.arrivals)
+    is_cut = any(each.offset == size for each in response.arrivals)
+    return not (response.complete or response.broken or is_cut)
 
 
 def pieces(response: Response, method: str) -> Iterator[tuple[bytes | None, float]]:
@@ -139,7 +140,8 @@ def pieces(response: Response, method: str) -> Iterator[tuple[bytes | None, floa
     if is_bodiless(method, response.status):
         return
     if not response.complete:
-        broken_off = is_broken_off(response)
-        yield None, NEVER if broken_off else max(times[-1] - before, 0.0)
+        delay = times[-1] - before if times else 0.0
+        least = 0.0 if response.broken is None else 1e-9  # what came is read before
+        yield None, NEVER if is_broken_off(response) else max(delay, least)
     elif not is_sized and not is_chunked(response.headers):
         yield None, 0.0

@@ -7,7 +7,7 @@ on libcurl, isn't taken.
 from __future__ import annotations
 
 import sys
-from functools import wraps
+from functools import partial, wraps
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -187,17 +187,20 @@ class Line:
             _refuse(self._connection, refusal)
             return
         if isinstance(answer, Response):
-            self._stream.respond(answer, self._method)
-            if error := break_off(answer):
-                self._raise(error)
+            end = self._stream.end
+            if answer.broken is not None:
+                end = partial(self._break, answer.broken)
+            elif error := break_off(answer):
+                end = partial(self._raise, error)
+            self._stream.respond(answer, self._method, end)
         elif isinstance(answer, Failure):
+            self._stream.feed(socket_errors.received(answer))
             self._break(answer)
         else:
             self._connection.io_loop.add_callback(self._go_live, bytes(written.raw))
 
     def _break(self, failure: Failure) -> None:
         stream = self._stream
-        stream.feed(socket_errors.received(failure))
         if not socket_errors.is_broken(failure):
             stream.end()
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from dataclasses import replace
 from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,6 @@ from pytest_reqord.interceptors import socket_errors
 from pytest_reqord.interceptors.framing import parse_request, parse_response
 from pytest_reqord.interceptors.streamed import (
     CONTINUE,
-    NEVER,
     Written,
     is_broken_off,
     marks,
@@ -59,6 +59,7 @@ class _Nowhere:
         self._pieces: deque[tuple[bytes | None, float]] = deque()
         self._is_ended = False
         self._is_due = False
+        self._end: Callable[[], None] = self.end
         self.real: Any = None
         self.was_continued = False
 
@@ -105,9 +106,13 @@ class _Nowhere:
 
     # the answer
 
-    def respond(self, response: Response, method: str) -> None:
-        """Answer; what arrived late comes when it is waited for."""
-        self._pieces.extend(piece for piece in pieces(response, method) if piece[1] < NEVER)
+    def respond(self, response: Response, method: str, end: Callable[[], None]) -> None:
+        """Answer; what arrived late comes when it is waited for.
+
+        :param end: ends the connection where the response does.
+        """
+        self._end = end
+        self._pieces.extend(pieces(response, method))
         self._deliver()
 
     def feed(self, data: bytes) -> None:
@@ -141,8 +146,11 @@ class _Nowhere:
         is_first = True
         while self._pieces and (is_first or self._pieces[0][1] == 0):
             piece, _ = self._pieces.popleft()
-            self._inbox += piece or b""
-            self._is_ended = piece is None
+            if piece is None:
+                self._read()
+                self._end()
+                return
+            self._inbox += piece
             is_first = False
         self._read()
         self._hurry()
@@ -215,23 +223,26 @@ class Tee:
         request = Request(self._method, self._uri, sent.headers, sent.body)
         waits = marks(raw, self._reads, self._started)
         response = parse_response(raw, self._method, is_ended=self._is_ended, marks=waits)
-        is_broken = self._lost is not None or self.error is not None
-        if response is not None and not (is_broken and self._exchange.records_errors):
+        if response is not None:
+            if not (response.complete or response.broken):
+                response = replace(response, broken=self._break())
             self._exchange.record(request, response)
-        elif failure := self._failure(raw):
-            self._exchange.fail(request, failure)
+        elif failure := self._break() or self._end(raw):
+            self._exchange.fail(request, socket_errors.add_received(failure, raw))
         else:
             self._exchange.discard()
 
-    def _failure(self, raw: bytes) -> Failure | None:
-        failure: Failure | None = None
+    def _break(self) -> Failure | None:
+        """What the connection broke with; None where it didn't."""
         if self._lost is not None:
-            failure = socket_errors.describe(self._lost)
-        elif self._is_ended or raw:
-            failure = socket_errors.describe_end(raw, is_ended=True)
-        elif isinstance(self.error, Exception):
-            failure = Failure("tornado.simple_httpclient.HTTPTimeoutError", str(self.error))
-        return failure and socket_errors.add_received(failure, raw)
+            return socket_errors.describe(self._lost)
+        if isinstance(self.error, Exception) and not self._is_ended:
+            return Failure("tornado.simple_httpclient.HTTPTimeoutError", str(self.error))
+        return None
+
+    def _end(self, raw: bytes) -> Failure | None:
+        is_ended = self._is_ended or bool(raw)
+        return socket_errors.describe_end(raw, is_ended=is_ended)
 
 
 def break_off(response: Response) -> Exception | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -218,7 +219,7 @@ class Turn:
 
         The error itself isn't kept: its traceback refers to whoever reads, see above.
         """
-        if self._exchange is not None:
+        if self._exchange is not None and self._failure is None:
             self._failure = describe(error)
 
     def response(self) -> Response | None:
@@ -239,10 +240,9 @@ class Turn:
             response = self.response()
             if response is None:
                 return
-            if self._failure is None or response.complete or not self._exchange.records_errors:
-                self._end(lambda exchange: exchange.record(self.request(), response))
-            else:
-                self._fail()
+            if self._failure is not None and not response.complete:
+                response = replace(response, broken=self._failure)
+            self._end(lambda exchange: exchange.record(self.request(), response))
 
     def finish(self) -> None:
         """Nothing more will come: record what did, or how it failed."""

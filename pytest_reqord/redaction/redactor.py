@@ -147,6 +147,10 @@ class Redactor:
                 response = replace(response, trailers=Headers(trailers))
         if pairs is not response.headers.pairs:
             response = replace(response, headers=Headers(pairs))
+        if response.broken is not None:
+            broken = self._failure(response.broken)
+            if broken is not response.broken:
+                response = replace(response, broken=broken)
         return with_body(response, body) if body and body.text.is_changed else response
 
     def _body(self, message: Request | Response, *, parseable: bool) -> Unpacked | None:

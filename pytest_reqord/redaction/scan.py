@@ -144,6 +144,7 @@ def _parts(interaction: Interaction) -> Iterator[tuple[str, str]]:
         yield from _header_parts("response header", response.headers)
         yield "response body", _latin(response.content)
         yield from _header_parts("response trailer", response.trailers)
+        failure = response.broken
     if failure is not None:
         yield "error message", failure.message
         yield from ((f"error detail {name}", value) for name, value in failure.details.items())

@@ -135,6 +135,7 @@ def _is_equal_response(
     return (
         (old.status, old.reason, old.http_version) == (new.status, new.reason, new.http_version)
         and (old.interim, old.complete) == (new.interim, new.complete)
+        and old.broken == new.broken
         and _lasting(old.headers, volatile) == _lasting(new.headers, volatile)
         and _lasting(old.trailers, volatile) == _lasting(new.trailers, volatile)
         # a gzip body has the time in it: then its content tells

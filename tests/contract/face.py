@@ -92,7 +92,9 @@ def visible(value: object) -> object:
     An exception becomes its class, its text and, all the way down, what it came from.
     """
     if isinstance(value, BaseException):
-        causes = [visible(error) for error in (value.__cause__, value.__context__) if error]
+        below = (value.__cause__, value.__context__)
+        # a cancellation is its loop's own, and nobody else can make one
+        causes = [visible(error) for error in below if isinstance(error, Exception)]
         name = f"{type(value).__module__}.{type(value).__qualname__}"
         return {"raised": name, "text": _ADDRESS.sub("0x", str(value)), "from": causes}
     if isinstance(value, Mapping):

@@ -282,12 +282,27 @@ SCENARIOS = (
             "chunk": "/broken/chunk",
             "chunks": "/broken/chunks",
             "gzip": "/broken/gzip",
+            "size": "/broken/size",
         },
     ),
+    # tornado waits on
+    *[
+        _scenario(f"{name}-{kind}", Call(f"/broken/{kind}", timeout=1.0, read=read))
+        for name, read in (("broken", "whole"), ("broken-pieces", "pieces"))
+        for kind in ("reset", "reset-chunk")
+    ],
+    *[
+        _scenario(f"broken-timeout{suffix}", Call("/slow/0?body=2", timeout=0.3, read=read))
+        for suffix, read in (("", "whole"), ("-pieces", "pieces"))
+    ],
     # what meets the end of its connection tornado passes on or not, by chance
     *_each(
         "broken-pieces",
-        {"length": "/broken/length", "chunk": "/broken/chunk?pause=0.05"},
+        {
+            "length": "/broken/length",
+            "chunk": "/broken/chunk?pause=0.05",
+            "size": "/broken/size",
+        },
         read="pieces",
     ),
     # a client without "lenient" raises at the head, which only record_errors keeps

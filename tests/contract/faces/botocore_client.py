@@ -32,7 +32,7 @@ def run(scenario: Scenario, place: Place) -> object:
     session = URLLib3Session(
         verify=place.ca if scenario.verify else False,
         proxies={"http": place.proxy, "https": place.proxy} if place.proxy else None,
-        timeout=5,
+        timeout=scenario.calls[0].timeout,
         max_pool_connections=50,
     )
     one = functools.partial(call, session, place)

@@ -37,7 +37,7 @@ def client_of(scenario: Scenario, place: Place) -> httplib2.Http:
         parts = urlsplit(place.proxy)
         proxy = httplib2.ProxyInfo(httplib2.socks.PROXY_TYPE_HTTP, parts.hostname, parts.port)
     return httplib2.Http(
-        timeout=5,
+        timeout=scenario.calls[0].timeout,
         proxy_info=proxy,
         ca_certs=place.ca,
         disable_ssl_certificate_validation=not scenario.verify,

@@ -74,15 +74,16 @@ def on_a_connection_of_its_own(scenario: Scenario, place: Place, given: Call) ->
 
 def connect(scenario: Scenario, place: Place) -> http.client.HTTPConnection:
     far = urlsplit(scenario.calls[0].path)
+    timeout = scenario.calls[0].timeout
     near = urlsplit(place.url)
     host = (place.proxy and urlsplit(place.proxy).netloc) or near.netloc
     if scenario.place == "tls" or far.scheme == "https":
         context = context_of(scenario, place)
-        connection = http.client.HTTPSConnection(host, timeout=5, context=context)
+        connection = http.client.HTTPSConnection(host, timeout=timeout, context=context)
         if place.proxy:
             connection.set_tunnel(far.netloc)
         return connection
-    return http.client.HTTPConnection(host, timeout=5)
+    return http.client.HTTPConnection(host, timeout=timeout)
 
 
 def call_http_client(connection: http.client.HTTPConnection, place: Place, given: Call) -> object:
@@ -251,7 +252,7 @@ def call_urllib(
         body = body_of(given, headers)
         request = urllib.request.Request(place.to(given), body, headers, method=given.method)
         try:
-            response = opener.open(request, timeout=5)
+            response = opener.open(request, timeout=given.timeout)
         except urllib.error.HTTPError as error:
             response = error
         with response:

@@ -23,8 +23,6 @@ from pytest_reqord.seam import Route
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pytest_reqord.seam import Exchange
-
 __all__ = ["MODULES", "NAME", "check", "install", "uninstall"]
 
 NAME = "aiohttp"
@@ -117,7 +115,8 @@ def _taking_connect(original: Any) -> Any:
         if exchange is None:
             return await original(self, req, traces, timeout)
         if "Upgrade" in req.headers:
-            _let_through(exchange)
+            exchange.discard()  # the connection becomes something else
+            active.pass_untaken("aiohttp's WebSocket", _version(), uri)
             return await original(self, req, traces, timeout)
         asked = Asked(exchange, req, uri, self, traces)
         if exchange.route is Route.PLAY:
@@ -142,18 +141,6 @@ def _taking_wait(original: Any) -> Any:
         return transport.watch(waiting) if type(transport) is Teed else waiting
 
     return wait
-
-
-def _let_through(exchange: Exchange) -> None:
-    """Record nothing of a request whose connection becomes something else, such as a WebSocket.
-
-    :raises UnsupportedClient: if it may not go live.
-    """
-    is_live = exchange.route is not Route.PLAY
-    exchange.discard()
-    if not is_live:
-        reason = "a connection that becomes a WebSocket isn't recorded, and can't be replayed"
-        raise UnsupportedClient(NAME, _version(), reason)
 
 
 async def _record(asked: Asked, connect: Callable[[], Awaitable[Any]]) -> Any:

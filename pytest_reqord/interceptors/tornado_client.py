@@ -93,11 +93,8 @@ def _line_of(connection: Any) -> Any:
         return connection.tcp_client
     if "Upgrade" not in request.headers:
         return Line(exchange, uri, connection)
-    is_live = exchange.route is not Route.PLAY
-    exchange.discard()
-    if not is_live:
-        reason = "a connection that becomes a WebSocket isn't recorded, and can't be replayed"
-        raise UnsupportedClient(NAME, _version(), reason)
+    exchange.discard()  # the connection becomes something else
+    active.pass_untaken("tornado's WebSocket", _version(), uri)
     return connection.tcp_client
 
 

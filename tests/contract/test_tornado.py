@@ -18,7 +18,7 @@ from tornado.web import Application
 from tornado.websocket import WebSocketHandler, websocket_connect
 
 from pytest_reqord.errors import CassetteMissError, UnsupportedClient
-from pytest_reqord.interceptors import tornado_client
+from pytest_reqord.interceptors import active, tornado_client
 from pytest_reqord.models import Arrival
 
 
@@ -359,16 +359,23 @@ async def say_hello():
 
 @pytest.mark.parametrize("play", [False, True])
 def test_websocket_while_recording(play):
-    """A WebSocket works where recording is allowed, and isn't recorded."""
-    tape = Tape()
+    """A WebSocket works where recording is allowed, isn't recorded, and the user is told."""
+    tape, told = Tape(), []
+    active.observe_untaken(lambda client, _: told.append(client))
 
-    with tape.recording(play=play):
-        assert run(say_hello) == "echo hello"
+    try:
+        with tape.recording(play=play):
+            assert run(say_hello) == "echo hello"
+    finally:
+        active.observe_untaken(None)
 
     assert tape.interactions == []
+    assert told == ["tornado's WebSocket"]
 
 
 def test_websocket_on_replay():
-    """A WebSocket is refused where the network must not be touched."""
-    with Tape().playing(), pytest.raises(UnsupportedClient, match="WebSocket"):
-        run(say_hello)
+    """A WebSocket is refused where the network must not be touched, and so fails the test."""
+    with Tape().playing() as cassette:
+        with pytest.raises(UnsupportedClient, match="WebSocket"):
+            run(say_hello)
+        assert len(cassette.take_refusals()) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,6 @@ from pytest_reqord.compat.options import Options, mode_name, settings_of
 from pytest_reqord.compat.placing import cassette_path, extra_paths, suffix_of
 from pytest_reqord.compat.vcr import VCR
 from pytest_reqord.errors import UsageError
-from pytest_reqord.interceptors import active
 from pytest_reqord.options import Layer
 from pytest_reqord.plugin import SESSION
 from pytest_reqord.plugin.layers import MARK
@@ -63,6 +63,7 @@ def test_cassette(request: pytest.FixtureRequest) -> Iterator[VcrCassette]:
     """Open the cassette of a marked test, and close it.
 
     :raises pytest.UsageError: if a mark or ``vcr_config`` can't be followed.
+    :raises UsageError: if the test has another cassette.
     """
     case = _case(request)
     made: list[VcrOpening] = []
@@ -71,16 +72,12 @@ def test_cassette(request: pytest.FixtureRequest) -> Iterator[VcrCassette]:
         made.append(VcrOpening(plan, services, attempt, case.suite))
         return made[0]
 
-    run = request.config.stash[SESSION].run
+    session = request.config.stash[SESSION]
     # a header that the suite filters has the value that the suite wants
     rules = HEADERS_ONLY.with_(keep=case.suite.options.filtered_headers)
-    opening = run.open(case.path, case.settings, rules=rules, kind=make)
-    active.open_test(opening.cassette)
-    try:
+    open_it = partial(session.run.open, case.path, case.settings, rules=rules, kind=make)
+    with session.in_force(request.node, open_it):
         yield made[0].view
-    finally:
-        active.open_test(None)
-        run.close(opening, None)
 
 
 def _case(request: pytest.FixtureRequest) -> _Case:

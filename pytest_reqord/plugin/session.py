@@ -20,9 +20,10 @@ from pytest_reqord.plugin.workers import INPUT, Workers
 from pytest_reqord.runinfo import is_under_ci
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_reqord.cassette import Cassette
+    from pytest_reqord.opening import Opening
     from pytest_reqord.plugin.unused import Unused
     from pytest_reqord.run import Run
     from pytest_reqord.session import UseCassette
@@ -46,6 +47,7 @@ class PytestSession:
         self._current = CurrentTest()
         self._run: Run | None = None
         self._collected: list[pytest.Item] = []
+        self._with_cassette: set[pytest.Item] = set()  # of its own, at this moment
         self._strong = strong_layers(config.option)
         with _usage_errors():
             self._weak = ini_layers(config)
@@ -147,18 +149,37 @@ class PytestSession:
 
         :raises UsageError: if a marker or ``cassette_config`` is wrong.
         """
-        from pytest_reqord.interceptors import active
         from pytest_reqord.plugin.placing import place_of
 
         item: pytest.Item = request.node
         settings = self.test_settings(request)
         place = place_of(item, settings.cassette_dir)
-        opening = self.run.open(place.path, settings)
+        with self.in_force(item, lambda: self.run.open(place.path, settings)) as opening:
+            yield opening.cassette
+
+    @contextmanager
+    def in_force(self, item: pytest.Item, make: Callable[[], Opening]) -> Iterator[Opening]:
+        """Open the one cassette that is a test's own, and close it.
+
+        :param item: the test.
+        :param make: opens it.
+        :raises UsageError: if the test has one already.
+        """
+        from pytest_reqord.interceptors import active
+
+        if item in self._with_cassette:
+            raise UsageError(
+                f"{item.nodeid} has two cassettes: @pytest.mark.vcr opens one, @pytest.mark.cassette"
+                " or the fixture cassette another. Leave out one or the other"
+            )
+        opening = make()
+        self._with_cassette.add(item)
         active.open_test(opening.cassette)
         try:
-            yield opening.cassette
+            yield opening
         finally:
             active.open_test(None)
+            self._with_cassette.discard(item)
             self.run.close(opening, None)
 
     def cassette_factory(self, name: str, **options: Any) -> UseCassette:
@@ -191,7 +212,7 @@ class PytestSession:
             self._note_unused(self._unused, session)
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
-            output[INPUT] = self._run.notes.as_plain()
+            output[INPUT] = self._run.told()
         if self._run.notes.problems and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

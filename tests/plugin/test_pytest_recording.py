@@ -588,6 +588,42 @@ def test_under_xdist(suite, api, cassettes):
     assert len(cassettes()) == 4
 
 
+def test_one_cassette_a_test(suite, cassettes):
+    """A test with `vcr` and `cassette` is an error that says so; a suite's own fixture is none."""
+    suite.makepyfile(
+        test_both="""
+            import pytest
+
+            pytestmark = pytest.mark.vcr
+
+            @pytest.mark.cassette
+            def test_marks(): ...
+
+            def test_fixture(cassette): ...
+        """,
+        test_own="""
+            import os, pytest, requests
+
+            pytestmark = pytest.mark.vcr
+
+            @pytest.fixture
+            def cassette(vcr):
+                return vcr
+
+            def test_own(cassette):
+                assert requests.get(os.environ["API"] + "/json?own").ok
+                assert len(cassette) == 1
+        """,
+    )
+
+    result = suite.runpytest("--record-mode=once")
+
+    result.assert_outcomes(errors=2, passed=1)
+    for name in ("marks", "fixture"):
+        result.stdout.fnmatch_lines([f"*test_both.py::test_{name} has two cassettes: *"])
+    assert list(cassettes()) == ["test_own.yaml"]
+
+
 @pytest.mark.parametrize("name", ["recording", "vcr"])
 def test_native_tests_pay_nothing_for_it(suite, name):
     """A run without marked tests imports nothing of this part but its plugin."""

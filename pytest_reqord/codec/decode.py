@@ -106,14 +106,14 @@ def read_entry(entry: bytes, files: Callable[[str], bytes]) -> Interaction:
         raise OtherLayout
     headers, body, request_end = _message(text, start.end(), middle, files)
     limit = text.find("\n    trailers: ", middle) + 1 or len(text)
-    *message, response_end = _message(text, status.end(), limit, files)
-    rest = patterns.rest.fullmatch(text, response_end)
+    its_headers, its_body, end = _message(text, status.end(), limit, files)
+    rest = patterns.rest.fullmatch(text, end)
     if request_end != middle or rest is None:
         raise OtherLayout
     recorded_at, recorded_by, method, uri = start.groups("")
     return Interaction(
         Request(_word(method), read_inline(uri), headers, body),
-        _response(status, *message, rest),
+        _response(status, its_headers, its_body, rest),
         parse_time(recorded_at),
         _word(recorded_by),
         float(rest[6]),

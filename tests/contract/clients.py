@@ -62,8 +62,12 @@ ROWS = (
     ),
     Row(
         ("niquests",),
-        "the protocol of urllib3-future's connections, `HfaceBackend.endheaders`",
-        (Limit("trailers"), Limit("bodies that broke off"), Limit("`record_errors`")),
+        "urllib3-future's connections, `HTTPConnection.request`",
+        (
+            _WEBSOCKETS,
+            Limit("certificate and addresses of a connection (`conn_info`)"),
+            Limit("the headers of 1xx responses"),
+        ),
     ),
     Row(
         ("aiohttp", "aiobotocore"),

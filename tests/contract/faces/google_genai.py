@@ -8,8 +8,9 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from contract.awaiting import attempt, pieces_of, settle
 from contract.face import Face, Place, visible
-from contract.faces.httpx_clients import MASKS, attempt, pieces_of, settle, start
+from contract.faces.httpx_clients import MASKS, start
 from google import genai
 from google.genai import types
 from server import chunk, head, reply_json, route

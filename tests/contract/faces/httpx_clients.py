@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib.util
-import inspect
 import re
 import ssl
 import warnings
@@ -14,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import trio
+from contract.awaiting import attempt, drive, pieces_of, settle
 from contract.face import Face, Place, visible
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import Callable, Iterator
 
     from contract.scenarios import Call, Scenario
 
@@ -28,28 +28,6 @@ MASKS = (
     (r"--[0-9a-f]{32}", "--B"),
     (r'(cnonce|response)="[0-9a-f]+"', r'\1="H"'),
 )
-
-
-async def settle(value: Any) -> Any:
-    """What a sync client gives, or what an async one lets one await."""
-    return await value if inspect.isawaitable(value) else value
-
-
-async def pieces_of(stream: Any) -> AsyncIterator[Any]:
-    if hasattr(stream, "__aiter__"):
-        async for piece in stream:
-            yield piece
-    else:
-        for piece in stream:
-            yield piece
-
-
-async def attempt(action: Callable[[], Awaitable[Any]]) -> Any:
-    """As `contract.face.outcome`, for what has to be awaited."""
-    try:
-        return await action()
-    except Exception as error:
-        return visible(error)
 
 
 class Session:
@@ -249,15 +227,6 @@ async def in_nursery(session: Session, scenario: Scenario) -> list[object]:
         for number, call in enumerate(scenario.calls):
             nursery.start_soon(one, number, call)
     return results
-
-
-def drive(coroutine: Any) -> Any:
-    """Run a coroutine that never waits: a sync client's."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        return end.value
-    raise RuntimeError("a sync client has waited for a loop")
 
 
 def start(kind: str, action: Callable[[], Any]) -> object:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 import httpx_curl_cffi
+from contract.awaiting import settle
 from contract.face import Face, Place
-from contract.faces.httpx_clients import ASYNCIO, SYNC, seen_of, settle, start
+from contract.faces.httpx_clients import ASYNCIO, SYNC, seen_of, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import anthropic
 import openai
+from contract.awaiting import attempt, pieces_of, settle
 from contract.face import Face, Place, visible
-from contract.faces.httpx_clients import MASKS, attempt, pieces_of, seen_of, settle, start
+from contract.faces.httpx_clients import MASKS, seen_of, start
 from server import chunk, head, reply_json, route
 
 if TYPE_CHECKING:

@@ -5,127 +5,23 @@ from __future__ import annotations
 import functools
 import io
 import shutil
-import warnings
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import cachecontrol
 import requests
 import requests_toolbelt
-from contract.face import Face, Place, outcome, visible
+from contract import requests_alike
+from contract.awaiting import drive
+from contract.face import Face
 from requests.adapters import HTTPAdapter
-from requests.auth import HTTPDigestAuth
 from urllib3.util import Retry
 
 if TYPE_CHECKING:
-    from contract.scenarios import Call, Scenario
+    from contract.face import Place
 
 
-def run(scenario: Scenario, place: Place) -> object:
-    with requests.Session() as session, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        session.verify = place.ca if scenario.verify else False
-        session.proxies = {"http": place.proxy, "https": place.proxy} if place.proxy else {}
-        one = functools.partial(call, session, place)
-        if scenario.is_parallel:
-            with ThreadPoolExecutor(len(scenario.calls)) as pool:
-                return list(pool.map(one, scenario.calls))
-        seen = [one(each) for each in scenario.calls]
-        return [seen, [str(each.message) for each in caught]]
-
-
-def call(session: requests.Session, place: Place, given: Call) -> object:
-    if given.retries:
-        retry = Retry(given.retries, status_forcelist=[503], backoff_factor=0)
-        session.mount(place.url, HTTPAdapter(max_retries=retry))
-    return outcome(lambda: send(session, place, given))
-
-
-def send(session: requests.Session, place: Place, given: Call) -> object:
-    auth = {"": None, "basic": ("ada", "engine"), "digest": HTTPDigestAuth("ada", "engine")}
-    response = session.request(
-        given.method,
-        place.to(given),
-        headers={name: value.encode("latin-1") for name, value in given.headers},
-        data=iter(given.stream) if given.stream is not None else given.form or given.body,
-        files=[(field, (name, data)) for field, name, data in given.files or ()] or None,
-        auth=auth[given.auth],
-        allow_redirects=given.redirects,
-        timeout=given.timeout,
-        stream=given.read != "whole",
-    )
-    with response:
-        return {
-            "body": outcome(lambda: read(response, given, place)),
-            "session cookies": cookies(session.cookies),
-            **everything(response, is_read=given.read == "whole"),
-        }
-
-
-def read(response: requests.Response, given: Call, place: Place) -> object:
-    return {
-        "whole": lambda: response.content,
-        "pieces": lambda: list(response.iter_content(None)),
-        "gated": lambda: gated(response, place),
-        "sized": lambda: list(response.iter_content(7)),
-        "lines": lambda: list(response.iter_lines()),
-        "raw": lambda: response.raw.read(decode_content=False),
-        "partial": lambda: next(response.iter_content(5), None),
-        "none": response.close,
-        "twice": lambda: [response.content, outcome(lambda: list(response.iter_content(9)))],
-    }[given.read]()
-
-
-def gated(response: requests.Response, place: Place) -> list[bytes]:
-    pieces = []
-    for piece in response.iter_content(None):
-        pieces.append(piece)
-        place.server.open_gate("g")
-    return pieces
-
-
-def everything(response: requests.Response, *, is_read: bool) -> dict[str, object]:
-    raw = response.raw
-    return {
-        "status": response.status_code,
-        "reason": response.reason,
-        "ok": response.ok,
-        "headers": list(response.headers.items()),
-        "url": response.url,
-        "encoding": response.encoding,
-        "cookies": cookies(response.cookies),
-        "links": response.links,
-        "redirect": [response.is_redirect, response.is_permanent_redirect],
-        "elapsed": response.elapsed.total_seconds() >= 0,
-        "text": response.text if is_read and response.encoding != "nonsense" else None,
-        "json": outcome(response.json) if is_read else None,
-        "raise": outcome(response.raise_for_status),
-        "history": [everything(each, is_read=True) for each in response.history],
-        "request": [
-            response.request.method,
-            response.request.url,
-            visible(response.request.headers),
-            visible(response.request.body),
-        ],
-        "raw": [
-            type(raw).__qualname__,
-            raw.status,
-            raw.version,
-            raw.reason,
-            list(raw.headers.items()),
-            raw.closed,
-            raw.tell(),
-            raw.length_remaining,
-            getattr(raw, "chunked", None),
-            visible(getattr(raw, "trailers", None)),
-            getattr(raw, "retries", None) and visible(raw.retries.history),
-            outcome(raw.read),
-        ],
-    }
-
-
-def cookies(jar: requests.cookies.RequestsCookieJar) -> list[str]:
-    return sorted(repr(cookie) for cookie in jar)
+def seen(response: requests.Response, *, is_read: bool) -> object:
+    return drive(requests_alike.everything(response, is_read=is_read))
 
 
 def own_toolbelt(place: Place) -> object:
@@ -138,14 +34,14 @@ def own_toolbelt(place: Place) -> object:
     )
     headers = {"Content-Type": watched.content_type}
     response = requests.post(f"{place.url}/echo", data=watched, headers=headers, timeout=5)
-    return [everything(response, is_read=True), told]
+    return [seen(response, is_read=True), told]
 
 
 def own_cache(place: Place) -> object:
     """CacheControl: the second answer comes from the cache, and revalidates on a 304."""
     with cachecontrol.CacheControl(requests.Session()) as session:
         responses = [session.get(f"{place.url}{path}", timeout=5) for path in ("/json",) * 2]
-        return [[each.from_cache, everything(each, is_read=True)] for each in responses]
+        return [[each.from_cache, seen(each, is_read=True)] for each in responses]
 
 
 def own_hooks(place: Place) -> object:
@@ -186,13 +82,9 @@ FACES = (
     Face(
         "requests",
         "http_client",
-        run,
+        functools.partial(requests_alike.run, requests, Retry),
         lacks=frozenset({"pieces until the close"}),
         own={"toolbelt": own_toolbelt, "cache": own_cache, "hooks": own_hooks, "raw": own_raw},
-        masks=(
-            (r"[0-9a-f]{32}", "BOUNDARY"),
-            (r'cnonce="\w+"|response="\w+"', "DIGEST"),
-            (r"expires=\d{6,}", "expires=LATER"),
-        ),
+        masks=requests_alike.MASKS,
     ),
 )

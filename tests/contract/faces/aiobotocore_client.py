@@ -27,9 +27,9 @@ async def attempt(action: Callable[[], Awaitable[Any]]) -> object:
 async def put_and_get(s3: Any) -> object:
     seen = [await attempt(functools.partial(s3.put_object, **put)) for put in PUTS]
     got = await s3.get_object(Bucket="lines", Key="30")
-    async with got["Body"] as body:
-        first = await body.read(10)
-        return [*seen, visible(got["ResponseMetadata"]), first, await body.read()]
+    body = got["Body"]
+    first = await body.read(10)
+    return [*seen, visible(got["ResponseMetadata"]), first, await body.read()]
 
 
 PUTS = (
@@ -45,7 +45,7 @@ async def list_tables(dynamodb: Any) -> object:
 async def retried(s3: Any) -> object:
     """503, 503, 200."""
     got = await s3.get_object(Bucket="flaky", Key="s3/503,503,200")
-    async with got["Body"] as body:
+    async with got["Body"] as body:  # in older releases that is the response below it
         return [await body.read(), got["ResponseMetadata"]["RetryAttempts"]]
 
 

@@ -278,6 +278,6 @@ class Twin:
 
 def _begin(head: Head, headers: Any) -> Exchange | None:
     if is_upgrade(headers):
-        active.pass_untaken("WebSockets of urllib3-future", "", head.uri)
+        active.pass_untaken("urllib3-future's WebSocket", "", head.uri)
         return None
     return active.begin(head.method, head.uri)

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any, cast
 
 from pytest_reqord.interceptors import socket_errors
-from pytest_reqord.interceptors.httpx_streams import is_chunked, is_cut
+from pytest_reqord.interceptors.arriving import is_chunked, is_cut
 from pytest_reqord.models import Failure, Response
 
 if TYPE_CHECKING:

@@ -6,12 +6,13 @@ import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.interceptors.arriving import Arriving, decode_headers
 from pytest_reqord.interceptors.httpx_errors import break_off, describe_end, rebuild
-from pytest_reqord.interceptors.httpx_streams import Held, Live, Played, Sent, Teed
+from pytest_reqord.interceptors.httpx_streams import Held, Played, Sent, Teed
 from pytest_reqord.models import Failure, Headers, Response
 
 if TYPE_CHECKING:
-    from pytest_reqord.interceptors.httpx_streams import Head
+    from pytest_reqord.interceptors.arriving import Head
     from pytest_reqord.seam import Exchange
 
 __all__ = ["Library"]
@@ -37,28 +38,28 @@ class Library:
         # the same header lines come again and again, and take longer than all else to build
         self._headers = functools.lru_cache(maxsize=256)(self._build_headers)
 
-    def send(self, client_request: Any, exchange: Exchange, head: Head) -> tuple[Any, Live]:
+    def send(self, client_request: Any, exchange: Exchange, head: Head) -> tuple[Any, Arriving]:
         """Have a request's body kept while it is sent.
 
         :returns: the request to send and the recording of it.
         """
         if isinstance(client_request.stream, self.module.ByteStream):  # can be read again
-            return client_request, Live(exchange, head, list(client_request.stream))
+            return client_request, Arriving(exchange, head, list(client_request.stream))
         pieces: list[bytes] = []
         sent = self._sent(client_request.stream, pieces)
-        return _with_stream(client_request, sent), Live(exchange, head, pieces)
+        return _with_stream(client_request, sent), Arriving(exchange, head, pieces)
 
     def send_held(
         self, client_request: Any, exchange: Exchange, head: Head, pieces: list[bytes]
-    ) -> tuple[Any, Live]:
+    ) -> tuple[Any, Arriving]:
         """As `send`, for a request whose body has been read, in the same pieces."""
-        return _with_stream(client_request, self._held(pieces)), Live(exchange, head, pieces)
+        return _with_stream(client_request, self._held(pieces)), Arriving(exchange, head, pieces)
 
-    def tee(self, client_response: Any, live: Live) -> None:
+    def tee(self, client_response: Any, arriving: Arriving) -> None:
         """Have a response's body kept while it is read."""
-        live.begin(client_response)
+        arriving.begin(_head_of(client_response))
         client_response.stream = self._teed(
-            client_response.stream, live, self.module.TransportError, describe_end
+            client_response.stream, arriving, self.module.TransportError, describe_end
         )
 
     def answer(self, answer: Response | Failure, *, is_async: bool) -> Any:
@@ -94,6 +95,17 @@ class Library:
         return self.module.Headers(
             [(_encode(name), _encode(value)) for name, value in headers.pairs]
         )
+
+
+def _head_of(client_response: Any) -> Response:
+    extensions = client_response.extensions
+    return Response(
+        client_response.status_code,
+        extensions.get("reason_phrase", b"").decode("latin-1"),
+        decode_headers(tuple(client_response.headers.raw)),
+        b"",
+        extensions.get("http_version", b"HTTP/1.1").decode("latin-1").removeprefix("HTTP/"),
+    )
 
 
 def _with_stream(client_request: Any, stream: Any) -> Any:

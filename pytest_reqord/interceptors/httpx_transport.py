@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active
+from pytest_reqord.interceptors.arriving import Arriving, Head, decode_headers
 from pytest_reqord.interceptors.httpx_errors import describe
 from pytest_reqord.interceptors.httpx_library import Library
-from pytest_reqord.interceptors.httpx_streams import Head, Live, decode_headers
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -60,7 +60,6 @@ SEAMS = (
 )
 MODULES = tuple(dict.fromkeys(seam.module for seam in SEAMS))
 
-_SWITCHING = 101
 _SCHEMES = frozenset(("http", "https", "ws", "wss"))
 
 
@@ -138,19 +137,16 @@ def _intercept(original: Callable[..., Any], library: Library, method: str) -> C
             return original(transport, request)
         exchange, head = begun
         if exchange.route is Route.RECORD:
-            sent, live = library.send(request, exchange, head)
+            sent, arriving = library.send(request, exchange, head)
         else:
             pieces = list(request.stream)
             answer = exchange.play(head.with_body(pieces))
             if answer is not None:
                 return library.answer(answer, is_async=False)
-            sent, live = library.send_held(request, exchange, head, pieces)
-        with _recorded_errors(exchange, live, library):
+            sent, arriving = library.send_held(request, exchange, head, pieces)
+        with _recorded_errors(exchange, arriving, library):
             response = original(transport, sent)
-        if response.status_code == _SWITCHING:
-            response.close()
-            raise _refuse_upgrade(exchange, library)
-        library.tee(response, live)
+        library.tee(response, arriving)
         return response
 
     return handle_request
@@ -165,21 +161,18 @@ def _intercept_async(
             return await original(transport, request)
         exchange, head = begun
         if exchange.route is Route.RECORD:
-            sent, live = library.send(request, exchange, head)
+            sent, arriving = library.send(request, exchange, head)
         else:
             pieces = [piece async for piece in request.stream]
             answer = exchange.play(head.with_body(pieces))
             if answer is not None:
                 await _pause()
                 return library.answer(answer, is_async=True)
-            sent, live = library.send_held(request, exchange, head, pieces)
+            sent, arriving = library.send_held(request, exchange, head, pieces)
         await exchange.room()
-        with _recorded_errors(exchange, live, library):
+        with _recorded_errors(exchange, arriving, library):
             response = await original(transport, sent)
-        if response.status_code == _SWITCHING:
-            await response.aclose()
-            raise _refuse_upgrade(exchange, library)
-        library.tee(response, live)
+        library.tee(response, arriving)
         return response
 
     return handle_async_request
@@ -209,6 +202,11 @@ def _begin(transport: Any, request: Any, method: str) -> tuple[Exchange, Head] |
         return None
     target = request.extensions.get("target") or url.raw_path
     uri = f"{url.scheme}://{url.netloc.decode('ascii')}{target.decode('latin-1')}"
+    if "Upgrade" in request.headers:
+        library = type(request).__module__.partition(".")[0]
+        version = getattr(sys.modules[library], "__version__", "")
+        active.pass_untaken(f"{library}'s WebSocket", version, uri)
+        return None
     exchange = active.begin(request.method, uri)
     if exchange is None:
         return None
@@ -227,24 +225,16 @@ def _is_mocked(transport: Any, method: str) -> bool:
 
 
 @contextmanager
-def _recorded_errors(exchange: Exchange, live: Live, library: Library) -> Generator[None]:
+def _recorded_errors(exchange: Exchange, arriving: Arriving, library: Library) -> Generator[None]:
     """End the exchange where the request itself fails."""
     try:
         yield
     except library.module.TransportError as error:
-        exchange.fail(live.request, describe(error))
+        exchange.fail(arriving.request, describe(error))
         raise
     except BaseException:
         exchange.discard()
         raise
-
-
-def _refuse_upgrade(exchange: Exchange, library: Library) -> UnsupportedClient:
-    exchange.discard()
-    reason = "a connection that becomes a WebSocket can't be recorded; let its host through"
-    return UnsupportedClient(
-        library.module.__name__, library.module.__version__, f"{reason} with ignore_hosts"
-    )
 
 
 async def _pause() -> None:

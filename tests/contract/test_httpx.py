@@ -22,13 +22,16 @@ from hypercorn.config import Config
 from server import authority
 
 from pytest_reqord.errors import CassetteMissError, UnsupportedClient
-from pytest_reqord.interceptors import httpx_transport
+from pytest_reqord.interceptors import active, httpx_transport
 from pytest_reqord.interceptors.httpx_errors import rebuild
 from pytest_reqord.models import Arrival, Failure
 
 LIBRARIES = pytest.mark.parametrize(
     "library", [httpx, httpx2], ids=lambda library: library.__name__
 )
+
+
+UPGRADE = {"Connection": "upgrade", "Upgrade": "websocket"}
 
 
 @pytest.fixture(autouse=True)
@@ -153,10 +156,29 @@ def test_unsupported_protocol(library, url):
     assert cassette.misses == ()
 
 
-def test_websocket(place):
-    """A connection that becomes a WebSocket is refused by name while recording."""
-    with pytest.raises(UnsupportedClient, match="WebSocket"), Tape().recording():
-        httpx.get(f"{place.url}/interim/101", headers={"Connection": "upgrade", "Upgrade": "x"})
+@pytest.mark.parametrize("play", [False, True])
+@LIBRARIES
+def test_websocket_while_recording(library, play, place):
+    """A WebSocket's handshake goes live where recording is allowed, and the user is told."""
+    tape, told = Tape(), []
+    active.observe_untaken(lambda client, _: told.append(client))
+    try:
+        with tape.recording(play=play):
+            response = library.get(f"{place.url}/interim/101", headers=UPGRADE)
+    finally:
+        active.observe_untaken(None)
+
+    assert response.status_code == 101
+    assert (tape.interactions, told) == ([], [f"{library.__name__}'s WebSocket"])
+
+
+@LIBRARIES
+def test_websocket_on_replay(library, place):
+    """A WebSocket is refused where the network must not be touched."""
+    with Tape().playing(), offline() as tried, pytest.raises(UnsupportedClient, match="WebSocket"):
+        library.get(f"{place.url}/interim/101", headers=UPGRADE)
+
+    assert tried == []
 
 
 # -- transports on top -------------------------------------------------------------------------

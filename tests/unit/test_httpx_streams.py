@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hypothesis import example, given, settings, strategies as st
 
-from pytest_reqord.interceptors.httpx_streams import READ_SIZE, is_cut, split
+from pytest_reqord.interceptors.arriving import is_cut
+from pytest_reqord.interceptors.httpx_streams import READ_SIZE, split
 from pytest_reqord.models import Arrival, Headers, Response
 
 

@@ -15,6 +15,7 @@ from pytest_reqord.index import Index, Stored
 from pytest_reqord.kin import Kin
 from pytest_reqord.library import read_document
 from pytest_reqord.once import once
+from pytest_reqord.paths import is_default_of
 from pytest_reqord.plan import Shared
 from pytest_reqord.replay import Player, Replay
 from pytest_reqord.storage import Family, remove_with_bodies
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from pytest_reqord.storage.staging import Recording
     from pytest_reqord.writer import Saved
 
-__all__ = ["Attempt", "Opening", "save_into"]
+__all__ = ["Attempt", "Opening", "keeping", "save_into"]
 
 
 @dataclass
@@ -77,6 +78,8 @@ class Opening:
         )
 
     lets_through = False
+    needs_its_suite = False
+    """Whether only code of the suite can save it."""
 
     def filter_of(self, plan: Plan) -> Filter:
         """What requests are matched as and interactions are kept as."""
@@ -306,6 +309,22 @@ def save_into(
         layout=settings.format,
         oldest=_oldest(settings.max_age),
     )
+
+
+def keeping(path: Path, owner: str, settings: Settings) -> Callable[[Entry], bool] | None:
+    """What of a cassette stays when a test's recording is added: all but what is recorded anew.
+
+    None where that is all: what stays whole isn't read, so that a save into a long shared
+    cassette costs what is new.
+    """
+
+    def keep(entry: Entry) -> bool:
+        is_ours = entry.recorded_by == owner or (
+            not entry.recorded_by and is_default_of(path, owner)
+        )
+        return not (is_ours and settings.is_rerecorded(entry.method, entry.uri))
+
+    return keep if settings.rerecord else None
 
 
 def _oldest(max_age: str) -> str:

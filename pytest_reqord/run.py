@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_reqord.ending import Ending
+    from pytest_reqord.handover import Handover, Intake
     from pytest_reqord.kin import Kin
     from pytest_reqord.models import Interaction
     from pytest_reqord.plan import Plan, Shared
@@ -63,6 +65,7 @@ class Run:
         self._weak = tuple(weak)
         self._own = own
         self._redact = redact
+        self._handover: Handover | None = None
         self._unsettled: dict[int, Opening] = {}
         self._services = Services(
             clock=Clock(),
@@ -117,7 +120,13 @@ class Run:
     def _settling(self) -> Settling:
         from pytest_reqord.settling import Settling  # late, as what it needs
 
-        return Settling(self._staging, self._drafts, self.notes, self.settings)
+        return Settling(self._staging, self._drafts, self.notes, self.settings, self._handover)
+
+    @once
+    def _ending(self) -> Ending:
+        from pytest_reqord.ending import Ending  # late, as what it needs
+
+        return Ending(self._staging, self._drafts, self.notes, self.settings)
 
     def resolve(self, layers: Sequence[Layer], weakest: Sequence[Layer] = ()) -> Settings:
         """Settle what holds for one cassette.
@@ -224,6 +233,26 @@ class Run:
         for opening in self._unsettled.values():
             opening.after_fork()
 
+    # workers on other machines
+
+    def hand_over(self, handover: Handover) -> None:
+        """Be a worker on another machine than the controller, to which recordings go."""
+        self._handover = handover
+        self._settling.hand_over_left()
+
+    def take_in(self, answer: Callable[[str], None]) -> Intake:
+        """Take what such a worker hands over; see `Intake`."""
+        from pytest_reqord.handover import Intake  # late: few runs have one
+        from pytest_reqord.storage import StagingArea
+
+        self._staging.hold()
+        return Intake(StagingArea(self.info.staging, self.info.id), answer)
+
+    def told(self) -> dict[str, Any]:
+        """What this worker has to tell the controller."""
+        plain = self.notes.as_plain()
+        return self._handover.places.translate(plain) if self._handover else plain
+
     # the run as a whole
 
     def watch_outside(self) -> None:
@@ -247,7 +276,7 @@ class Run:
         """The last test is over: settle what was cut short; save what waited for this moment.
 
         :param is_gone: whether a test that recorded into a cassette exists no more.
-        :param progress: see `Settling.finish`.
+        :param progress: see `Ending.finish`.
         """
         if self.is_child:
             return
@@ -258,8 +287,11 @@ class Run:
             self._rescue()
         if "_settling" in self.__dict__:
             self._settling.note_gone(is_gone)
-        if "_staging" in self.__dict__ and not self.info.is_worker:
-            self._settling.finish(progress)
+        if "_staging" in self.__dict__:
+            if not self.info.is_worker:
+                self._ending.finish(progress)
+            elif self._handover is not None:
+                self._staging.sweep()
 
     def _rescue(self) -> None:
         """Put what still could not be staged elsewhere, and have the run fail."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_reqord.drafts import Drafts, reason_of
+from pytest_reqord.ending import Ending
 from pytest_reqord.leaks import first_leak
 from pytest_reqord.library import read_document
 from pytest_reqord.notes import Notes
@@ -15,7 +16,6 @@ from pytest_reqord.redaction.scan import KINDS
 from pytest_reqord.report.summary import drafts
 from pytest_reqord.runinfo import staging_without_cache
 from pytest_reqord.settings import Settings
-from pytest_reqord.settling import Settling
 from pytest_reqord.storage import StagingArea
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def run(parsed: argparse.Namespace) -> int:
         elif _is_refused(record, parsed.allow):
             status = 1
         else:
-            Settling(staging, Drafts(root, ""), notes, Settings()).keep(record)
+            Ending(staging, Drafts(root, ""), notes, Settings()).keep(record)
     for path, count in notes.saved:
         print(f"saved {path} ({count} interaction{'s' * (count != 1)})")
     for path in notes.unchanged:

@@ -171,10 +171,14 @@ class VcrOpening(Opening):
         return self._persisting is not None or self._suite.options.serializer not in (YAML, JSON)
 
     @property
+    def needs_its_suite(self) -> bool:  # type: ignore[override]
+        """What isn't YAML is written by what the suite says."""
+        return self._persisting is not None or self._suite.options.serializer is not YAML
+
+    @property
     def is_saved_at_end(self) -> bool:
         """What isn't YAML is saved at the end of its test: the run's end doesn't know how."""
-        is_yaml = self._persisting is None and self._suite.options.serializer is YAML
-        return is_yaml and super().is_saved_at_end
+        return not self.needs_its_suite and super().is_saved_at_end
 
     def save(self, new: Sequence[Interaction], keep: Callable[[Entry], bool] | None) -> bool:
         """Make what was recorded part of the cassette, in the format that it has."""

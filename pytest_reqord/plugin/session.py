@@ -212,7 +212,7 @@ class PytestSession:
             self._note_unused(self._unused, session)
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
-            output[INPUT] = self._run.notes.as_plain()
+            output[INPUT] = self._run.told()
         if self._run.notes.problems and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

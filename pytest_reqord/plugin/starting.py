@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_reqord import children, session as current
 from pytest_reqord.clock import Clock, format_time
 from pytest_reqord.plugin.outcomes import Outcomes
-from pytest_reqord.plugin.workers import INPUT
+from pytest_reqord.plugin.workers import INPUT, is_elsewhere, places_of
 from pytest_reqord.run import Run
 from pytest_reqord.runinfo import RunInfo, new_run_id, staging_without_cache
 
@@ -58,6 +58,10 @@ def start_run(
     config.pluginmanager.register(outcomes, "reqord-outcomes")
     current.set_run(run)
     children.install(run)
+    if given and is_elsewhere(config, given):
+        from pytest_reqord.handover import Handover  # late: few workers are elsewhere
+
+        run.hand_over(Handover(given["channel"], places_of(config, given)))
     return run
 
 
@@ -68,7 +72,17 @@ def end_run(run: Run) -> None:
     current.set_run(None)
 
 
-def _info(config: pytest.Config, given: dict[str, str] | None, *, is_ci: bool) -> RunInfo:
+def _info(config: pytest.Config, given: dict[str, Any] | None, *, is_ci: bool) -> RunInfo:
+    if given and is_elsewhere(config, given):
+        return RunInfo(
+            id=new_run_id(),
+            # not in the suite's folder, of which xdist may make a new copy
+            staging=staging_without_cache(config.rootpath),
+            base=config.rootpath,
+            started_at=given["started_at"],
+            is_worker=True,
+            is_ci=is_ci,
+        )
     if given:
         return RunInfo(
             id=given["id"],

@@ -6,6 +6,8 @@ from pytest_reqord.storage.family import Family
 from pytest_reqord.storage.files import (
     append,
     bodies_folder,
+    bodies_of,
+    body_path,
     body_reader,
     copy_bodies,
     read,
@@ -27,6 +29,8 @@ __all__ = [
     "StagingArea",
     "append",
     "bodies_folder",
+    "bodies_of",
+    "body_path",
     "body_reader",
     "copy_bodies",
     "earlier_records",

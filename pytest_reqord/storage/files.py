@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "append",
     "bodies_folder",
+    "bodies_of",
+    "body_path",
     "body_reader",
     "copy_bodies",
     "read",
@@ -170,6 +172,21 @@ def bodies_folder(path: AnyPath) -> Path:
     return folder
 
 
+def body_path(path: AnyPath, name: str) -> Path:
+    """The file of a body beside the cassette ``path``.
+
+    :raises ValueError: for a name that leads out of their folder.
+    """
+    return bodies_folder(path) / _checked(name)
+
+
+def bodies_of(path: AnyPath) -> list[Path]:
+    """The files of the bodies that lie beside the cassette ``path``."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return [body for body in bodies_folder(path).iterdir() if not body.name.startswith(".")]
+    return []
+
+
 def body_reader(path: AnyPath) -> Callable[[str], bytes]:
     """What reads the bodies that lie beside the cassette ``path``, by their names.
 
@@ -178,7 +195,7 @@ def body_reader(path: AnyPath) -> Callable[[str], bytes]:
     """
 
     def read_body(name: str) -> bytes:
-        return read(bodies_folder(path) / _checked(name))
+        return read(body_path(path, name))
 
     return read_body
 
@@ -186,7 +203,7 @@ def body_reader(path: AnyPath) -> Callable[[str], bytes]:
 def write_bodies(path: AnyPath, bodies: Mapping[str, bytes]) -> None:
     """Put bodies beside the cassette ``path``. Their names tell their content (a hash)."""
     for name, data in bodies.items():
-        body = bodies_folder(path) / _checked(name)
+        body = body_path(path, name)
         try:
             is_there = body.stat().st_size == len(data)
         except FileNotFoundError:
@@ -197,24 +214,18 @@ def write_bodies(path: AnyPath, bodies: Mapping[str, bytes]) -> None:
 
 def remove_unused_bodies(path: AnyPath, data: bytes) -> None:
     """Remove the bodies beside the cassette ``path`` that its content ``data`` doesn't name."""
-    folder = bodies_folder(path)
-    try:
-        found = list(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for body in found:
+    for body in bodies_of(path):
         # a name is a hash, so where it stands in the cassette it is meant
-        if not body.name.startswith(".") and os.fsencode(body.name) not in data:
+        if os.fsencode(body.name) not in data:
             body.unlink(missing_ok=True)
     with suppress(OSError):
-        folder.rmdir()  # which only an empty one lets happen
+        bodies_folder(path).rmdir()  # which only an empty one lets happen
 
 
 def copy_bodies(source: AnyPath, path: AnyPath) -> None:
     """Put the bodies beside the cassette ``source`` beside the cassette ``path`` too."""
-    with suppress(FileNotFoundError):
-        for body in bodies_folder(source).iterdir():
-            write_bodies(path, {body.name: body.read_bytes()})
+    for body in bodies_of(source):
+        write_bodies(path, {body.name: body.read_bytes()})
 
 
 def remove_with_bodies(path: AnyPath) -> None:

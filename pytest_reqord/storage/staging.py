@@ -150,15 +150,16 @@ class StagingArea:
         """Whether a process of this run has made this cassette, or is about to."""
         return self._born(cassette).exists()
 
-    def claim(self, recording: Recording) -> bool:
-        """Settle which process saves for one owner and cassette: the first that asks.
+    def claim(self, recording: Recording, process: str = "") -> bool:
+        """Settle whose recording is saved for one owner and cassette: the first that asks.
 
-        :returns: whether it is this process.
+        :param process: who asks, by the name of its journal; by default this process.
+        :returns: whether it was the first, now or before.
         """
         with self._lock:
-            process = self._own_journal().path.stem.encode()
+            name = (process or self._own_journal().path.stem).encode()
         marker = self.folder / "claimed" / _hash(recording.cassette, recording.owner)
-        return _create(marker, process) or marker.read_bytes() == process
+        return _create(marker, name) or marker.read_bytes() == name
 
     def remove(self, recording: Recording) -> None:
         """Remove a recording's staging file: it is saved, or nobody wants it."""

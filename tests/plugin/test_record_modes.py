@@ -450,3 +450,26 @@ def test_a_test_has_its_cassette_saved_as_its_marker_says(suite, cassettes, mode
 
     assert cassettes()["test_vcr.yaml"].endswith(b"version: 1\n")
     assert len(list(suite.path.rglob("test_beside.bodies/*"))) == 1
+
+
+@pytest.mark.parametrize("how", ["--record-mode=new_episodes", "--rerecord=GET *new*"])
+def test_an_old_cassette_that_grows_is_still_played(suite, api, cassettes, monkeypatch, how):
+    """A test that adds to a shared cassette doesn't have those after it record theirs again."""
+    monkeypatch.setenv("MORE", "/json?old")
+    suite.makepyfile("""
+        import os, pytest, requests
+
+        @pytest.mark.cassette("shared")
+        @pytest.mark.parametrize("n", range(4))
+        def test_it(n):
+            requests.get(os.environ["API"] + f"/json?{n}")
+            if n == 1:
+                requests.get(os.environ["API"] + os.environ["MORE"])
+    """)
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=4)
+    monkeypatch.setenv("MORE", "/json?new")
+
+    suite.runpytest(how).assert_outcomes(passed=4)
+
+    assert len(api.seen) == 6
+    assert cassettes()["shared.yaml"].count(b"- recorded_at:") == 6

@@ -133,7 +133,7 @@ class Cassette:
         self._recorded_count = 0
         self._misses: list[Request] = []
         self._drifts: list[Drift] = []
-        self._changes: list[str] = []
+        self._verified: list[tuple[Interaction | None, Interaction]] = []
         self._refusals: list[BaseException] = []
 
     # what a test reads
@@ -196,7 +196,7 @@ class Cassette:
     @property
     def changes(self) -> tuple[str, ...]:
         """With ``verify``: what the API answers otherwise than recorded, as lines of text."""
-        return tuple(self._changes)
+        return tuple(line for pair in self._verified for line in self._changes_between(*pair))
 
     def take_refusals(self) -> list[BaseException]:
         """The errors that requests were refused with since the last call."""
@@ -345,30 +345,32 @@ class Cassette:
         if kept is None:
             return
         if self.record_mode == "verify":
-            self._verify(kept)
+            claimed = self._replay.claim(kept.request)
+            self._verified.append((claimed.interaction if claimed else None, kept))
         else:
             self._recorded_count += 1
             self._source.record(kept)
 
-    def _verify(self, live: Interaction) -> None:
-        """Compare what came back with what was recorded for the same request."""
+    def _changes_between(self, recorded: Interaction | None, live: Interaction) -> list[str]:
+        """What came back against what was recorded for the same request.
+
+        Asked at the end, when more is known to be secret than when it came.
+        """
         from pytest_reqord.comparison import changes  # late: one mode needs it
 
-        claimed = self._replay.claim(live.request)
+        live = self._redactor.interaction(live) or live
         name = f"{live.request.method} {live.request.uri}"
-        if claimed is None:
-            self._changes.append(f"{name}: not in the recording")
-            return
+        if recorded is None:
+            return [f"{name}: not in the recording"]
         settings = self.settings
         found = changes(
-            claimed.interaction,
+            recorded,
             live,
             by_shape=settings.verify_body == "shape",
             volatile=settings.volatile,
             ignored=settings.verify_ignore,
         )
-        if found:
-            self._changes += [name, *(f"  {line}" for line in found)]
+        return [name, *(f"  {line}" for line in found)] if found else []
 
     # the recording that is played
 

@@ -21,6 +21,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*")
 _BASE64_IN_URL = re.compile(r"[A-Za-z0-9+_-]*")
 _PADDING = Pattern(r"(?:=|%3[Dd]){0,2}")
 _LONGEST_BASE64 = 4096
+_ESCAPE = r"(?:\\|%(?:25)?5[Cc])+"  # JSON's, which may stand in a URL or a form
 _NUMBER_BEFORE = Pattern(r"[:,\[\s]\Z")
 _NUMBER_AFTER = Pattern(r"\s*[,\]}]|\s*\Z")
 
@@ -75,12 +76,12 @@ def _spellings(character: str) -> str:
     if _PLAIN.fullmatch(character):
         return re.escape(character)
     if character == "\\":
-        return r"(?:(?:%(?:25)?5[Cc])+|(?:\\+u005[Cc])+|\\+)"
+        return rf"(?:(?:{_ESCAPE}u005[Cc])+|{_ESCAPE})"
     latin = to_latin(character)
     forms = [
         re.escape(latin),
         "".join(f"%(?:25)?(?i:{ord(byte):02x})" for byte in latin),
-        "".join(rf"\\+u(?i:{unit:04x})" for unit in _utf16(character)),
+        "".join(rf"{_ESCAPE}u(?i:{unit:04x})" for unit in _utf16(character)),
         *_SHORT_FORMS.get(character, ()),
     ]
     return f"(?:{'|'.join(forms)})"
@@ -93,11 +94,11 @@ def _utf16(character: str) -> Iterator[int]:
 
 _SHORT_FORMS = {
     " ": (r"\+",),
-    '"': (r'\\+"', "&quot;", "&#34;"),
-    "/": (r"\\+/",),
-    "\n": (r"\\+n", "&#10;"),
-    "\r": (r"\\+r", "&#13;"),
-    "\t": (r"\\+t", "&#9;"),
+    '"': (rf'{_ESCAPE}(?:"|%(?:25)?22)', "&quot;", "&#34;"),
+    "/": (rf"{_ESCAPE}(?:/|%(?:25)?2[Ff])",),
+    "\n": (rf"{_ESCAPE}n", "&#10;"),
+    "\r": (rf"{_ESCAPE}r", "&#13;"),
+    "\t": (rf"{_ESCAPE}t", "&#9;"),
     "&": ("&amp;",),
     "<": ("&lt;",),
     ">": ("&gt;",),

@@ -164,7 +164,7 @@ def _within(raw: str, vocabulary: Vocabulary, found: Found, depth: int) -> str |
         new = redact_uri(text, vocabulary, found, depth=depth + 1)
     else:
         return None
-    if new == text:
-        return None
+    if new.replace(REDACTED_IN_URL, REDACTED) == text.replace(REDACTED_IN_URL, REDACTED):
+        return None  # what was redacted around it stays as it is
     is_encoded = text != raw
     return quote(from_latin(new).encode("utf-8", "surrogateescape"), "") if is_encoded else new

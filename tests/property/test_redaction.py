@@ -44,6 +44,7 @@ IN_URLS = {
     "nested": lambda s: (
         f"https://a.example/?next={quote('https://b.example/?token=' + quote(s, safe=''), safe='')}"
     ),
+    "in a user": lambda s: f"https://a.example/?to=https://ada:{quote(s, safe='')}@b.example/",
     "variables": lambda s: f"https://a.example/?v={quote(json.dumps({'password': s}), safe='')}",
 }
 IN_BODIES = {

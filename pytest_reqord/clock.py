@@ -51,6 +51,8 @@ def parse_time(text: str) -> datetime:
     if text.endswith(("Z", "z")):  # Python 3.10 doesn't read the Z
         text = text[:-1] + "+00:00"
     time = datetime.fromisoformat(text)
+    if time.tzinfo is timezone.utc:  # as we write it
+        return time
     if time.tzinfo is None:
         time = time.replace(tzinfo=timezone.utc)
     try:

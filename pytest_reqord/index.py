@@ -71,15 +71,20 @@ class Index:
             positions[self.matching.key(entries[at].method, entries[at].uri)].append(at)
         return positions
 
+    def positions(self, key: Any) -> Sequence[int]:
+        """Where a key is, in chronological order."""
+        found = self._positions.get(key, ())
+        if self._directory is None:
+            return found
+        listed = self._directory.positions(*key)
+        return sorted([*listed, *found]) if found else listed
+
     def lookup(self, key: Any) -> dict[str, list[int]]:
         """The positions under a key, by the test that recorded them; do not change it."""
         found = self._found.get(key)
         if found is None:
-            positions = self._positions.get(key, [])
-            if self._directory is not None:
-                positions = sorted([*self._directory.positions(*key), *positions])
             found = defaultdict(list)
-            for at in positions:
+            for at in self.positions(key):
                 found[self.entries[at].recorded_by].append(at)
             if found:
                 self._found[key] = found

@@ -63,13 +63,13 @@ def play(replay, numbers, body=b""):
 
 
 def test_what_is_not_played_is_not_decoded(tmp_path):
-    """Of 20,000 entries one is asked for: one is decoded; its head is read, and its test's first."""
+    """Of 20,000 entries one is asked for: one is decoded, and one head read, for its test's name."""
     path = cassette(tmp_path / "c.yaml", 20_000)
 
     found = calls(lambda: play(opened(path), [12_345]))
 
     assert found["read_entry"] == 1
-    assert found["_read_head"] == 2
+    assert found["_read_head"] == 1
 
 
 def test_an_open_cassette_costs_nothing_for_what_it_holds(tmp_path):
@@ -102,7 +102,7 @@ def test_a_thousand_tests_that_share_a_cassette_read_it_once(tmp_path):
 def test_ten_times_the_requests_take_ten_times_the_steps(tmp_path, addresses, owner, options, body):
     """However many addresses they go to, whoever recorded them."""
     steps = []
-    for count in (200, 2000):
+    for count in (50, 500):
         path = cassette(tmp_path / f"{count}.yaml", count, addresses=addresses)
         numbers = [at % (addresses or count) for at in range(count)]
         numbers *= 2 if options else 1  # the second time all of them are repeats

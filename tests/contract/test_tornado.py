@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import time
 from dataclasses import replace
 
 import pytest
+import tornado
 from contract.face import visible
 from contract.tape import Tape, offline
 from tornado import simple_httpclient
@@ -20,6 +22,10 @@ from tornado.websocket import WebSocketHandler, websocket_connect
 from pytest_reqord.errors import CassetteMissError, UnsupportedClient
 from pytest_reqord.interceptors import active, tornado_client
 from pytest_reqord.models import Arrival
+
+AWAITS_CALLBACKS = pytest.mark.skipif(
+    tornado.version_info < (6, 5), reason="tornado awaits a streaming_callback from 6.5 on"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -175,7 +181,8 @@ def make_slow(tape):
     ]
 
 
-def test_arrivals(place):
+@pytest.mark.parametrize("is_async", [False, pytest.param(True, marks=AWAITS_CALLBACKS)])
+def test_arrivals(place, is_async):
     """Events reach the callback as they came, without the wait, however slow it is."""
     tape = Tape()
 
@@ -186,7 +193,12 @@ def test_arrivals(place):
             await asyncio.sleep(delay)
             pieces.append(piece)
 
-        await fetch(f"{place.url}/sse/3?pause=0.1", streaming_callback=take)
+        def take_at_once(piece):
+            time.sleep(delay)
+            pieces.append(piece)
+
+        callback = take if is_async else take_at_once
+        await fetch(f"{place.url}/sse/3?pause=0.1", streaming_callback=callback)
         return pieces
 
     with tape.recording():

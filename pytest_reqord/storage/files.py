@@ -5,6 +5,7 @@ Whoever writes holds the file's lock (`pytest_reqord.storage.locks`); readers ne
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from contextlib import suppress
@@ -176,22 +177,31 @@ def body_path(path: AnyPath, name: str) -> Path:
     """The file of a body beside the cassette ``path``.
 
     :raises ValueError: for a name that leads out of their folder.
+    :raises OSError: where it or the folder is a symbolic link: cassettes come from strangers, too.
     """
-    return bodies_folder(path) / _checked(name)
+    folder = bodies_folder(path)
+    body = folder / _checked(name)
+    for each in (folder, body):
+        if each.is_symlink():
+            raise OSError(errno.ELOOP, "a link could lead anywhere", os.fspath(each))
+    return body
 
 
 def bodies_of(path: AnyPath) -> list[Path]:
     """The files of the bodies that lie beside the cassette ``path``."""
+    folder = bodies_folder(path)
+    if folder.is_symlink():  # what lies there is none of ours
+        return []
     with suppress(FileNotFoundError, NotADirectoryError):
-        return [body for body in bodies_folder(path).iterdir() if not body.name.startswith(".")]
+        return [body for body in folder.iterdir() if not body.name.startswith(".")]
     return []
 
 
 def body_reader(path: AnyPath) -> Callable[[str], bytes]:
     """What reads the bodies that lie beside the cassette ``path``, by their names.
 
-    It raises FileNotFoundError for a body that isn't there, and ValueError for a name that leads
-    out of their folder.
+    It raises OSError for a body that isn't there or is a link, and ValueError for a name that
+    leads out of their folder.
     """
 
     def read_body(name: str) -> bytes:
@@ -231,7 +241,9 @@ def copy_bodies(source: AnyPath, path: AnyPath) -> None:
 def remove_with_bodies(path: AnyPath) -> None:
     """Remove a file of ours and the bodies beside it, if they are there."""
     Path(path).unlink(missing_ok=True)
-    remove_folder(bodies_folder(path))
+    folder = bodies_folder(path)
+    if not folder.is_symlink():
+        remove_folder(folder)
 
 
 def remove_folder(folder: Path) -> None:

@@ -222,3 +222,30 @@ class TestBodies:
         storage.remove_unused_bodies(path, b"")
         assert not storage.bodies_folder(path).exists()
         storage.remove_unused_bodies(path, b"")
+
+    def test_links_lead_nowhere(self, path, tmp_path):
+        """A body, or the folder of bodies, that is a link is neither read nor written nor emptied."""
+        away = tmp_path / "away"
+        away.mkdir()
+        path.parent.mkdir()
+        (away / "ab12.json").write_bytes(b"mine")
+        folder = storage.bodies_folder(path)
+
+        folder.symlink_to(away)
+        self.refuses(path)
+        storage.remove_unused_bodies(path, b"")
+        storage.remove_with_bodies(path)
+        folder.unlink()
+        folder.mkdir()
+        (folder / "ab12.json").symlink_to(away / "ab12.json")
+        self.refuses(path)
+
+        assert names(away) == ["ab12.json"]
+        assert (away / "ab12.json").read_bytes() == b"mine"
+
+    @staticmethod
+    def refuses(path):
+        with pytest.raises(OSError, match="a link could lead anywhere"):
+            storage.body_reader(path)("ab12.json")
+        with pytest.raises(OSError, match="a link could lead anywhere"):
+            storage.write_bodies(path, {"ab12.json": b"{}"})

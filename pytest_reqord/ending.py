@@ -121,18 +121,25 @@ class Ending:
         """
         recording = record.recording
         if recording.mode in modes.SAVED_AT_END:
-            siblings = [
-                each.recording
-                for each in self._drafts.all
-                if each.recording.process == recording.process
-                and each.recording.owner == recording.owner
-                and each.recording.cassette == recording.cassette
-            ]
-            self._replace(recording.cassette, siblings or [recording], frozenset())
+            self._replace(recording.cassette, self.kept_with(record), frozenset())
             return
         self._save_alone(recording)
         self._staging.remove(recording)
         self._staging.sweep()
+
+    def kept_with(self, record: Record) -> Sequence[Recording]:
+        """What `keep` saves of a draft, itself included."""
+        recording = record.recording
+        if recording.mode not in modes.SAVED_AT_END:
+            return [recording]
+        siblings = [
+            each.recording
+            for each in self._drafts.all
+            if each.recording.process == recording.process
+            and each.recording.owner == recording.owner
+            and each.recording.cassette == recording.cassette
+        ]
+        return siblings or [recording]
 
     def _replace(self, path: Path, passed: Sequence[Recording], failed: AbstractSet[str]) -> None:
         """Replace what the tests that passed had recorded into one cassette before."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from pytest_reqord.storage import Record
+    from pytest_reqord.storage import Record, Recording
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -72,10 +72,12 @@ def run(parsed: argparse.Namespace) -> int:
             staging.remove(record.recording)
             staging.sweep()
             print(f"dropped {record.recording.owner or record.recording.cassette}")
-        elif _is_refused(record, parsed.allow):
+            continue
+        ending = Ending(staging, Drafts(root, ""), notes, Settings())
+        if _is_refused(ending.kept_with(record), parsed.allow):
             status = 1
         else:
-            Ending(staging, Drafts(root, ""), notes, Settings()).keep(record)
+            ending.keep(record)
     for path, count in notes.saved:
         print(f"saved {path} ({count} interaction{'s' * (count != 1)})")
     for path in notes.unchanged:
@@ -99,10 +101,10 @@ def _list(found: Sequence[Record], parsed: argparse.Namespace) -> int:
     return 1 if parsed.test or parsed.all else 0
 
 
-def _is_refused(record: Record, allowed: Sequence[str]) -> bool:
-    """Whether a known secret is left in a draft; says where, and what to do about it."""
-    owner = record.recording.owner or str(record.recording.cassette)
-    entries = read_document(record.recording.path).entries
+def _is_refused(recordings: Sequence[Recording], allowed: Sequence[str]) -> bool:
+    """Whether a known secret is left in what would be saved; says where, and what to do."""
+    owner = recordings[0].owner
+    entries = [entry for each in recordings for entry in read_document(each.path).entries]
     leak = first_leak((entry.interaction() for entry in entries), allowed)
     if leak is not None:
         words = " ".join(map(shlex.quote, (owner, *_allowing(*allowed, leak.finding.kind))))

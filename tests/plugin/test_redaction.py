@@ -283,6 +283,29 @@ def test_a_default_that_is_none_cannot_be_kept(suite):
     result.stderr.fnmatch_lines(["*reqord_redact_keep*'nosuch' is not redacted by default*jwt*"])
 
 
+TWICE = f"""
+    import os, pytest, requests
+    from pytest_reqord import use_cassette
+
+    def test_it(cassette):
+        with use_cassette(cassette.path):
+            requests.post(os.environ["API"] + "/echo", data="{GITHUB}")
+        requests.get(os.environ["API"] + "/json")
+        assert False
+"""
+
+
+def test_keep_refuses_what_it_would_save_with_a_draft(suite, cassettes):
+    """In `all` a test's drafts for one cassette are saved together, so all of them are searched."""
+    suite.makepyfile(test_it=TWICE)
+    suite.runpytest("--record-mode=all").assert_outcomes(failed=1)
+
+    refused = suite.run(Path(sys.executable).parent / "reqord", "keep", "test_it.py::test_it")
+
+    assert refused.ret == 1
+    assert not cassettes()
+
+
 def test_own_rules_add_to_the_defaults(suite, cassettes):
     """ini lists, marker arguments and a hook redact besides what is redacted anyway."""
     suite.makeini("[pytest]\nreqord_redact_fields = nickname")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.interceptors.arriving import Arriving, decode_headers
 from pytest_reqord.interceptors.httpx_errors import break_off, describe_end, rebuild
-from pytest_reqord.interceptors.httpx_streams import Held, Played, Sent, Teed
+from pytest_reqord.interceptors.httpx_streams import Held, NoStream, Played, Sent, Teed
+from pytest_reqord.interceptors.no_socket import NoSocket
 from pytest_reqord.models import Failure, Headers, Response
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Library:
         self._teed: Any = type("Teed", (Teed, *streams), {})
         self._played: Any = type("Played", (Played, *streams), {})
         self._break_off = functools.partial(break_off, library=module)
+        self._no_stream = functools.cache(self._build_no_stream)
         # the same header lines come again and again, and take longer than all else to build
         self._headers = functools.lru_cache(maxsize=256)(self._build_headers)
 
@@ -62,9 +64,10 @@ class Library:
             client_response.stream, arriving, self.module.TransportError, describe_end
         )
 
-    def answer(self, answer: Response | Failure, *, is_async: bool) -> Any:
+    def answer(self, answer: Response | Failure, uri: str, *, is_async: bool) -> Any:
         """The client's response for a recorded one, as its own transport would build it.
 
+        :param uri: what was asked for.
         :raises Exception: the client's own, for a recorded failure.
         """
         module = self.module
@@ -74,11 +77,9 @@ class Library:
         is_multiplexed = answer.http_version[:1] != "1"
         if not is_multiplexed:
             extensions["reason_phrase"] = answer.reason.encode("latin-1", "replace")
-        core = sys.modules.get(self._core)
-        if core and not self._is_unpacked:
-            # the base classes know of no socket, and answer so
-            network_stream = core.AsyncNetworkStream if is_async else core.NetworkStream
-            extensions["network_stream"] = network_stream()
+        if self._core in sys.modules and not self._is_unpacked:
+            socket = NoSocket(uri, "h2" if is_multiplexed else None)
+            extensions["network_stream"] = self._no_stream(is_async=is_async)(socket)
         if is_multiplexed:
             extensions["stream_id"] = 1
         response = module.Response(
@@ -90,6 +91,11 @@ class Library:
         if self._is_unpacked:  # as such a transport does it itself, for want of a public way
             response._decoder = sys.modules[f"{module.__name__}._decoders"].IdentityDecoder()  # noqa: SLF001
         return response
+
+    def _build_no_stream(self, *, is_async: bool) -> Any:
+        core = sys.modules[self._core]
+        base = core.AsyncNetworkStream if is_async else core.NetworkStream
+        return type("NoStream", (NoStream, base), {})
 
     def _build_headers(self, headers: Headers) -> Any:
         return self.module.Headers(

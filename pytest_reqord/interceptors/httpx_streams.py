@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from pytest_reqord.interceptors.arriving import Arriving
+    from pytest_reqord.interceptors.no_socket import NoSocket
     from pytest_reqord.models import Failure, Response
 
-__all__ = ["Held", "Played", "Sent", "Teed", "split"]
+__all__ = ["Held", "NoStream", "Played", "Sent", "Teed", "split"]
 
 READ_SIZE = 64 * 1024
 """The most that these clients take from a connection at once, in bytes."""
@@ -140,6 +141,29 @@ class Played:
 
     async def aclose(self) -> None:
         """There is no connection to give back."""
+
+
+class NoStream:
+    """The network stream of a response that came over none; becomes one of the library's.
+
+    :param socket: what answers for its socket.
+    """
+
+    def __init__(self, socket: NoSocket) -> None:
+        self._socket = socket
+
+    def get_extra_info(self, info: str) -> Any:
+        """What is asked of the connection; None where there is no such thing."""
+        socket = self._socket
+        if info == "ssl_object":
+            return socket if socket.is_tls else None
+        answers = {
+            "client_addr": socket.getsockname,
+            "server_addr": socket.getpeername,
+            "socket": lambda: socket,
+            "is_readable": lambda: False,
+        }
+        return answers[info]() if info in answers else None
 
 
 def _closing(stream: Any) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:

@@ -7,9 +7,9 @@ import functools
 import io
 import weakref
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
 
 from pytest_reqord.interceptors import descriptors, readers, socket_errors
+from pytest_reqord.interceptors.no_socket import NoSocket
 from pytest_reqord.interceptors.turns import Turn
 from pytest_reqord.models import Response
 from pytest_reqord.seam import Route
@@ -201,29 +201,4 @@ class Wire:
     def __getattr__(self, name: str) -> Any:
         if self._real is not None:
             return getattr(self._real, name)
-        answers = _TLS if self._base.startswith("https:") else {}
-        if name in answers:
-            return lambda *_, **__: answers[name]
-        if name in _SOCKET:
-            return lambda *_: _SOCKET[name](urlsplit(self._base))
-        raise AttributeError(name)
-
-
-_SOCKET: dict[str, Callable[[SplitResult], Any]] = {
-    "getpeername": lambda base: (base.hostname, base.port or (443 if base.scheme[4:] else 80)),
-    "getsockname": lambda _: ("127.0.0.1", 0),
-    "getsockopt": lambda _: 0,
-}
-"""What a socket answers where there is none."""
-
-_TLS: dict[str, Any] = {
-    "cipher": ("TLS_AES_256_GCM_SHA384", "TLSv1.3", 256),
-    "compression": None,
-    "getpeercert": {},
-    "pending": 0,
-    "selected_alpn_protocol": None,
-    "selected_npn_protocol": None,
-    "shared_ciphers": None,
-    "version": "TLSv1.3",
-}
-"""What a TLS socket answers besides."""
+        return getattr(NoSocket(self._base), name)

@@ -561,6 +561,41 @@ def test_miss(place):
         httpx.get(f"{place.url}/json")
 
 
+@LIBRARIES
+@pytest.mark.parametrize("kind", [SYNC, ASYNCIO, TRIO])
+@pytest.mark.parametrize("where", ["plain", "tls"])
+def test_network_stream(library, kind, where, place_of, certificates):
+    """The network stream knows host, port and TLS as it does live, and nothing is to be read."""
+    url = f"{place_of(where).url}/json"
+    context = ssl.create_default_context(cafile=certificates)
+
+    def seen(response):
+        info = response.extensions["network_stream"].get_extra_info
+        tls = info("ssl_object")
+        return [
+            info("server_addr")[:2],
+            info("client_addr")[0],
+            info("socket").getpeername()[:2],
+            info("is_readable"),
+            info("nonsense"),
+            tls and [tls.version(), type(tls.cipher()), tls.selected_alpn_protocol()],
+        ]
+
+    async def ask():
+        if kind == SYNC:
+            with library.Client(verify=context) as client:
+                return seen(client.get(url))
+        async with library.AsyncClient(verify=context) as client:
+            return seen(await client.get(url))
+
+    bare = start(kind, ask)
+    tape = Tape()
+    with tape.recording():
+        assert start(kind, ask) == bare
+    with tape.playing(), offline():
+        assert start(kind, ask) == bare
+
+
 # -- HTTP/2 ------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,59 @@
+"""What a socket answers where there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["NoSocket"]
+
+
+class NoSocket:
+    """A connection to nowhere, as a socket; the recording knows of no address but the URI's.
+
+    :param base: scheme and authority of what it would lead to; the rest of a URI doesn't matter.
+    :param protocol: what the two sides agreed on for TLS, ``h2``; None for nothing.
+    """
+
+    def __init__(self, base: str, protocol: str | None = None) -> None:
+        self._base = urlsplit(base)
+        self._protocol = protocol
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether it would be a TLS socket."""
+        return self._base.scheme in ("https", "wss")
+
+    def __getattr__(self, name: str) -> Any:
+        if self.is_tls and name == "selected_alpn_protocol":
+            return lambda: self._protocol
+        if self.is_tls and name in _TLS:
+            return lambda *_, **__: _TLS[name]
+        if name in _SOCKET:
+            return lambda *_: _SOCKET[name](self._base)
+        raise AttributeError(name)
+
+
+def _server(base: SplitResult) -> tuple[str | None, int]:
+    return base.hostname, base.port or (443 if base.scheme in ("https", "wss") else 80)
+
+
+_SOCKET: dict[str, Callable[[SplitResult], Any]] = {
+    "getpeername": _server,
+    "getsockname": lambda _: ("127.0.0.1", 0),
+    "getsockopt": lambda _: 0,
+}
+
+_TLS: dict[str, Any] = {
+    "cipher": ("TLS_AES_256_GCM_SHA384", "TLSv1.3", 256),
+    "compression": None,
+    "getpeercert": {},
+    "pending": 0,
+    "selected_npn_protocol": None,
+    "shared_ciphers": None,
+    "version": "TLSv1.3",
+}
+"""What a TLS socket answers besides."""

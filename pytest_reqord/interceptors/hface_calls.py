@@ -8,7 +8,7 @@ import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.interceptors import active, socket_errors
-from pytest_reqord.interceptors.hface_errors import is_of_connect
+from pytest_reqord.interceptors.hface_errors import as_validated, is_of_connect
 from pytest_reqord.interceptors.hface_held import hold_back, is_held, release
 from pytest_reqord.interceptors.hface_package import base
 from pytest_reqord.interceptors.hface_protocol import GoesLive, Twin
@@ -91,10 +91,10 @@ def _wrap_request(original: Callable[..., Any]) -> Any:
             try:
                 with active.passing():
                     self.connect()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 -- it is raised again, or answered with
                 failure = _fail(goes, body, error)
                 if failure is None:
-                    raise
+                    raise as_validated(error, self)  # noqa: B904 -- it has its own
         _go_live(self, goes, failure)
         return original(self, method, url, _again(body, goes), *rest, **options)
 
@@ -129,10 +129,10 @@ def _wrap_async_request(original: Callable[..., Any]) -> Any:
             try:
                 with active.passing():
                     await self.connect()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 -- it is raised again, or answered with
                 failure = _fail(goes, body, error)
                 if failure is None:
-                    raise
+                    raise as_validated(error, self)  # noqa: B904 -- it has its own
         twin = _go_live(self, goes, failure)
         promise = await original(self, method, url, _again(body, goes), *rest, **options)
         await twin.room()

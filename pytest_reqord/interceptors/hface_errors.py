@@ -16,6 +16,7 @@ __all__ = [
     "CUT",
     "CUT_STREAM",
     "PROTOCOL_ERROR",
+    "as_validated",
     "broken",
     "describe_end",
     "describe_reset",
@@ -72,7 +73,7 @@ def broken(failure: Failure, stream_id: int, connection: Any) -> tuple[list[Any]
         return [], [kinds.ConnectionTerminated()]
     end = kinds.ConnectionTerminated(int(code or BAD_REQUEST), failure.message)
     setattr(end, _TLS, _TLS in failure.details)
-    return [], [end]
+    return [end], []
 
 
 def _of_read(failure: Failure, connection: Any) -> BaseException:
@@ -89,16 +90,21 @@ def is_of_connect(failure: Failure) -> bool:
 
     A bare timeout, as in a TLS handshake, is not: what pools make of it only fits a read.
     """
-    is_timeout = isinstance(socket_errors.revive(failure), TimeoutError)
-    is_bare = is_timeout and "wrapped" not in failure.details
-    return socket_errors.is_connecting(failure) and not is_bare
+    is_late = _is_bare(failure) and isinstance(socket_errors.revive(failure), TimeoutError)
+    return socket_errors.is_connecting(failure) and not is_late
+
+
+def _is_bare(failure: Failure) -> bool:
+    """Whether an error came from the socket, and nothing was made of it."""
+    module = failure.kind.rpartition(".")[0]
+    return module in ("builtins", "socket", "ssl") and "wrapped" not in failure.details
 
 
 def of_connect(failure: Failure, connection: Any) -> BaseException:
     """The error of a ``connect``, as urllib3-future makes it of the socket's."""
     error = socket_errors.revive(failure)
-    if isinstance(error, ssl.SSLError) or failure.message.startswith("Tunnel connection failed"):
-        return error
+    if _is_bare(failure):
+        return as_validated(error, connection)
     exceptions = sibling(connection, "exceptions")
     wrapped: BaseException
     if isinstance(error, socket.gaierror):
@@ -110,4 +116,13 @@ def of_connect(failure: Failure, connection: Any) -> BaseException:
         text = f"Failed to establish a new connection: {error}"
         wrapped = exceptions.NewConnectionError(connection, text)
     wrapped.__cause__ = wrapped.__context__ = error
+    return wrapped
+
+
+def as_validated(error: BaseException, connection: Any) -> BaseException:
+    """What a pool makes of an error while it sees to it that a connection is there."""
+    if not isinstance(error, ssl.SSLError):
+        return error
+    wrapped: BaseException = sibling(connection, "exceptions").SSLError(error)
+    wrapped.__context__ = error
     return wrapped

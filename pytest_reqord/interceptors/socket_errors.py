@@ -143,7 +143,7 @@ def _error(kind: str, message: str, details: Mapping[str, str]) -> OSError:
         else:  # another client's own: what matters is whether it is worth another try later
             cls = TimeoutError if "timeout" in name.lower() else ConnectionError
     if "errno" not in details:
-        return cls(message)  # type: ignore[no-any-return]
+        return cls(message) if message else cls()  # type: ignore[no-any-return]
     error: OSError = cls(int(details["errno"]), details["strerror"])
     for extra in _SSL_DETAILS:
         if extra in details:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 
 import pytest
 from contract.face import Place
 from server import authority, running
+
+# niquests may put its urllib3 in the place of the other clients', so it is installed alone
+collect_ignore = [] if importlib.util.find_spec("niquests") else ["test_niquests.py"]
 
 _ENVIRONMENT = ("PROXY", "CERT", "CA_BUNDLE", "NETRC", "AWS_")
 
@@ -46,3 +50,12 @@ def place_of(servers, certificates):
         return Place(server, url, certificates, server.url if kind == "proxy" else "")
 
     return make
+
+
+@pytest.fixture(scope="session")
+def http2(tmp_path_factory):
+    """The URL of a server that speaks HTTP/2."""
+    from contract.http2_server import running_http2  # late: its framework, for a few tests
+
+    with running_http2(tmp_path_factory.mktemp("http2")) as url:
+        yield url

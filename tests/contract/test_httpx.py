@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import ssl
-import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -18,9 +16,6 @@ import respx
 import trio
 from contract.faces.httpx_clients import ASYNCIO, SYNC, TRIO, seen_of, start
 from contract.tape import Tape, offline
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
-from server import authority
 
 from pytest_reqord.errors import CassetteMissError, UnsupportedClient
 from pytest_reqord.interceptors import active, httpx_transport
@@ -597,46 +592,6 @@ def test_network_stream(library, kind, where, place_of, certificates):
 
 
 # -- HTTP/2 ------------------------------------------------------------------------------------
-
-
-async def application(scope, receive, send):
-    if scope["type"] != "http":
-        return
-    while (await receive()).get("more_body"):
-        pass
-    status = 204 if scope["path"] == "/empty" else 200
-    headers = [(b"x-first", b"1"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    for piece in (b"one", b"two" * 10000, b"three") if scope["path"] == "/pieces" else (b"",):
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await asyncio.sleep(0.01)
-    await send({"type": "http.response.body", "body": b""})
-
-
-@pytest.fixture(scope="module")
-def http2(tmp_path_factory):
-    """The URL of a server that speaks HTTP/2."""
-    folder = tmp_path_factory.mktemp("http2")
-    certificate = authority().issue_cert("localhost")
-    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
-    certificate.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = Config()
-    config.bind = [f"fd://{listener.fileno()}"]
-    config.keyfile, config.certfile = str(folder / "key.pem"), str(folder / "cert.pem")
-    config.errorlog = None
-    config.include_date_header = False
-    stop = threading.Event()
-
-    async def main():
-        await serve(application, config, shutdown_trigger=lambda: asyncio.to_thread(stop.wait))
-
-    thread = threading.Thread(target=asyncio.run, args=[main()])
-    thread.start()
-    yield f"https://localhost:{listener.getsockname()[1]}"
-    stop.set()
-    thread.join()
-    listener.detach()
 
 
 @LIBRARIES

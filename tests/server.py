@@ -299,11 +299,13 @@ def encoded(_: Server, seen: Seen) -> Iterator[Piece]:
 
 @route("chunked")
 def chunked(_: Server, seen: Seen) -> Iterator[Piece]:
-    """``/chunked/3,10,1``: chunks of these sizes; ``?trailers``, ``?extension``, ``?pause=``."""
+    """``/chunked/3,10,1``: chunks of these sizes; ``?trailers``, ``?extension``, ``?pause=``;
+    ``?coding=`` names another transfer coding before."""
     sizes = [int(size) for size in seen.arguments[0].split(",")]
     trailers = "trailers" in seen.options
     pause = float(seen.options.get("pause", 0))
-    headers = [("Content-Type", "text/plain"), ("Transfer-Encoding", "chunked")]
+    coding = f"{seen.options['coding']}, chunked" if "coding" in seen.options else "chunked"
+    headers = [("Content-Type", "text/plain"), ("Transfer-Encoding", coding)]
     headers += [("Trailer", "X-Checksum, X-Count")] if trailers else []
     yield head(200, "OK", *headers)
     for number, size in enumerate(sizes):
@@ -423,7 +425,8 @@ def flaky(server: Server, seen: Seen) -> Iterator[Piece]:
 
 @route("broken")
 def broken(_: Server, seen: Seen) -> Iterator[Piece]:
-    """What a server must not do: see the names; ``?pause=`` seconds before it closes."""
+    """What a server must not do: see the names; ``?pause=`` seconds before it closes, ``?keep``
+    not to."""
     kind = seen.arguments[0]
     text = ("Content-Type", "text/plain")
     if kind == "length":  # closes before the Content-Length is reached
@@ -450,7 +453,7 @@ def broken(_: Server, seen: Seen) -> Iterator[Piece]:
         yield 0.05
         yield Close.RESET
     yield float(seen.options.get("pause", 0))
-    yield Close.NOW  # "nothing": not a byte
+    yield b"" if "keep" in seen.options else Close.NOW  # "nothing": not a byte
 
 
 @route("interim")

@@ -240,7 +240,8 @@ class Turn:
             response = self.response()
             if response is None:
                 return
-            if self._failure is not None and not response.complete:
+            # also of one that is complete: not every client sees where it ends
+            if self._failure is not None:
                 response = replace(response, broken=self._failure)
             self._end(lambda exchange: exchange.record(self.request(), response))
 

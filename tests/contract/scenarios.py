@@ -20,6 +20,7 @@ ABILITIES = {
     "proxy": "goes through a proxy",
     "redirects": "follows redirects",
     "retries": "tries again by itself",
+    "transfer codings": "takes one more transfer coding than chunks",
     **{
         f"read:{read}": "has a way to read a body so: see `Call.read`"
         for read in ("pieces", "lines", "raw", "sized", "partial", "none", "twice", "gated")
@@ -307,6 +308,18 @@ SCENARIOS = (
     ),
     # a client without "lenient" raises at the head, which only record_errors keeps
     _scenario("broken-headers", "/broken/headers", also=frozenset({"lenient"})),
+    _scenario(
+        "broken-headers-keep",
+        Call("/broken/headers?keep", timeout=0.3),
+        "/json",
+        also=frozenset({"lenient"}),
+    ),
+    _scenario(
+        "chunked-coding",
+        Call("/chunked/3,4?coding=gzip", timeout=0.3),
+        "/json",
+        also=frozenset({"transfer codings"}),
+    ),
     _scenario("interim", "/interim/100"),
     # TLS and proxies
     _scenario("tls", "/echo/tls", "/json", place="tls"),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.interceptors import active, socket_errors
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.models import Failure
 
-__all__ = ["ASYNC", "SYNC", "Wraps", "may_play"]
+__all__ = ["ASYNC", "SYNC", "Wraps", "aside", "may_play"]
 
 
 class Wraps(NamedTuple):
@@ -165,6 +166,25 @@ def _wrap_async_exchange(original: Callable[..., Any]) -> Any:
             raise
 
     return exchange
+
+
+def aside(original: Callable[..., Any]) -> Any:
+    """A function whose requests are no business of the test's, and are let through."""
+    if inspect.iscoroutinefunction(original):
+
+        @functools.wraps(original)
+        async def call_async(*args: Any, **options: Any) -> Any:
+            with active.passing():
+                return await original(*args, **options)
+
+        return call_async
+
+    @functools.wraps(original)
+    def call(*args: Any, **options: Any) -> Any:
+        with active.passing():
+            return original(*args, **options)
+
+    return call
 
 
 SYNC = Wraps(_wrap_connect, _wrap_request, _wrap_exchange)

@@ -46,6 +46,11 @@ _INTERCEPTORS = {
     # the async half is imported last, and is in no urllib3 but urllib3-future in its place
     "urllib3_future._async.connectionpool": "urllib3_future",
     "urllib3._async.connectionpool": "urllib3_future",
+    # what niquests asks about certificates, first at its first connection over TLS
+    "niquests.extensions.revocation._ocsp": "urllib3_future",
+    "niquests.extensions.revocation._ocsp._async": "urllib3_future",
+    "niquests.extensions.revocation._crl": "urllib3_future",
+    "niquests.extensions.revocation._crl._async": "urllib3_future",
 }
 
 _installed: dict[str, Interceptor] = {}

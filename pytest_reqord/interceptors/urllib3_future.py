@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors.attributes import Attributes
-from pytest_reqord.interceptors.hface_calls import ASYNC, SYNC, Wraps, may_play
+from pytest_reqord.interceptors.hface_calls import ASYNC, SYNC, Wraps, aside, may_play
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,12 @@ __all__ = ["MODULES", "NAME", "check", "install", "uninstall"]
 
 NAME = "urllib3-future"
 PACKAGES = ("urllib3_future", "urllib3")
-MODULES = tuple(f"{package}._async.connectionpool" for package in PACKAGES)
+REVOCATION = tuple(
+    f"niquests.extensions.revocation.{kind}"
+    for kind in ("_ocsp", "_crl", "_ocsp._async", "_crl._async")
+)
+"""Where niquests asks whether a certificate still counts: of others, and not for the test."""
+MODULES = (*(f"{package}._async.connectionpool" for package in PACKAGES), *REVOCATION)
 
 _EYEBALLS = "happy_eyeballs"
 _seams = Attributes()
@@ -34,9 +39,12 @@ def install() -> None:
     :raises UnsupportedClient: if one of them isn't there.
     """
     for package in PACKAGES:
-        if f"{package}.backend._async.hface" in sys.modules:
+        if f"{package}._async.connectionpool" in sys.modules:
             _install(package, "", "", SYNC)
             _install(package, "_async.", "Async", ASYNC)
+    for name in REVOCATION:
+        if name in sys.modules:
+            _take("niquests", sys.modules[name], "verify", aside)
 
 
 def _install(package: str, prefix: str, owner: str, wraps: Wraps) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import threading
 
 import niquests
+import niquests.extensions.revocation._ocsp._async
 import pytest
 from contract.awaiting import attempt, drive
 from contract.face import outcome
 from contract.requests_alike import everything
 from contract.tape import Tape, offline
+from niquests.extensions.revocation import _crl, _ocsp
 from niquests.packages import urllib3
 from server import ROUTES, reply
 
@@ -113,6 +115,31 @@ def test_unknown_version(monkeypatch, name):
 
     with pytest.raises(UnsupportedClient, match=rf"^urllib3-future .*no {name}"):
         urllib3_future.install()
+
+
+# -- what isn't the test's ---------------------------------------------------------------------
+
+
+def test_revocation(monkeypatch, place):
+    """What niquests asks others about a certificate goes by the cassette."""
+
+    def verify():
+        return niquests.get(f"{place.url}/json", timeout=5).status_code
+
+    async def verify_async():
+        return verify()
+
+    urllib3_future.uninstall()
+    for checks, function in ((_ocsp, verify), (_crl, verify), (_ocsp._async, verify_async)):
+        monkeypatch.setattr(checks, "verify", function)
+    urllib3_future.install()
+    tape = Tape()
+
+    with tape.recording():
+        statuses = [_ocsp.verify(), _crl.verify(), asyncio.run(_ocsp._async.verify())]
+    urllib3_future.uninstall()
+
+    assert (statuses, tape.interactions) == ([200] * 3, [])
 
 
 # -- errors ------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ FACES = tuple(
         name,
         "urllib3_future",
         functools.partial(run, niquests, niquests.RetryConfiguration),
-        lacks=frozenset({"lenient"}),
+        lacks=frozenset({"lenient", "transfer codings"}),
         masks=requests_alike.MASKS,
     )
     for name, run in (

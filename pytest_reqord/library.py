@@ -138,4 +138,6 @@ def _playable(path: Path, before: str | None) -> Any:
     check_whole(document, path)
     if before is None:
         return document.entries
+    if isinstance(document.entries, codec.LocatedEntries):
+        return document.entries.earlier_than(before)
     return [entry for entry in document.entries if entry.recorded_at < before]

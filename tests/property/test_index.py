@@ -68,6 +68,29 @@ def test_the_directory_finds_what_reading_every_entry_finds(written, asked):
         assert index.owned_by(test) == owned[test]
 
 
+_TIMES = {
+    "2026-11-23T07:13:32.123456Z": "'2026-11-23T07:13:32.123456Z'",
+    "2026-11-23T07:13:32.123457Z": "2026-11-23T07:13:32.123457Z",
+    "2026-11-23T07:13:33.000000Z": '"2026-11-23T07:13:33Z"',
+    "2026-11-23T07:13:34.000000Z": "'2026-11-23T07:13:34.000000Z'",
+}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from([*_TIMES]), min_size=1, max_size=6), st.sampled_from([*_TIMES]))
+def test_what_is_earlier_is_what_reading_every_entry_says(times, limit):
+    """However the times are written, and in whatever order."""
+    text = _ENTRY.format(method="GET", uri="http://api/", test="")
+    first = _TIMES["2026-11-23T07:13:32.123456Z"]
+    data = codec.render(text.replace(first, _TIMES[time]).encode() for time in times)
+
+    entries = codec.load(data, "c.yaml", dict).entries
+
+    assert isinstance(entries, codec.LocatedEntries)
+    found = [each.recorded_at for each in entries.earlier_than(limit)]
+    assert found == [time for time in times if time < limit]
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.from_regex(PLAIN_URI, fullmatch=True))
 def test_a_plain_uri_is_its_own_key(uri):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.errors import UnsupportedClient
-from pytest_reqord.interceptors import active
+from pytest_reqord.interceptors import active, httpcore_pool
 from pytest_reqord.interceptors.arriving import Arriving, Head, decode_headers
 from pytest_reqord.interceptors.httpx_errors import describe
 from pytest_reqord.interceptors.httpx_library import Library
@@ -22,6 +22,7 @@ from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from contextlib import AbstractContextManager
 
     from pytest_reqord.seam import Exchange
 
@@ -116,7 +117,7 @@ def _take(seam: Seam, transport: type, method: Any) -> None:
     if taken is None or method not in (taken.original, taken.replacement):
         if not _is_own(method, transport):
             return
-        original = _below(method) if seam.is_unpacked else method
+        original = _below(method, active.passing if seam.is_unpacked else httpcore_pool.decided)
         library = Library(sys.modules[seam.library], is_unpacked=seam.is_unpacked)
         intercept = _intercept_async if seam.method == "handle_async_request" else _intercept
         replacement = functools.wraps(method)(intercept(original, library, seam.method))
@@ -178,18 +179,20 @@ def _intercept_async(
     return handle_async_request
 
 
-def _below(original: Callable[..., Any]) -> Callable[..., Any]:
+def _below(
+    original: Callable[..., Any], let_through: Callable[[], AbstractContextManager[None]]
+) -> Callable[..., Any]:
     """A transport's method whose own client is let through: the request has been decided on."""
     if inspect.iscoroutinefunction(original):
 
         async def handle_async_request(transport: Any, request: Any) -> Any:
-            with active.passing():
+            with let_through():
                 return await original(transport, request)
 
         return handle_async_request
 
     def handle_request(transport: Any, request: Any) -> Any:
-        with active.passing():
+        with let_through():
             return original(transport, request)
 
     return handle_request

@@ -41,6 +41,8 @@ _INTERCEPTORS = {
     "httpx": "httpx_transport",
     "httpx2": "httpx_transport",
     "httpx_curl_cffi": "httpx_transport",
+    "httpcore": "httpcore_pool",
+    "httpcore2": "httpcore_pool",
     "aiohttp": "aiohttp_connector",
     "tornado.simple_httpclient": "tornado_client",
     # the async half is imported last, and is in no urllib3 but urllib3-future in its place

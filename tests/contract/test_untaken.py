@@ -6,12 +6,21 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import httpcore
+import httpx
 import pytest
 from contract.tape import Tape
 
 from pytest_reqord.errors import CassetteClosed, UnsupportedClient
 from pytest_reqord.hosts import host_of
-from pytest_reqord.interceptors import active, gates, httpx_transport, stamps, untaken
+from pytest_reqord.interceptors import (
+    active,
+    gates,
+    httpcore_pool,
+    httpx_transport,
+    stamps,
+    untaken,
+)
 
 PATH = "/body/through"
 
@@ -20,7 +29,9 @@ PATH = "/body/through"
 def _in_place():
     stamps.install(active.current, active.is_open)
     untaken.install()
+    httpcore_pool.install()
     yield
+    httpcore_pool.uninstall()
     untaken.uninstall()
     stamps.uninstall()
 
@@ -113,6 +124,39 @@ def curl_cffi_async(url):
     return asyncio.run(fetch())
 
 
+def httpcore_alone(url):
+    with httpcore.ConnectionPool() as pool:
+        return pool.request("GET", url + PATH).content
+
+
+def httpcore_async(url):
+    async def fetch():
+        async with httpcore.AsyncConnectionPool() as pool:
+            return (await pool.request("GET", url + PATH)).content
+
+    return asyncio.run(fetch())
+
+
+class ForeignTransport(httpx.BaseTransport):
+    """As of packages that bring httpx another pool."""
+
+    def __init__(self):
+        self._pool = httpcore.ConnectionPool()
+
+    def handle_request(self, request):
+        url = str(request.url)
+        answer = self._pool.request(request.method, url, headers=request.headers.raw)
+        return httpx.Response(answer.status, content=answer.content)
+
+    def close(self):
+        self._pool.close()
+
+
+def httpx_foreign_transport(url):
+    with httpx.Client(transport=ForeignTransport()) as client:
+        return client.get(url + PATH).content
+
+
 def grpc_unary(target):
     with pytest.importorskip("grpc").insecure_channel(target) as channel:
         return channel.unary_unary("/test.S/Unary")(b"", timeout=5)
@@ -184,6 +228,7 @@ def websocket_client(url):
 
 CLIENTS = [
     *((call, "http_server") for call in (pycurl, curl_cffi, curl_cffi_stream, curl_cffi_async)),
+    *((call, "http_server") for call in (httpcore_alone, httpcore_async, httpx_foreign_transport)),
     *((call, "grpc_server") for call in (grpc_unary, grpc_future, grpc_stream, grpc_upload)),
     *((call, "grpc_server") for call in (grpc_both, grpc_aio, grpc_aio_stream)),
     *((call, "websocket_server") for call in (websockets_sync, websockets_async)),
@@ -298,6 +343,24 @@ def test_taken_on_top_of_one_that_is_not(transport, http_server, told):
     finally:
         httpx_transport.uninstall()
     assert (len(tape.interactions), told) == (1, [])
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_httpx_is_not_taken_for_a_client_below(is_async, http_server, told):
+    """What httpx hands down to httpcore is recorded, so nobody is told that it isn't."""
+
+    async def fetch():
+        async with httpx.AsyncClient() as session:
+            return (await session.get(http_server + PATH)).content
+
+    tape = Tape()
+    httpx_transport.install()
+    try:
+        with tape.recording():
+            got = asyncio.run(fetch()) if is_async else httpx.get(http_server + PATH).content
+    finally:
+        httpx_transport.uninstall()
+    assert (got, len(tape.interactions), told) == (b"through", 1, [])
 
 
 def test_two_gates_and_none():

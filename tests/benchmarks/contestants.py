@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 __all__ = [
@@ -17,7 +20,8 @@ __all__ = [
     "HERE",
     "ROOT",
     "Contestant",
-    "build_all",
+    "before",
+    "build",
     "clean_environment",
 ]
 
@@ -37,6 +41,7 @@ class Contestant:
     :param plugin: its plugin's name, to switch it off.
     :param marker: the marker that opens a cassette.
     :param floor: which stub answers in its place; empty for a real contestant.
+    :param commit: the commit that our wheel is built from; empty for the source as it lies here.
     """
 
     name: str
@@ -45,6 +50,12 @@ class Contestant:
     plugin: str
     marker: str
     floor: str = ""
+    commit: str = ""
+
+    @property
+    def tool(self) -> str:
+        """What the probes call it by."""
+        return self.name if self.packages or self.floor else "reqord"
 
     @property
     def python(self) -> Path:
@@ -66,6 +77,8 @@ class Contestant:
 
     def version(self) -> str:
         """What is installed, as ``name version`` of each package."""
+        if self.commit:
+            return f"pytest-reqord {self.commit[:12]}"
         names = self.packages or ("pytest-reqord",)
         code = "import sys; from importlib.metadata import version\n"
         code += "print(', '.join(f'{n} {version(n)}' for n in sys.argv[1:]))"
@@ -89,10 +102,24 @@ def clean_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in kept if name in os.environ}
 
 
-@cache
-def build_all() -> None:
+def before(reference: str) -> Contestant:
+    """Ourselves as of the commit at which this branch left another one, or as of a tag."""
+    found = subprocess.run(
+        ["git", "merge-base", "HEAD", reference],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if found.returncode:
+        raise SystemExit(f"git knows no {reference}: {found.stderr}")
+    commit = found.stdout.strip()
+    return Contestant("before", "before", (), "reqord", "cassette", commit=commit)
+
+
+def build(contestants: Iterable[Contestant]) -> None:
     """Make what is missing, and put our wheel in as the source is now."""
-    for contestant in CONTESTANTS:
+    for contestant in contestants:
         folder = CACHE / "venvs" / contestant.venv
         if not contestant.python.exists():
             print(f"building the environment of {contestant.name} ...", flush=True)
@@ -101,22 +128,36 @@ def build_all() -> None:
         if not (folder / "complete").exists():
             _pip(contestant, "install", "--upgrade", *_CLIENTS, *contestant.packages)
             (folder / "complete").touch()
-    _install_wheel(CONTESTANTS[0])
+        if not contestant.packages:
+            _install_wheel(contestant)
 
 
 def _install_wheel(ours: Contestant) -> None:
-    source = max(path.stat().st_mtime for path in (ROOT / "pytest_reqord").rglob("*.py"))
-    stamp = CACHE / "wheel" / "installed"
-    if stamp.exists() and stamp.stat().st_mtime >= source:
-        return
-    print("building our wheel ...", flush=True)
-    shutil.rmtree(stamp.parent, ignore_errors=True)
-    _pip(ours, "wheel", "--no-deps", "--wheel-dir", str(stamp.parent), str(ROOT))
-    (wheel,) = stamp.parent.glob("*.whl")
-    _pip(ours, "install", str(wheel))  # with what it depends on
-    _pip(ours, "install", "--force-reinstall", "--no-deps", str(wheel))
-    stamp.touch()
-    os.utime(stamp, (source, source))
+    with tempfile.TemporaryDirectory() as folder:
+        source = _source_of(ours, Path(folder))
+        state = ours.commit or str(max(path.stat().st_mtime_ns for path in source.rglob("*.py")))
+        stamp = CACHE / "venvs" / ours.venv / "installed"
+        if stamp.exists() and stamp.read_text() == state:
+            return
+        print(f"building the wheel of {ours.name} ...", flush=True)
+        wheels = Path(folder, "wheels")
+        _pip(ours, "wheel", "--no-deps", "--wheel-dir", str(wheels), str(source.parent))
+        (wheel,) = wheels.glob("*.whl")
+        _pip(ours, "install", str(wheel))  # with what it depends on
+        _pip(ours, "install", "--force-reinstall", "--no-deps", str(wheel))
+        stamp.write_text(state)
+
+
+def _source_of(ours: Contestant, folder: Path) -> Path:
+    """The folder of the package: here, or a copy of what a commit has."""
+    if not ours.commit:
+        return ROOT / "pytest_reqord"
+    archive = subprocess.run(
+        ["git", "archive", ours.commit], cwd=ROOT, capture_output=True, check=True
+    )
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(folder / "source", filter="data")
+    return folder / "source" / "pytest_reqord"
 
 
 def _pip(contestant: Contestant, *arguments: str) -> None:

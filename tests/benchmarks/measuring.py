@@ -61,12 +61,12 @@ class Line:
     def median(self, contestant: str) -> float:
         return median(self.figures[contestant])
 
-    def ratio(self, contestant: str) -> float | None:
+    def ratio(self, contestant: str, other: str) -> float | None:
         """The median of the rounds' own ratios: of one round both saw the same machine."""
-        if self.floor not in self.figures or contestant == self.floor:
+        if other not in self.figures or contestant not in self.figures or contestant == other:
             return None
-        pairs = zip(self.figures[contestant], self.figures[self.floor], strict=False)
-        return median(one / other for one, other in pairs)
+        pairs = zip(self.figures[contestant], self.figures[other], strict=False)
+        return median(one / (under or 1e-9) for one, under in pairs)
 
 
 def run(contestant: Contestant, folder: Path, *options: str, plays: bool = True) -> Time:
@@ -101,7 +101,7 @@ def take_turns(
 
 def probe(contestant: Contestant, name: str, **arguments: Any) -> Mapping[str, Any]:
     """Run a program of ``probes`` with a contestant's Python; it prints what it found as JSON."""
-    given = json.dumps({"tool": contestant.name, **arguments})
+    given = json.dumps({"tool": contestant.tool, **arguments})
     done = subprocess.run(
         [contestant.python, HERE / "probes" / f"{name}.py", given],
         capture_output=True,

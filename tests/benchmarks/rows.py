@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from contestants import CACHE, CONTESTANTS, FLOORS, HERE, Contestant
+from contestants import CACHE, FLOORS, HERE, Contestant
 from measuring import Line, Time, probe, run, running_server, take_turns
 from suites import Suite, recorded
 
@@ -22,16 +22,29 @@ _HAS_WIRE = ("requests", "aiohttp")
 class Effort:
     """How much is done for a figure.
 
+    :param contestants: who is measured; the first one is us.
     :param rounds: how often each contestant takes its turn.
     :param is_quick: whether small sizes and few rounds are enough.
     """
 
+    contestants: tuple[Contestant, ...]
     rounds: int
     is_quick: bool
 
+    def floors(self, client: str) -> list[Contestant]:
+        """What answers in their place."""
+        return [_STUB, *([_WIRE] if client in _HAS_WIRE else [])]
 
-def _players(client: str) -> list[Contestant]:
-    return [_STUB, *([_WIRE] if client in _HAS_WIRE else []), *CONTESTANTS]
+    def players(self, client: str) -> list[Contestant]:
+        """Who takes turns: floors first."""
+        return [*self.floors(client), *self.contestants]
+
+    def able(self, size: int, most: dict[str, int]) -> list[Contestant]:
+        """Who takes a cassette of so many entries.
+
+        :param most: how many a peer takes in reasonable time; who isn't there takes any.
+        """
+        return [who for who in self.contestants if size <= most.get(who.tool, size)]
 
 
 def _replays(
@@ -54,7 +67,7 @@ def suite(client: str, options: tuple[str, ...], row: str, effort: Effort) -> li
     name = f"{shape.tests} tests x 3 requests, {client}{' -n 2' if options else ''}"
     wall = Line(row, f"{name}, wall", "s", floor=_STUB.name)
     cpu = Line(row, f"{name}, CPU", "s", floor=_STUB.name)
-    for times in _replays([shape], effort.rounds, _players(client), *options):
+    for times in _replays([shape], effort.rounds, effort.players(client), *options):
         for who, (time,) in times.items():
             wall.add(who, time.wall)
             cpu.add(who, time.cpu)
@@ -65,18 +78,17 @@ def tests(client: str, row: str, effort: Effort) -> list[Line]:
     """What a first test and another test cost, with one request each, above the floors'."""
     many = 100 if effort.is_quick else 500
     shapes = [Suite(client, 1, 1), Suite(client, many, 1)]
-    floors = _players(client)[: -len(CONTESTANTS)]
     lines = {}
-    for floor in floors:
+    for floor in effort.floors(client):
         of = f"with a cassette and a request, {client}, above {floor.name} (CPU)"
         lines[floor.name] = (
             Line(row, f"a first test {of}", "ms"),
             Line(row, f"one more test {of}", "ms"),
         )
-    for times in _replays(shapes, effort.rounds, _players(client)):
+    for times in _replays(shapes, effort.rounds, effort.players(client)):
         for floor, (first, more) in lines.items():
             base = [time.cpu for time in times[floor]]
-            for who in CONTESTANTS:
+            for who in effort.contestants:
                 one, all_of = (
                     time.cpu - below for time, below in zip(times[who.name], base, strict=True)
                 )
@@ -87,9 +99,8 @@ def tests(client: str, row: str, effort: Effort) -> list[Line]:
 
 def requests(client: str, row: str, effort: Effort) -> list[Line]:
     """What one more replayed request costs."""
-    sources = {who.name: _cassette(who, Suite("requests", 1, 1)) for who in CONTESTANTS}
-    players = _players(client)
-    floors = players[: -len(CONTESTANTS)]
+    sources = _small_cassettes(effort)
+    floors = effort.floors(client)
     lines = [
         Line(row, f"one more replayed request, {client}, above {floor.name} (CPU)", "us")
         for floor in floors
@@ -100,9 +111,9 @@ def requests(client: str, row: str, effort: Effort) -> list[Line]:
         found = probe(who, "replay", client=client, source=source, count=200, blocks=10)
         return float(found["least"])
 
-    for found in take_turns(effort.rounds, players, measure):
+    for found in take_turns(effort.rounds, effort.players(client), measure):
         for floor, line in zip(floors, lines, strict=True):
-            for who in CONTESTANTS:
+            for who in effort.contestants:
                 line.add(who.name, found[who.name] - found[floor.name])
     return lines
 
@@ -122,10 +133,10 @@ def startup(row: str, effort: Effort) -> list[Line]:
         with_it = run(who, folder, *options, plays=False)
         return with_it - run(who, folder, *options, "-p", f"no:{who.plugin}", plays=False)
 
-    for who in CONTESTANTS:
+    for who in effort.contestants:
         measure(who)
         modules.add(who.name, len(_imported(who, folder)))
-    for times in take_turns(effort.rounds * 4, CONTESTANTS, measure):
+    for times in take_turns(effort.rounds * 4, effort.contestants, measure):
         for name, time in times.items():
             wall.add(name, time.wall * 1e3)
             cpu.add(name, time.cpu * 1e3)
@@ -154,16 +165,19 @@ def _cassette(who: Contestant, shape: Suite) -> str:
     return str(path)
 
 
+def _small_cassettes(effort: Effort) -> dict[str, str]:
+    return {who.name: _cassette(who, Suite("requests", 1, 1)) for who in effort.contestants}
+
+
 def load(row: str, effort: Effort) -> list[Line]:
     """Index a cassette, and decode all of it."""
     sizes = (10, 100, 1000) if effort.is_quick else (10, 100, 1000, 10_000, 100_000)
-    sources = {who.name: _cassette(who, Suite("requests", 1, 1)) for who in CONTESTANTS}
+    sources = _small_cassettes(effort)
     lines = []
     for size in sizes:
         lazily = Line(row, f"load {size:,} entries, ready for a request, an entry", "us")
         decoded = Line(row, f"load {size:,} entries, all decoded, an entry", "us")
-        able = [who for who in CONTESTANTS if size <= (1000 if who.name == "vcrpy" else 10**9)]
-        able = [who for who in able if who.name != "cassetter" or size <= 2000]  # it refuses more
+        able = effort.able(size, {"vcrpy": 1000, "cassetter": 2000})  # the latter refuses more
         measure = partial(_load, sources, size)
         for found in take_turns(1 if size > 1000 else effort.rounds, able, measure):
             for who, figures in found.items():
@@ -179,22 +193,22 @@ def _load(sources: dict[str, str], size: int, who: Contestant) -> dict[str, floa
 
 def replay_all(row: str, effort: Effort) -> list[Line]:
     """All of a large cassette."""
-    sources = {who.name: _cassette(who, Suite("requests", 1, 1)) for who in CONTESTANTS}
+    sources = _small_cassettes(effort)
     lines = []
     for size in (100, 1000) if effort.is_quick else (100, 1000, 10_000):
         line = Line(row, f"replay all of {size:,} entries, a request above floor-wire (CPU)", "us")
-        others = CONTESTANTS[1:] if size <= 1000 else ()  # 16 ms a request, and more, or refused
+        # 16 ms a request, and more, or refused
+        able = effort.able(size, {"vcrpy": 1000, "cassetter": 1000})
 
         def measure(who: Contestant, size: int = size) -> float:
-            source, blocks = sources.get(who.name, ""), 1 if who in CONTESTANTS[1:] else 3
+            source, blocks = sources.get(who.name, ""), 1 if who.packages else 3
             found = probe(
                 who, "replay", client="requests", source=source, count=size, blocks=blocks
             )
             return float(found["least"])
 
-        players = [_WIRE, CONTESTANTS[0], *others]
-        for found in take_turns(1 if effort.is_quick else 3, players, measure):
-            for who in players[1:]:
+        for found in take_turns(1 if effort.is_quick else 3, [_WIRE, *able], measure):
+            for who in able:
                 line.add(who.name, found[who.name] - found[_WIRE.name])
         lines.append(line)
     return lines
@@ -202,16 +216,17 @@ def replay_all(row: str, effort: Effort) -> list[Line]:
 
 def append(row: str, effort: Effort) -> list[Line]:
     """Add one interaction to a cassette."""
-    sources = {who.name: _cassette(who, Suite("requests", 1, 1)) for who in CONTESTANTS}
+    sources = _small_cassettes(effort)
     lines = []
     with running_server() as base:
         for size in (1000,) if effort.is_quick else (1000, 10_000):
             opening = Line(row, f"append 1 to {size:,} entries, opening", "ms")
             writing = Line(row, f"append 1 to {size:,} entries, writing", "ms")
-            able = CONTESTANTS if size <= 1000 else CONTESTANTS[:1]  # the others take 8 s, or fail
+            # the others take 8 s, or fail
+            able = effort.able(size, {"vcrpy": 1000, "cassetter": 1000})
 
             def measure(who: Contestant, size: int = size) -> dict[str, float]:
-                source, times = sources[who.name], 1 if who.name == "vcrpy" else 5
+                source, times = sources[who.name], 1 if who.tool == "vcrpy" else 5
                 return dict(probe(who, "append", source=source, base=base, count=size, times=times))
 
             for found in take_turns(effort.rounds, able, measure):
@@ -231,7 +246,7 @@ def record(row: str, effort: Effort) -> list[Line]:
             cpu = Line(row, f"recording, {client}{at_once}, added to a request (CPU)", "us")
             wall = Line(row, f"recording, {client}{at_once}, added to a request, wall", "us")
             measure = partial(probe, name="record", base=base, client=client, blocks=10)
-            for found in take_turns(effort.rounds, CONTESTANTS, measure):
+            for found in take_turns(effort.rounds, effort.contestants, measure):
                 for who, figures in found.items():
                     cpu.add(who, figures["cpu"])
                     wall.add(who, figures["wall"])
@@ -245,13 +260,15 @@ def memory(row: str, effort: Effort) -> list[Line]:
     line = Line(row, f"memory to open a cassette of {entries // 10} MB, of its size", "x")
     small = Suite("requests", 1, 1)
     large = Suite("requests", 1, entries, "/text/100000/")
-    sources = {who.name: (_cassette(who, small), _cassette(who, large)) for who in CONTESTANTS}
+    sources = {
+        who.name: (_cassette(who, small), _cassette(who, large)) for who in effort.contestants
+    }
 
     def measure(who: Contestant) -> float:
         few, many = sources[who.name]
         return float(probe(who, "memory", small=few, source=many)["ratio"])
 
-    for found in take_turns(min(effort.rounds, 3), CONTESTANTS, measure):
+    for found in take_turns(min(effort.rounds, 3), effort.contestants, measure):
         for who, ratio in found.items():
             line.add(who, ratio)
     return [line]

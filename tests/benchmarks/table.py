@@ -12,11 +12,20 @@ import tomllib
 from contestants import CONTESTANTS, FLOORS, HERE, ROOT
 from measuring import Line
 
-__all__ = ["broken_budgets", "machine", "table", "write_into_readme"]
+__all__ = [
+    "broken_budgets",
+    "comparison",
+    "grown",
+    "machine",
+    "table",
+    "write_into_readme",
+]
 
-_BUDGETS = tomllib.loads((HERE / "budgets.toml").read_text())["budget"]
+_TOML = tomllib.loads((HERE / "budgets.toml").read_text())
+_BUDGETS = _TOML["budget"]
+_GROWTH = _TOML["growth"]
 _COLUMNS = [*(floor.name for floor in FLOORS.values()), *(who.name for who in CONTESTANTS)]
-_OURS = CONTESTANTS[0].name
+_OURS, _BEFORE = CONTESTANTS[0].name, "before"
 _PLACE = re.compile(r"(<!-- benchmark -->\n).*?(<!-- /?benchmark -->)", re.DOTALL)
 
 
@@ -38,6 +47,33 @@ def broken_budgets(lines: list[Line]) -> list[str]:
     """The lines whose budget isn't kept."""
     budgets = ((line, _budget(line)) for line in lines)
     return [line.name for line, budget in budgets if budget and not _is_kept(line, budget)]
+
+
+def comparison(lines: list[Line]) -> str:
+    """What a line shows before and now, and how much more that is. In Markdown."""
+    rows = [["what", "before", "now", "now/before"], ["---"] * 4]
+    for line in lines:
+        cells = [_cell(line, name) for name in (_BEFORE, _OURS)]
+        ratio = line.ratio(_OURS, _BEFORE)
+        rows.append([f"{line.name} [{line.unit}]", *cells, "" if ratio is None else f"{ratio:.2f}"])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def grown(lines: list[Line]) -> list[str]:
+    """The lines that show more than before, beyond what a busy machine makes of equals.
+
+    Its best round is worse than the worst before, and the difference is one that can be felt: a
+    ratio of two figures near zero says nothing.
+    """
+    return [line.name for line in lines if _has_grown(line)]
+
+
+def _has_grown(line: Line) -> bool:
+    ratio = line.ratio(_OURS, _BEFORE)
+    if ratio is None or min(line.figures[_OURS]) <= max(line.figures[_BEFORE]):
+        return False
+    more = line.median(_OURS) - line.median(_BEFORE)
+    return ratio > _GROWTH["ratio"] and more > _GROWTH["least"][line.unit]
 
 
 def machine() -> str:
@@ -70,7 +106,7 @@ def _cell(line: Line, column: str) -> str:
     figures = line.figures.get(column)
     if not figures:
         return ""
-    ratio = line.ratio(column)
+    ratio = line.ratio(column, line.floor)
     text = f"{_short(line.median(column))}"
     if len(figures) > 1:
         text += f" ({_short(min(figures))}–{_short(max(figures))})"
@@ -93,5 +129,5 @@ def _goal(budget: dict[str, float] | None) -> str:
 
 def _is_kept(line: Line, budget: dict[str, float]) -> bool:
     if "ratio" in budget:
-        return (line.ratio(_OURS) or 0) <= budget["ratio"]
+        return (line.ratio(_OURS, line.floor) or 0) <= budget["ratio"]
     return line.median(_OURS) <= budget["most"]

@@ -177,7 +177,7 @@ def _timeout(failure: Failure) -> BaseException:
 def _of_connector(error: BaseException, asked: Asked) -> BaseException:
     """What a connector makes of an error: the error that its caller sees."""
     if isinstance(error, TimeoutError) and error.errno is None:
-        return late(error, asked)
+        return late(asyncio.TimeoutError(*error.args), asked)  # another one before Python 3.11
     arguments: Sequence[Any] = (asked.client_request.connection_key, error)
     if isinstance(error, ssl.CertificateError):
         names = ["ClientConnectorCertificateError"]

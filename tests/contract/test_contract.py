@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 from contract.clients import left_out
 from contract.face import Face, Place, faces, outcome
-from contract.scenarios import SCENARIOS
+from contract.scenarios import SCENARIOS, Call, Scenario
 from contract.tape import Tape, offline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FACES = tuple(faces())
+LARGE = frozenset({"aiohttp", "httpx-sync", "requests", "tornado"})
+"""A client for each place where clients are taken, for what takes its time."""
 CASES = [
     pytest.param(face, scenario, id=f"{face.name}-{scenario.name}")
     for face in FACES
@@ -41,6 +43,21 @@ def test_own(face, name, place_of):
     """What is seen of a scenario that only this client can do is the same three times."""
     place = place_of(face.own_places.get(name, "plain"))
     compare(face, place, lambda: face.own[name](place))
+
+
+@pytest.mark.parametrize(
+    "face", [face for face in FACES if face.name in LARGE], ids=lambda face: face.name
+)
+def test_large(face, place_of, pytestconfig):
+    """Bodies of 20 MB, with ``--full`` of 100, are the same three times, up and down."""
+    size = (100 if pytestconfig.getoption("full") else 20) * 1_000_000
+    sent = (bytes(range(250)) * 1000,) * (size // 250_000)
+    scenario = Scenario(
+        "large",
+        (Call(f"/binary/{size}", timeout=60), Call("/body/up", "POST", stream=sent, timeout=60)),
+    )
+    place = place_of("plain")
+    compare(face, place, lambda: face.run(scenario, place), len(scenario.calls))
 
 
 def compare(

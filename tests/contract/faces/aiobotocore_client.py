@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import warnings
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import ClientError
 from contract.face import Face, Place, visible
-from contract.faces.botocore_client import MASKS
+from contract.faces.botocore_client import MASKS, SELECT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,6 +50,22 @@ async def retried(s3: Any) -> object:
         return [await body.read(), got["ResponseMetadata"]["RetryAttempts"]]
 
 
+async def events(s3: Any) -> object:
+    """An event stream read to its end, one with an error in it, and one that is left early."""
+    seen = []
+    for key in ("table.csv", "broken"):
+        answer = await s3.select_object_content(**{**SELECT, "Key": key})
+        with closing(answer["Payload"]) as payload:
+            whole = await attempt(functools.partial(collected, payload))
+        seen.append([answer["ResponseMetadata"], whole])
+    with closing((await s3.select_object_content(**SELECT))["Payload"]) as payload:
+        return [*seen, await anext(aiter(payload))]
+
+
+async def collected(payload: Any) -> list[Any]:
+    return [event async for event in payload]
+
+
 def scenario(service: str, use: Callable[[Any], Awaitable[object]]) -> Callable[[Place], object]:
     async def run(place: Place) -> object:
         client = get_session().create_client(
@@ -79,6 +96,7 @@ FACES = (
             "s3": scenario("s3", put_and_get),
             "dynamodb": scenario("dynamodb", list_tables),
             "retries": scenario("s3", retried),
+            "events": scenario("s3", events),
         },
         masks=MASKS,
     ),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from contract.face import Face, Place, visible
+from contract.proxied import from_environment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from contract.scenarios import Call, Scenario
 
 IS_OLD = aiohttp.__version__.startswith("3.9.")
+CLOSES_LATE = aiohttp.__version__.startswith(("3.9.", "3.10.", "3.11."))
 HAS_MIDDLEWARES = hasattr(aiohttp, "DigestAuthMiddleware")  # since 3.12
 
 TRACED = (
@@ -254,7 +256,7 @@ async def run_async(scenario: Scenario, place: Place) -> object:
 
 async def settled(action: Awaitable[object]) -> object:
     result = await action
-    if IS_OLD:  # its TLS connections close some time after their session
+    if CLOSES_LATE:  # its TLS connections close some time after their session
         await asyncio.sleep(0.1)
     return result
 
@@ -416,6 +418,12 @@ async def two_at_a_time(session: Any, place: Place) -> object:
     return [await seen_whole(response) for response in responses]
 
 
+async def environment(session: Any, place: Place) -> object:
+    verified = ssl.create_default_context(cafile=place.ca)
+    with from_environment(place) as urls:
+        return [await seen_whole(await session.get(url, ssl=verified)) for url in urls]
+
+
 async def detached(session: Any, place: Place) -> object:
     async with aiohttp.request("POST", f"{place.url}/echo", data=b"alone") as response:
         return [await response.read(), seen_of(response)]
@@ -439,6 +447,7 @@ OWN: Mapping[str, Callable[[Place], object]] = {
     "too-many-redirects": own(too_many_redirects),
     "two-at-a-time": own(two_at_a_time),
     "request-function": own(detached),
+    "environment": own(environment, trust_env=True),
     **({"retrying-middleware": own(retrying)} if HAS_MIDDLEWARES else {}),
 }
 
@@ -449,6 +458,7 @@ FACES = (
         run,
         lacks=frozenset({"lenient", "retries"} | (set() if HAS_MIDDLEWARES else {"digest"})),
         own=OWN,
+        own_places={"environment": "proxy"},
         masks=MASKS,
     ),
 )

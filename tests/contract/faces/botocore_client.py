@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import io
+import struct
 import warnings
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -14,9 +16,13 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.httpsession import URLLib3Session
 from contract.face import Face, Place, outcome, visible
+from server import chunk, head, route
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from contract.scenarios import Call, Scenario
+    from server import Piece, Seen, Server
 
 MASKS = (
     (r"\d{8}T\d{6}Z", "TIME"),
@@ -25,6 +31,45 @@ MASKS = (
     (r"amz-sdk-invocation-id: [\w-]+", "INVOCATION"),
     (r"\b[0-9a-f]{8}-[0-9a-f-]{27}", "UUID"),
 )
+
+SELECT = {
+    "Bucket": "select",
+    "Key": "table.csv",
+    "ExpressionType": "SQL",
+    "Expression": "SELECT * FROM s3object",
+    "InputSerialization": {"CSV": {}},
+    "OutputSerialization": {"CSV": {}},
+}
+
+
+@route("select")
+def select(_: Server, seen: Seen) -> Iterator[Piece]:
+    """A query of S3's, answered in events; ``/select/broken``: with an error among them."""
+    yield head(200, "OK", ("x-amz-request-id", "R1"), ("Transfer-Encoding", "chunked"))
+    for name in ("ada", "grace"):
+        yield chunk(event(f"{name},1\n".encode(), "event", "Records"))
+        yield 0.03
+    if seen.arguments == ["broken"]:
+        yield chunk(event(b"", "error", "InternalError"))
+    else:
+        stats = b"<Stats><BytesReturned>14</BytesReturned></Stats>"
+        yield chunk(event(stats, "event", "Stats") + event(b"", "event", "End"))
+    yield b"0\r\n\r\n"
+
+
+def event(payload: bytes, kind: str, name: str) -> bytes:
+    """A message of an event stream: lengths, headers and payload, and the checksums of both."""
+    names = {"event": (":event-type",), "error": (":error-code", ":error-message")}[kind]
+    headers = b"".join(
+        struct.pack(">B", len(key))
+        + key.encode()
+        + struct.pack(">BH", 7, len(text))
+        + text.encode()
+        for key, text in ((":message-type", kind), *((key, name) for key in names))
+    )
+    start = struct.pack(">II", 16 + len(headers) + len(payload), len(headers))
+    message = start + struct.pack(">I", zlib.crc32(start)) + headers + payload
+    return message + struct.pack(">I", zlib.crc32(message))
 
 
 def run(scenario: Scenario, place: Place) -> object:
@@ -107,6 +152,19 @@ def own_dynamodb(place: Place) -> object:
         return visible([outcome(dynamodb.list_tables), outcome(dynamodb.describe_limits)])
 
 
+def own_events(place: Place) -> object:
+    """An event stream read to its end, one with an error in it, and one that is left early."""
+    with closing(client(place, "s3")) as s3:
+        seen = []
+        for key in ("table.csv", "broken"):
+            answer = s3.select_object_content(**{**SELECT, "Key": key})
+            with closing(answer["Payload"]) as payload:
+                seen.append([answer["ResponseMetadata"], outcome(functools.partial(list, payload))])
+        with closing(s3.select_object_content(**SELECT)["Payload"]) as payload:
+            seen.append(next(iter(payload)))
+        return visible(seen)
+
+
 def own_error(place: Place) -> object:
     """An error of the service, as the client raises it."""
     with closing(client(place, "sts")) as sts:
@@ -122,7 +180,7 @@ FACES = (
             {"retries", "multipart", "cookies", "generator", "redirects", "form", "basic"}
             | {"digest", "read:lines", "read:sized", "read:twice", "read:gated"}
         ),
-        own={"s3": own_s3, "dynamodb": own_dynamodb, "error": own_error},
+        own={"s3": own_s3, "dynamodb": own_dynamodb, "error": own_error, "events": own_events},
         masks=MASKS,
     ),
 )

@@ -15,6 +15,7 @@ import httpx
 import trio
 from contract.awaiting import attempt, drive, pieces_of, settle
 from contract.face import Face, Place, visible
+from contract.proxied import from_environment, socks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -229,6 +230,32 @@ async def in_nursery(session: Session, scenario: Scenario) -> list[object]:
     return results
 
 
+def client_of(library: Any, kind: str, place: Place, **options: Any) -> Any:
+    context = ssl.create_default_context(cafile=place.ca)
+    client = library.Client if kind == SYNC else library.AsyncClient
+    return client(verify=context, timeout=5, **options)
+
+
+async def gotten(client: Any, *urls: str) -> list[object]:
+    try:
+        return [seen_of(await settle(client.get(url))) for url in urls]
+    finally:
+        await settle(client.close() if hasattr(client, "close") else client.aclose())
+
+
+async def own_environment(library: Any, kind: str, place: Place) -> object:
+    """Proxies that the environment names, and what it says not to use them for."""
+    with from_environment(place) as urls:
+        return await gotten(client_of(library, kind, place), *urls)
+
+
+async def own_socks(library: Any, kind: str, place: Place) -> object:
+    """A SOCKS proxy, which looks names up, whatever it is called."""
+    with socks(place) as urls:
+        proxy = next(iter(urls))
+        return await gotten(client_of(library, kind, place, proxy=proxy), *urls.values())
+
+
 def start(kind: str, action: Callable[[], Any]) -> object:
     if kind == SYNC:
         return drive(action())
@@ -244,11 +271,20 @@ def face(library: Any, kind: str) -> Face:
     def run_scenario(scenario: Scenario, place: Place) -> object:
         return start(kind, functools.partial(run, library, kind, scenario, place))
 
+    def own(action: Callable[..., Any]) -> Callable[[Place], object]:
+        return lambda place: start(kind, functools.partial(action, library, kind, place))
+
     return Face(
         f"{library.__name__}-{kind}",
         "httpx_transport",
         run_scenario,
         lacks=frozenset({"lenient", "retries", "transfer codings"}),
+        own={
+            "environment": own(own_environment),
+            "socks": own(own_socks),
+            "socks-tls": own(own_socks),
+        },
+        own_places={"environment": "proxy", "socks-tls": "tls"},
         masks=MASKS,
     )
 

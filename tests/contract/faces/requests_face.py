@@ -13,6 +13,7 @@ import requests_toolbelt
 from contract import requests_alike
 from contract.awaiting import drive
 from contract.face import Face
+from contract.proxied import from_environment, socks
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
@@ -78,13 +79,38 @@ def own_raw(place: Place) -> object:
         return [copied.getvalue(), bytes(buffer), read, second.raw.closed]
 
 
+def own_environment(place: Place) -> object:
+    """Proxies that the environment names, and what it says not to use them for."""
+    with from_environment(place) as urls, requests.Session() as session:
+        return [seen(session.get(url, timeout=5, verify=place.ca), is_read=True) for url in urls]
+
+
+def own_socks(place: Place) -> object:
+    """A SOCKS proxy: the name looked up here, or there."""
+    with socks(place) as urls, requests.Session() as session:
+        session.verify = place.ca
+        return [
+            seen(session.get(url, proxies={"all": proxy}, timeout=5), is_read=True)
+            for proxy, url in urls.items()
+        ]
+
+
 FACES = (
     Face(
         "requests",
         "http_client",
         functools.partial(requests_alike.run, requests, Retry),
         lacks=frozenset({"pieces until the close"}),
-        own={"toolbelt": own_toolbelt, "cache": own_cache, "hooks": own_hooks, "raw": own_raw},
+        own={
+            "toolbelt": own_toolbelt,
+            "cache": own_cache,
+            "hooks": own_hooks,
+            "raw": own_raw,
+            "environment": own_environment,
+            "socks": own_socks,
+            "socks-tls": own_socks,
+        },
+        own_places={"environment": "proxy", "socks-tls": "tls"},
         masks=requests_alike.MASKS,
     ),
 )

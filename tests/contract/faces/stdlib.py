@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from contract.face import Face, Place, outcome, visible
+from contract.proxied import from_environment
 
 if TYPE_CHECKING:
     from contract.scenarios import Call, Scenario
@@ -277,6 +278,18 @@ def own_xmlrpc(place: Place) -> object:
         return outcome(lambda: proxy.add(1, 2))
 
 
+def own_environment(place: Place) -> object:
+    """Proxies that the environment names, and what it says not to use them for."""
+    context = ssl.create_default_context(cafile=place.ca)
+    seen = []
+    with from_environment(place) as urls:
+        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+        for url in urls:
+            with opener.open(url, timeout=5) as response:
+                seen.append([response.geturl(), response.status, response.read()])
+    return seen
+
+
 _NOT_HERE = {"retries", "multipart"}
 
 FACES = (
@@ -297,7 +310,8 @@ FACES = (
         "http_client",
         run_urllib,
         lacks=frozenset(_NOT_HERE),
-        own={"xmlrpc": own_xmlrpc},
+        own={"xmlrpc": own_xmlrpc, "environment": own_environment},
+        own_places={"environment": "proxy"},
         masks=((r'cnonce="\w+"|response="\w+"', "DIGEST"), (r"expires=\d{6,}", "expires=LATER")),
     ),
 )

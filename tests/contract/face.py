@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from contract.scenarios import Call, Scenario
     from server import Server
 
-__all__ = ["Face", "Place", "faces", "outcome", "visible"]
+__all__ = ["Face", "Place", "attributes", "faces", "outcome", "visible"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,21 @@ def visible(value: object) -> object:
     if value is None or isinstance(value, (str, bytes, int, float)):
         return value
     return _ADDRESS.sub("0x", repr(value))
+
+
+def attributes(thing: object) -> dict[str, object]:
+    """Every public attribute of a thing that isn't a method, or how it raises."""
+    seen = {}
+    for name in dir(thing):
+        if name.startswith("_"):
+            continue
+        try:
+            value = getattr(thing, name)
+        except Exception as error:
+            value = error
+        if not callable(value):
+            seen[name] = visible(value)
+    return seen
 
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import ClientError
-from contract.face import Face, Place, visible
+from contract.face import Face, Place, attributes, visible
 from contract.faces.botocore_client import MASKS, SELECT
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ async def attempt(action: Callable[[], Awaitable[Any]]) -> object:
     try:
         return visible(await action())
     except ClientError as error:
-        return [visible(error), visible(error.response)]
+        return [visible(error), attributes(error)]
 
 
 async def put_and_get(s3: Any) -> object:

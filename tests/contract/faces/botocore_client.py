@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
-from contract.face import Face, Place, outcome, visible
+from contract.face import Face, Place, attributes, outcome, visible
 from server import chunk, head, route
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def call(session: URLLib3Session, place: Place, given: Call) -> object:
             "headers": list(response.headers.items()),
             "url": response.url,
             "body": outcome(lambda: read(response, given)),
+            "raw": attributes(response.raw),
         }
 
     return outcome(send)
@@ -142,7 +144,7 @@ def own_s3(place: Place) -> object:
         seen = [outcome(functools.partial(s3.put_object, **put)) for put in puts]
         got = s3.get_object(Bucket="lines", Key="30")
         seen.append([visible(got["ResponseMetadata"]), got["Body"].read(10)])
-        seen.append([list(got["Body"].iter_lines()), got["ContentType"]])
+        seen.append([list(got["Body"].iter_lines()), got["ContentType"], attributes(got["Body"])])
         return visible(seen)
 
 
@@ -168,7 +170,10 @@ def own_events(place: Place) -> object:
 def own_error(place: Place) -> object:
     """An error of the service, as the client raises it."""
     with closing(client(place, "sts")) as sts:
-        return outcome(sts.get_caller_identity)
+        try:
+            return sts.get_caller_identity()
+        except ClientError as error:
+            return [visible(error), attributes(error)]
 
 
 FACES = (

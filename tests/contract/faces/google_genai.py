@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from contract.awaiting import attempt, pieces_of, settle
-from contract.face import Face, Place, visible
+from contract.face import Face, Place, attributes, visible
 from contract.faces.httpx_clients import MASKS, start
 from google import genai
-from google.genai import types
+from google.genai import errors, types
 from server import chunk, head, reply_json, route
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def answer(text: str) -> dict[str, Any]:
 
 
 def seen_of(response: Any) -> object:
-    return [response.model_dump(mode="json"), response.text]
+    return [response.model_dump(mode="json"), attributes(response)]
 
 
 async def ask(models: Any, model: str = "m") -> object:
@@ -73,12 +73,20 @@ async def count(models: Any) -> object:
     return (await settle(models.count_tokens(model="m", contents=QUESTION))).model_dump()
 
 
+async def refused(models: Any) -> object:
+    """The error, with all that it holds."""
+    try:
+        return await ask(models, model="bad")
+    except errors.APIError as error:
+        return [visible(error), attributes(error)]
+
+
 ACTIONS: dict[str, Callable[[Any], Awaitable[object]]] = {
     "ask": ask,
     "stream": stream,
     "count": count,
     "retries": functools.partial(ask, model="flaky"),
-    "refused": functools.partial(ask, model="bad"),
+    "refused": refused,
 }
 
 

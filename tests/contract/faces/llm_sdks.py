@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anthropic
 import openai
 from contract.awaiting import attempt, pieces_of, settle
-from contract.face import Face, Place, visible
+from contract.face import Face, Place, attributes, visible
 from contract.faces.httpx_clients import MASKS, seen_of, start
 from server import chunk, head, reply_json, route
 
@@ -22,6 +22,7 @@ KEY = "sk-test-0123456789abcdef"
 QUESTION = [{"role": "user", "content": "Who wrote the first program? é"}]
 WORDS = ("Ada", " Lovelace", ", in", " 1843", ".")
 EVENT_STREAM = ("Content-Type", "text/event-stream; charset=utf-8")
+ELAPSED = (r"datetime\.timedelta\([^)]*\)", "ELAPSED")
 CHUNKED = ("Transfer-Encoding", "chunked")
 
 
@@ -166,6 +167,15 @@ async def openai_raw(client: Any) -> object:
     return [message.model_dump(), seen_of(raw.http_response), raw.retries_taken]
 
 
+async def openai_raw_stream(client: Any) -> object:
+    streaming = client.chat.completions.with_streaming_response.create(model="m", messages=QUESTION)
+    if isinstance(client, openai.OpenAI):
+        with streaming as raw:
+            return [list(raw.iter_lines()), attributes(raw)]
+    async with streaming as raw:
+        return [[line async for line in raw.iter_lines()], attributes(raw)]
+
+
 async def openai_upload(client: Any) -> object:
     file = await settle(client.files.create(file=("notes.txt", b"x" * 5000), purpose="batch"))
     return file.model_dump()
@@ -188,17 +198,19 @@ async def anthropic_stream(client: Any) -> object:
     stream = await settle(
         client.messages.create(model="m", max_tokens=9, messages=QUESTION, stream=True)
     )
-    return [event.model_dump() async for event in pieces_of(stream)]
+    events = [event.model_dump() async for event in pieces_of(stream)]
+    return [events, seen_of(stream.response)]
 
 
 async def anthropic_text(client: Any) -> object:
     manager = client.messages.stream(model="m", max_tokens=9, messages=QUESTION)
     if isinstance(client, anthropic.Anthropic):
         with manager as stream:
-            return [list(stream.text_stream), stream.get_final_message().model_dump()]
+            text = list(stream.text_stream)
+            return [text, stream.get_final_message().model_dump(), attributes(stream)]
     async with manager as stream:
         text = [piece async for piece in stream.text_stream]
-        return [text, (await stream.get_final_message()).model_dump()]
+        return [text, (await stream.get_final_message()).model_dump(), attributes(stream)]
 
 
 async def anthropic_raw(client: Any) -> object:
@@ -206,6 +218,14 @@ async def anthropic_raw(client: Any) -> object:
     raw = await settle(create(model="m", max_tokens=9, messages=QUESTION))
     message = await settle(raw.parse())
     return [message.model_dump(), seen_of(raw.http_response), raw.retries_taken]
+
+
+async def refused(chat: Callable[..., Awaitable[object]], client: Any) -> object:
+    """The error, with all that it holds."""
+    try:
+        return await chat(client, model="bad")
+    except (openai.APIStatusError, anthropic.APIStatusError) as error:
+        return [visible(error), attributes(error), seen_of(error.response)]
 
 
 # -- the faces ---------------------------------------------------------------------------------
@@ -240,6 +260,7 @@ def face(sdk: Any, kind: str) -> Face:
             "stream": openai_stream,
             "stream-left": openai_stream_left,
             "raw": openai_raw,
+            "raw-stream": openai_raw_stream,
             "upload": openai_upload,
             "models": openai_models,
         }
@@ -252,9 +273,9 @@ def face(sdk: Any, kind: str) -> Face:
             "raw": anthropic_raw,
         }
     actions["retries"] = functools.partial(chat, model="flaky")
-    actions["refused"] = functools.partial(chat, model="bad")
+    actions["refused"] = functools.partial(refused, chat)
     own = {key: scenario(kind, make, action) for key, action in actions.items()}
-    return Face(f"{name}-{kind}", "httpx_transport", None, own=own, masks=MASKS)
+    return Face(f"{name}-{kind}", "httpx_transport", None, own=own, masks=(*MASKS, ELAPSED))
 
 
 FACES = tuple(face(sdk, kind) for sdk in (openai, anthropic) for kind in ("sync", "async"))

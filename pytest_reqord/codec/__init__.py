@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from pytest_reqord.codec.document import HEADER, Document, Entry
-from pytest_reqord.codec.emit import Encoded, encode
 from pytest_reqord.codec.located import Directory, LocatedEntries
 from pytest_reqord.codec.native import last_recorded_at
 from pytest_reqord.codec.reading import load, render
-from pytest_reqord.codec.vcr import (
-    as_vcr,
-    left_out_by_us,
-    left_out_by_vcr,
-    refused_by_vcr,
-    render_vcr,
-)
+
+if TYPE_CHECKING:
+    from pytest_reqord.codec.emit import Encoded, encode
+    from pytest_reqord.codec.vcr import (
+        as_vcr,
+        left_out_by_us,
+        left_out_by_vcr,
+        refused_by_vcr,
+        render_vcr,
+    )
 
 __all__ = [
     "HEADER",
@@ -32,3 +36,17 @@ __all__ = [
     "render",
     "render_vcr",
 ]
+
+_WRITERS = {"Encoded": "emit", "encode": "emit"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what writes on first use (PEP 562): a replay writes nothing."""
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    import importlib
+
+    found = getattr(importlib.import_module(f"{__name__}.{_WRITERS.get(name, 'vcr')}"), name)
+    globals()[name] = found  # from now on it costs no more than another name
+    return found

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.clock import format_time
-from pytest_reqord.codec.emit import encode
 from pytest_reqord.errors import CassetteFormatError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_reqord.codec.safe import SafeError
     from pytest_reqord.models import Interaction
 
-__all__ = ["HEADER", "OUR_KEYS", "Document", "Entry", "Source"]
+__all__ = ["HEADER", "OUR_KEYS", "Document", "Entry", "Source", "Top"]
 
 HEADER = b"reqord: 1\ninteractions:\n"
 
@@ -84,6 +84,8 @@ class Entry:
     def text(self) -> bytes:
         """The entry in our layout: its own bytes, with keys that we don't know, where it can be."""
         if self._text is None:
+            from pytest_reqord.codec.emit import encode  # late: a replay writes nothing
+
             self._text = encode(self.interaction(), inline_limit=sys.maxsize).text
         return self._text
 
@@ -133,6 +135,17 @@ class Document:
     head: bytes = HEADER
     extra: Mapping[str, Any] = field(default_factory=dict)
     is_json: bool = False
+
+
+class Top(NamedTuple):
+    """What is said beside the entries of a file of ours.
+
+    :param is_locked: whether it says that it must not be written.
+    :param extra: keys that we don't know.
+    """
+
+    is_locked: bool = False
+    extra: Mapping[str, Any] = MappingProxyType({})
 
 
 OUR_KEYS = frozenset({"reqord", "locked", "interactions"})

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple, overload
 
-from pytest_reqord.codec import decode, safe, values
+from pytest_reqord.codec import decode
 from pytest_reqord.codec.document import Entry, Source
 
 if TYPE_CHECKING:
@@ -219,30 +219,9 @@ class _LocatedEntry(Entry):
         try:
             return decode.read_entry(text, self._source.files)
         except (decode.OtherLayout, ValueError):
-            return self._decode_safely(text)
+            from pytest_reqord.codec import general  # late: what we wrote is read without it
 
-    def _decode_safely(self, text: bytes) -> Interaction:
-        line = self._source.line(self._start)
-        try:
-            return values.interaction(self._load(text, line), self._source.files)
-        except safe.SafeError as error:
-            raise self._source.unsafe(error, line - 1) from error
-        except (ValueError, TypeError) as error:
-            raise self._source.broken(str(error), line) from error
-
-    def _load(self, text: bytes, line: int) -> Any:
-        try:
-            (entry,) = safe.load(text.decode()).unambiguous().value
-        except safe.SafeError as error:
-            try:  # as a part of the whole: an alias may stand for something in another entry
-                loaded = safe.load(self._source.data.decode()).unambiguous()
-            except (safe.SafeError, UnicodeDecodeError):
-                raise error from None
-            lines = [place.line + 1 for place in loaded.items.get("interactions", ())]
-            if line not in lines:  # what looks like an entry's start is part of a text
-                raise error from None
-            entry = loaded.value["interactions"][lines.index(line)]
-        return entry
+            return general.entry(self._source, self._start, text)
 
 
 def _read_head(data: bytes, start: int, end: int) -> _Head:

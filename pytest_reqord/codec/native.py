@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from pytest_reqord.codec import safe, values
-from pytest_reqord.codec.document import HEADER, OUR_KEYS, Document, Source
+from pytest_reqord.codec.document import HEADER, Document, Source, Top
 from pytest_reqord.codec.located import LocatedEntries, is_complete, recorded_at_of
 
 __all__ = ["index", "last_recorded_at"]
 
 _START = b"- recorded_at:"
 _NEXT = b"\n" + _START
-_LAST_LINE = re.compile(rb"^interactions:[ \t]*(?:#.*)?\n\Z", re.MULTILINE)  # no end of document
 _TORN = "the last interaction is cut off"
-_LAST_LINE = re.compile(rb"^interactions:.*\n\Z", re.MULTILINE)
+_LAST_LINE = re.compile(rb"^interactions:.*\n\Z", re.MULTILINE)  # no end of document
 
 
 def index(source: Source) -> Document | None:
@@ -26,7 +23,7 @@ def index(source: Source) -> Document | None:
     data = source.data
     first = data.find(_NEXT) + 1
     head = data[:first]
-    top = {} if head == HEADER else _top(head) if _LAST_LINE.search(head) else None
+    top = Top() if head == HEADER else _top(head)
     if not first or top is None:
         return None
     starts = [first]
@@ -46,27 +43,15 @@ def index(source: Source) -> Document | None:
     if start and start != end:  # an entry in another layout, or the end of the document
         return None
     entries = LocatedEntries(source, [*starts, end])
-    extra = {key: safe.typed(top[key]) for key in top if key not in OUR_KEYS}
-    is_locked = values.is_true(top.get("locked", False))
-    return Document(entries, is_locked, "reqord", torn, head, extra)
+    return Document(entries, top.is_locked, "reqord", torn, head, top.extra)
 
 
-def _top(head: bytes) -> dict[str, Any] | None:
-    """The keys before the first entry; None where the head is not just that."""
-    try:
-        loaded = safe.load(head.decode())
-    except (safe.SafeError, UnicodeDecodeError):
+def _top(head: bytes) -> Top | None:
+    if not _LAST_LINE.search(head):
         return None
-    top = loaded.value
-    if (
-        loaded.duplicate is None
-        and isinstance(top, dict)
-        and top.get("reqord") == "1"
-        and list(top)[-1:] == ["interactions"]
-        and top["interactions"] is None
-    ):
-        return top
-    return None
+    from pytest_reqord.codec import general  # late: what we wrote is read without it
+
+    return general.top(head)
 
 
 def _last_end(data: bytes, starts: list[int]) -> int:
@@ -74,20 +59,11 @@ def _last_end(data: bytes, starts: list[int]) -> int:
     begun = data.rfind(b"\n") + 1
     if begun < len(data) and _START.startswith(data[begun:]) and is_complete(data, begun):
         return begun
-    if _is_complete_otherwise(data[starts[-1] :]):
+    from pytest_reqord.codec import general  # late: few are torn
+
+    if general.is_complete(data[starts[-1] :]):
         return -1
     return starts.pop()
-
-
-def _is_complete_otherwise(entry: bytes) -> bool:
-    """Whether this is a complete entry in another layout, such as one with a comment after it."""
-    if not entry.endswith(b"\n"):
-        return False
-    try:
-        top = safe.load((HEADER + entry).decode()).value
-        return list(top["interactions"][-1])[-1:] == ["elapsed"]
-    except (safe.SafeError, UnicodeDecodeError, TypeError, KeyError):
-        return False
 
 
 def last_recorded_at(tail: bytes) -> str | None:

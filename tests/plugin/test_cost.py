@@ -1,0 +1,29 @@
+"""What a run loads: nothing that it doesn't use."""
+
+from __future__ import annotations
+
+
+def test_a_replay_loads_nothing_that_writes_or_that_reads_other_files(suite):
+    """No writer, no emitter, no YAML, no lock: a cassette of ours is read without them."""
+    suite.makepyfile(
+        """
+        import os, sys
+        import pytest, urllib.request
+
+        @pytest.mark.cassette
+        def test_it():
+            assert urllib.request.urlopen(os.environ["API"] + "/json").status == 200
+
+        def test_what_is_loaded():
+            for name in ("writer", "settling", "codec.emit", "codec.general", "codec.safe",
+                         "codec.vcr", "codec.foreign", "comparison"):
+                assert f"pytest_reqord.{name}" not in sys.modules, name
+            for name in ("yaml", "filelock", "requests", "httpx"):
+                assert name not in sys.modules, name
+        """
+    )
+    suite.runpytest_subprocess("--record-mode=once", "-k", "test_it").assert_outcomes(
+        passed=1, deselected=1
+    )
+
+    suite.runpytest_subprocess().assert_outcomes(passed=2)

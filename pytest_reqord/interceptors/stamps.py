@@ -1,7 +1,7 @@
 """Where a thread or a piece of work was started.
 
-A thread keeps the stamp of where it was started, and a work item of a ``ThreadPoolExecutor`` that
-of where it was submitted, so that a request made there belongs to the same cassette with no
+A thread and a task of asyncio keep the stamp of where they were started, and a work item of a
+``ThreadPoolExecutor`` that of where it was submitted, so that a request made there belongs to the same cassette with no
 context copied, and one that outlives its cassette can be told from the next test's.
 """
 
@@ -12,6 +12,7 @@ import sys
 import threading
 from _thread import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from pytest_reqord.interceptors import imports
 
@@ -25,6 +26,8 @@ __all__ = ["check", "install", "of_this_thread", "uninstall"]
 _CONTEXT_WORKERS = frozenset({"anyio._backends._asyncio", "trio._core._thread_cache"})
 # workers that serve whoever asks, with nothing that tells one piece of work from the next
 _SHARED_WORKERS = frozenset({"multiprocessing.pool"})
+# a task of anyio's pytest plugin that runs one test after the other
+_SHARED_TASK = "_run_tests_and_fixtures"
 _UNSTAMPED = object()
 
 
@@ -58,6 +61,7 @@ def _always(_: Any) -> bool:
 
 
 _running = _Running()
+_tasks: WeakKeyDictionary[Any, object] = WeakKeyDictionary()
 _seams: dict[tuple[str, str], _Seam] = {}
 _current: Callable[[], object | None] = _nowhere
 _is_open: Callable[[Any], bool] = _always
@@ -98,7 +102,9 @@ def uninstall() -> None:
 
 
 def of_this_thread() -> Any:
-    """The stamp of the work item that runs in this thread, else of the thread; None without."""
+    """The stamp of the task or work item that runs in this thread, else of the thread; or None."""
+    if _tasks and (task := _running_task()) in _tasks:
+        return _tasks[task]
     stamp = _running.stamp
     if stamp is not _UNSTAMPED:
         return stamp
@@ -127,7 +133,21 @@ def _take_work_items() -> None:
     _take(item, "run", _running_stamped)
 
 
-_LATE = {"concurrent.futures.thread": _take_work_items}
+def _take_tasks() -> None:
+    # what all that start tasks come by, but in loops of another make
+    _take(sys.modules["asyncio.base_events"].BaseEventLoop, "create_task", _stamping_task)
+
+
+_LATE = {
+    "asyncio.base_events": _take_tasks,
+    "concurrent.futures.thread": _take_work_items,
+}
+
+
+def _running_task() -> Any:
+    asyncio = sys.modules["asyncio"]
+    loop = asyncio._get_running_loop()  # noqa: SLF001 -- the public one raises where there is none
+    return None if loop is None else asyncio.current_task(loop)
 
 
 def _serves(thread: threading.Thread, modules: frozenset[str]) -> bool:
@@ -143,6 +163,18 @@ def _stamping_start(original: Callable[[threading.Thread], None]) -> Any:
         original(self)
 
     return start
+
+
+def _stamping_task(original: Callable[..., Any]) -> Any:
+    @functools.wraps(original)
+    def create_task(self: Any, coro: Any, **kwargs: Any) -> Any:
+        task = original(self, coro, **kwargs)
+        stamp = _current()
+        if stamp is not None and getattr(coro, "__name__", "") != _SHARED_TASK:
+            _tasks[task] = stamp
+        return task
+
+    return create_task
 
 
 def _stamping_item(original: Callable[..., None]) -> Any:

@@ -13,11 +13,15 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import anyio
+import boto3
 import httpx
 import pytest
 import requests
 import trio
 import urllib3
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.httpsession import URLLib3Session
 from contract.tape import offline
 
 from pytest_reqord.clock import Clock, format_time
@@ -63,6 +67,33 @@ def with_http_client():
 def with_httpx():
     with httpx.Client(timeout=60) as client:
         yield lambda url, body: client.post(url, content=body).content
+
+
+@contextmanager
+def with_botocore():
+    session = URLLib3Session(max_pool_connections=50)
+    yield lambda url, body: session.send(AWSRequest("POST", url, data=body).prepare()).content
+    session.close()
+
+
+@contextmanager
+def with_boto3():
+    """A function of Lambda's, which the test server has give back what it is given."""
+    made = []
+
+    def post(url, body):
+        with making:
+            if not made:
+                keys = {"aws_access_key_id": "example", "aws_secret_access_key": "example"}
+                config = Config(max_pool_connections=50, retries={"total_max_attempts": 1})
+                made.append(
+                    boto3.client("lambda", "eu-west-1", endpoint_url=url, config=config, **keys)
+                )
+        return made[0].invoke(FunctionName="same", Payload=body)["Payload"].read()
+
+    making = threading.Lock()
+    yield post
+    made[0].close()
 
 
 async def with_aiohttp(url, bodies, check):
@@ -123,7 +154,10 @@ def in_threads_with_loops(client, url, bodies, check):
 
 
 WAYS = [
-    *((in_pool, client, 50) for client in (with_requests, with_urllib3, with_http_client)),
+    *(
+        (in_pool, client, 50)
+        for client in (with_requests, with_urllib3, with_http_client, with_botocore, with_boto3)
+    ),
     *((in_threads, client, 50) for client in (with_requests, with_httpx)),
     *((in_asyncio, client, 200) for client in (with_aiohttp, with_async_httpx)),
     (in_trio, with_async_httpx, 50),

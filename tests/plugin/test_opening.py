@@ -296,6 +296,53 @@ def test_a_thread_that_outlives_its_test_is_refused(suite, api):
     assert not api.seen
 
 
+LATE = """
+    import asyncio, os, threading, {client}
+
+    here, there = asyncio.new_event_loop(), asyncio.new_event_loop()
+    threading.Thread(target=there.run_forever, daemon=True).start()
+    go, is_started, late = threading.Event(), threading.Semaphore(0), []
+
+    async def request():
+        is_started.release()
+        while not go.is_set():
+            await asyncio.sleep(0.01)
+        await {client}.{request}
+
+    async def start():
+        return asyncio.create_task(request())
+
+    def test_one(cassette):
+        late.append(asyncio.run_coroutine_threadsafe(request(), there))
+        assert is_started.acquire(timeout=10)
+        late.append(here.run_until_complete(start()))
+
+    def test_two(cassette):
+        go.set()
+        here.run_until_complete(asyncio.wait([late[1]]))
+        for error in (late[0].exception(timeout=10), late[1].exception()):
+            assert "test_one" in str(error) and "after that test had ended" in str(error)
+"""
+
+
+@pytest.mark.parametrize("mode", ["once", "none"])
+@pytest.mark.parametrize(
+    ("client", "request_"),
+    [
+        ("httpx", 'AsyncClient().get(os.environ["API"] + "/json")'),
+        ("aiohttp", 'request("GET", os.environ["API"] + "/json").__aenter__()'),
+    ],
+    ids=["httpx", "aiohttp"],
+)
+def test_a_task_that_outlives_its_test_is_refused(suite, api, client, request_, mode):
+    """In a loop of wider scope, and in one of a thread: with its own test's name, unrecorded."""
+    suite.makepyfile(LATE.format(client=client, request=request_))
+
+    suite.runpytest(f"--record-mode={mode}").assert_outcomes(passed=2)
+
+    assert not api.seen
+
+
 @pytest.mark.parametrize(
     "pool", ["multiprocessing.pool.ThreadPool", "concurrent.futures.ThreadPoolExecutor"]
 )

@@ -54,6 +54,62 @@ def in_thread(work, cls=threading.Thread):
     return results[0]
 
 
+def test_task(where):
+    """A task of asyncio has the stamp of where it was started, and so have those that it starts."""
+    seen = []
+
+    async def inner():
+        seen.append(where.current())
+
+    async def outer(go):
+        await go.wait()
+        seen.append(where.current())
+        await asyncio.gather(inner())
+        seen.append(await asyncio.to_thread(where.current))
+
+    async def main():
+        go = asyncio.Event()
+        where.stamp = "one"
+        task = asyncio.create_task(outer(go))
+        where.stamp = "two"
+        go.set()
+        await task
+        await asyncio.create_task(inner())
+
+    asyncio.run(main())
+
+    assert seen == ["one", "one", "one", "two"]
+
+
+def test_a_task_that_was_started_under_nothing(where):
+    """It has no stamp, as one that a fixture of a wider scope has started."""
+    loop = asyncio.new_event_loop()
+
+    async def current():
+        return where.current()
+
+    task = loop.create_task(current())
+    where.stamp = "one"
+
+    assert loop.run_until_complete(task) == "one"
+    loop.close()
+
+
+def test_a_task_that_runs_one_test_after_the_other(where):
+    """The one of anyio's pytest plugin belongs to no test."""
+    loop = asyncio.new_event_loop()
+
+    async def _run_tests_and_fixtures():
+        return where.current()
+
+    where.stamp = "one"
+    task = loop.create_task(_run_tests_and_fixtures())
+    where.stamp = "two"
+
+    assert loop.run_until_complete(task) == "two"
+    loop.close()
+
+
 def test_thread(where):
     """A thread has the stamp of where it was started, to its end."""
     go, seen = threading.Event(), []

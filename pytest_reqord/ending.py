@@ -12,12 +12,12 @@ from pytest_reqord import modes
 from pytest_reqord.books import Books
 from pytest_reqord.drafts import reason_of
 from pytest_reqord.errors import ReqordError
-from pytest_reqord.library import read_document
+from pytest_reqord.library import Recorded
 from pytest_reqord.opening import keeping, save_into
 from pytest_reqord.paths import is_default_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence, Set as AbstractSet
+    from collections.abc import Callable, Collection, Iterator, Sequence, Set as AbstractSet
     from pathlib import Path
 
     from pytest_reqord.codec import Entry
@@ -93,7 +93,7 @@ class Ending:
 
     def _save_alone(self, recording: Recording) -> None:
         settings = self._settings.with_saving(recording.saving)
-        new = [entry.interaction() for entry in read_document(recording.path).entries]
+        new = Recorded(recording.path)
         keep = keeping(recording.cassette, recording.owner, settings)
         self._save(recording.cassette, new, settings, keep)
 
@@ -148,11 +148,8 @@ class Ending:
             first.setdefault(recording.owner, recording)
         # of a test in several workers (--dist each) one's; in that one it may have several
         recordings = [each for each in passed if each.process == first[each.owner].process]
-        new = [
-            entry.interaction()
-            for recording in recordings
-            for entry in read_document(recording.path).entries
-        ]
+        parts = [Recorded(recording.path) for recording in recordings]
+        new = parts[0] if len(parts) == 1 else [one for part in parts for one in part]
         is_rewritten = any(recording.mode == "rewrite" for recording in recordings)
         anew = {(each.request.method, each.request.uri) for each in new}
         gone = {test for cassette, test in self._notes.gone if cassette == os.fspath(path)}
@@ -176,7 +173,7 @@ class Ending:
     def _save(
         self,
         path: Path,
-        new: Sequence[Interaction],
+        new: Collection[Interaction],
         settings: Settings,
         keep: Callable[[Entry], bool] | None,
     ) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Collection
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord import codec, storage
@@ -13,14 +15,17 @@ from pytest_reqord.errors import CassetteFormatError
 from pytest_reqord.index import Index
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_reqord.codec import Document
+    from pytest_reqord.codec import Document, Entry
     from pytest_reqord.matching import Matching
+    from pytest_reqord.models import Interaction
 
-__all__ = ["Head", "Library", "check_whole", "read_document"]
+__all__ = ["Head", "Library", "Recorded", "check_whole", "read_document"]
 
 _APPEND_TIME = 0.05  # seconds: far more than one write takes
+_SMALL = 4 << 20  # bytes of a recording that is worth keeping decoded
 _KEPT = 16  # tests that share a cassette mostly come one after another
 
 
@@ -58,6 +63,42 @@ def _unreadable(path: Path, error: OSError) -> CassetteFormatError:
         reason = f"it can't be read: {error.strerror}"
         remedy = "Make it readable, or give the cassette another path"
     return CassetteFormatError(os.fspath(path), 0, 0, reason, remedy)
+
+
+class Recorded(Collection["Interaction"]):
+    """The interactions of a staging file, in order of time, as often as somebody asks.
+
+    Those of a large one are decoded one by one and let go: it may be larger than the memory.
+
+    :param path: the file, which stays as it is meanwhile.
+    :raises OSError: if it can't be read, or a ReqordError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        entries = _in_order(path)
+        self._count = len(entries)
+        # many may share one body
+        is_small = path.stat().st_size <= _SMALL and not storage.bodies_of(path)
+        self._kept = [entry.interaction() for entry in entries] if is_small else None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Interaction]:
+        return self._one_by_one() if self._kept is None else iter(self._kept)
+
+    def __contains__(self, interaction: object) -> bool:
+        return any(interaction == one for one in self)
+
+    def _one_by_one(self) -> Iterator[Interaction]:
+        entries = deque(_in_order(self._path))
+        while entries:
+            yield entries.popleft().interaction()
+
+
+def _in_order(path: Path) -> list[Entry]:
+    return sorted(read_document(path).entries, key=attrgetter("recorded_at"))
 
 
 class Head(NamedTuple):

@@ -21,7 +21,7 @@ from pytest_reqord.replay import Player, Replay
 from pytest_reqord.storage import Family, remove_with_bodies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from pytest_reqord.cassette import Filter
@@ -275,7 +275,7 @@ class Opening:
         """Whether what it recorded waits for the end of the run."""
         return self.plan.settings.record_mode in modes.SAVED_AT_END
 
-    def save(self, new: Sequence[Interaction], keep: Callable[[Entry], bool] | None) -> bool:
+    def save(self, new: Collection[Interaction], keep: Callable[[Entry], bool] | None) -> bool:
         """Make what was recorded part of the cassette.
 
         :param keep: whether an entry that the cassette has stays in it; None keeps all.
@@ -290,7 +290,7 @@ class Opening:
 
 def save_into(
     path: Path,
-    new: Sequence[Interaction],
+    new: Collection[Interaction],
     settings: Settings,
     keep: Callable[[Entry], bool] | None,
 ) -> Saved:
@@ -301,7 +301,7 @@ def save_into(
 
     return save(
         path,
-        [encode(interaction, inline_limit=settings.inline_limit) for interaction in new],
+        (encode(interaction, inline_limit=settings.inline_limit) for interaction in new),
         keep=keep,
         volatile=frozenset(settings.volatile),
         lock_timeout=settings.lock_timeout,

@@ -10,12 +10,12 @@ from pytest_reqord.codec import encode, render
 from pytest_reqord.drafts import reason_of
 from pytest_reqord.errors import ReqordError, WriteFailed
 from pytest_reqord.leaks import first_leak
-from pytest_reqord.library import Head, read_document
+from pytest_reqord.library import Head, Recorded, read_document
 from pytest_reqord.opening import keeping
 from pytest_reqord.storage import lock, remove_unused_bodies, replace, write_bodies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from pytest_reqord.drafts import Drafts
@@ -85,7 +85,9 @@ class Settling:
             return
         if self._handover is not None and opening.needs_its_suite:
             raise WriteFailed(str(recording.cassette), _ONLY_HERE)
-        new = [*_played_drafts(opening), *_sweep(opening, recording)]
+        _sweep(opening, recording)
+        drafted, recorded = _played_drafts(opening), Recorded(recording.path)
+        new = [*drafted, *recorded] if drafted else recorded
         leak = None if settings.on_leak == "ignore" else first_leak(new)
         if failure and settings.on_failure == "draft":
             self._settle_as(recording, "draft", failure)
@@ -124,7 +126,9 @@ class Settling:
         except (OSError, ReqordError) as error:
             self._notes.problems.append(f"{draft.cassette}: {error}")
 
-    def _save_now(self, opening: Opening, recording: Recording, new: Sequence[Interaction]) -> None:
+    def _save_now(
+        self, opening: Opening, recording: Recording, new: Collection[Interaction]
+    ) -> None:
         plan = opening.plan
         if not Head.of(plan.path).exists:
             self._staging.mark_born(plan.path)
@@ -158,21 +162,20 @@ class Settling:
             self._notes.gone.extend((os.fspath(path), owner) for owner in gone)
 
 
-def _sweep(opening: Opening, recording: Recording) -> Sequence[Interaction]:
-    """Go over what is staged once more: a secret may have become known after it was staged.
-
-    :returns: what was recorded, as it is staged now.
-    """
-    staged = opening.recorded()
-    swept = [opening.plan.redactor.interaction(interaction) for interaction in staged]
-    if any(new is not old for new, old in zip(swept, staged, strict=True)):
-        encoded = [encode(interaction) for interaction in swept]
-        for each in encoded:
-            write_bodies(recording.path, each.bodies)
-        data = render([each.text for each in encoded])
-        replace(recording.path, data)
-        remove_unused_bodies(recording.path, data)
-    return swept
+def _sweep(opening: Opening, recording: Recording) -> None:
+    """Go over what is staged once more: a secret may have become known after it was staged."""
+    redact = opening.plan.redactor.interaction
+    staged = Recorded(recording.path)
+    if all(redact(interaction) is interaction for interaction in staged):
+        return
+    texts = []
+    for interaction in staged:
+        encoded = encode(redact(interaction))
+        write_bodies(recording.path, encoded.bodies)
+        texts.append(encoded.text)
+    data = render(texts)
+    replace(recording.path, data)
+    remove_unused_bodies(recording.path, data)
 
 
 def _played_drafts(opening: Opening) -> list[Interaction]:

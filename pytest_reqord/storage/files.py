@@ -37,6 +37,7 @@ AnyPath = str | os.PathLike[str]
 _MOST_BYTES = 255  # NAME_MAX of every file system that test suites live on
 _TEMP_PREFIX = ".reqord-"
 _TEMP_SUFFIX = ".tmp"
+_swept: set[Path] = set()
 _DEAD_AFTER = 60.0
 """Seconds after which a temporary file can't be a living writer's: replacing takes far less."""
 
@@ -151,7 +152,12 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the temporary files of writers that were killed."""
+    """Remove the temporary files of writers that were killed, once in a process and folder: ten
+    thousand cassettes may lie in one.
+    """
+    if folder in _swept:
+        return
+    _swept.add(folder)
     with suppress(OSError), os.scandir(folder) as found:
         for entry in found:
             if entry.name.startswith(_TEMP_PREFIX) and entry.name.endswith(_TEMP_SUFFIX):

@@ -6,6 +6,7 @@ Entries move as text, so that what we don't know in them stays.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager, suppress
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,19 @@ from pytest_reqord import codec, storage
 from pytest_reqord.errors import WriteFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_reqord.codec import Document, Encoded
 
-__all__ = ["add", "can_append", "read", "refuse_if_locked", "rewrite"]
+__all__ = [
+    "add",
+    "can_append",
+    "drop_unused_bodies",
+    "no_stray_bodies",
+    "read",
+    "refuse_if_locked",
+    "rewrite",
+]
 
 _HEAD_SIZE = 4096
 _TAIL_SIZES = (8 << 10, 256 << 10, 4 << 20)
@@ -47,8 +56,34 @@ def add(path: str, new: Sequence[Encoded]) -> None:
     :raises WriteFailed: if it says that it is locked.
     """
     refuse_if_locked(path)
-    for each in new:
-        storage.write_bodies(path, each.bodies)
+    with no_stray_bodies(path):
+        for each in new:
+            storage.write_bodies(path, each.bodies)
+        _add(path, new)
+
+
+@contextmanager
+def no_stray_bodies(path: str) -> Iterator[None]:
+    """Remove the bodies that were put beside a cassette which then did not come to name them."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            if storage.bodies_of(path):
+                drop_unused_bodies(path)
+        raise
+
+
+def drop_unused_bodies(path: str) -> None:
+    """Remove the bodies beside a cassette that it doesn't name."""
+    try:
+        data = storage.read(path)
+    except FileNotFoundError:
+        data = b""
+    storage.remove_unused_bodies(path, data)
+
+
+def _add(path: str, new: Sequence[Encoded]) -> None:
     if can_append(path, new[0].recorded_at):
         storage.append(path, b"".join(each.text for each in new))
         return

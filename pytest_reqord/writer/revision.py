@@ -85,8 +85,10 @@ def _settle(
     of a series is new too, or a poll's answers would be played in another order than they came.
     A series is what the same request got; with ``is_ordered`` the whole recording is one.
     """
+    if not superseded:
+        return list(new)
     partners: dict[tuple[str, str, str, bytes], deque[Entry]] = defaultdict(deque)
-    for entry in superseded if new else ():
+    for entry in superseded:
         partners[_request_key(entry.interaction())].append(entry)
     changed: set[tuple[str, ...]] = set()
     chosen: list[Entry] = []

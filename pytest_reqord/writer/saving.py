@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,10 @@ from pytest_reqord.writer import documents, foreign
 from pytest_reqord.writer.revision import revise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from pytest_reqord.codec import Encoded, Entry
+    from pytest_reqord.codec import Document, Encoded, Entry
+    from pytest_reqord.writer.revision import Revision
 
 __all__ = ["Saved", "save"]
 
@@ -40,7 +41,7 @@ _UNCHANGED = Saved(False, None, 0, 0)
 
 def save(
     path: str | os.PathLike[str],
-    new: Sequence[Encoded],
+    new: Iterable[Encoded],
     *,
     keep: Callable[[Entry], bool] | None,
     volatile: frozenset[str] = frozenset(),
@@ -54,7 +55,7 @@ def save(
     A cassette in which nothing changes isn't touched, and none is ever emptied.
 
     :param path: the cassette.
-    :param new: what was recorded.
+    :param new: what was recorded; taken one by one, and only once.
     :param keep: whether an entry that the cassette has stays in it. None: they all do; then what
         is newer than them costs the same however many they are.
     :param volatile: names of headers, in lower case, in which two recordings may differ and still
@@ -70,38 +71,63 @@ def save(
     :raises OSError: if writing failed. Whatever is raised, the cassette is as it was.
     """
     name = os.fspath(path)
-    with storage.lock(name, lock_timeout):
+    with storage.lock(name, lock_timeout), documents.no_stray_bodies(name):
         documents.refuse_if_locked(name)
         if foreign.is_vcr(name, layout):
-            entries = _as_entries(name, new)
+            every = list(new)
+            bodies = {body: data for each in every for body, data in each.bodies.items()}
+            entries = _as_entries(name, every, bodies.__getitem__)
             made = foreign.save_as_vcr(
                 name, entries, keep=keep, volatile=volatile, is_ordered=is_ordered
             )
             return Saved(True, made.kept, made.added, made.removed) if made else _UNCHANGED
+        put = list(_with_bodies_put(name, new))
         if keep is None:
-            return _extend(name, sorted(new, key=attrgetter("recorded_at")))
+            return _extend(name, sorted(put, key=attrgetter("recorded_at")))
         document = documents.read(name)
         old: Sequence[Entry] = document.entries if document else ()
         revision = revise(
             old,
-            _as_entries(name, new),
+            _as_entries(name, put, storage.body_reader(name)),
             keep=keep,
             volatile=volatile,
             is_ordered=is_ordered,
             oldest=oldest,
         )
-        before = [entry.text for entry in old]
-        texts = [entry.text for entry in revision.entries]
-        is_whole = document is None or document.torn is None
-        if not texts or (is_whole and texts == before):
+        is_changed = _write(name, document, [entry.text for entry in revision.entries], revision)
+        if not is_changed:
             return Saved(False, len(old), 0, 0)
-        _write_bodies(name, new, texts)
-        more = revision.entries[len(old) :]
-        if more and texts[: len(old)] == before and documents.can_append(name, more[0].recorded_at):
-            storage.append(name, b"".join(texts[len(old) :]))
-        else:
-            documents.rewrite(name, texts, document)
         return Saved(True, revision.kept, revision.added, revision.removed)
+
+
+def _write(
+    path: str, document: Document | None, texts: Sequence[bytes], revision: Revision
+) -> bool:
+    """Bring a cassette to what it is to hold, unless it does, and drop the bodies it has no use for.
+
+    :returns: whether it was written.
+    """
+    before = [entry.text for entry in document.entries] if document else []
+    is_whole = document is None or document.torn is None
+    is_changed = bool(texts) and not (is_whole and texts == before)
+    more = revision.entries[len(before) :]
+    if is_changed and not (
+        more and texts[: len(before)] == before and documents.can_append(path, more[0].recorded_at)
+    ):
+        documents.rewrite(path, texts, document)  # which drops them, too
+        return True
+    if is_changed:
+        storage.append(path, b"".join(texts[len(before) :]))
+    if storage.bodies_of(path):
+        documents.drop_unused_bodies(path)
+    return is_changed
+
+
+def _with_bodies_put(path: str, new: Iterable[Encoded]) -> Iterator[Encoded]:
+    """Put the bodies beside the cassette and forget them: all of them may be more than memory."""
+    for each in new:
+        storage.write_bodies(path, each.bodies)
+        yield replace(each, bodies={}) if each.bodies else each
 
 
 def _extend(path: str, new: Sequence[Encoded]) -> Saved:
@@ -110,18 +136,10 @@ def _extend(path: str, new: Sequence[Encoded]) -> Saved:
     return Saved(bool(new), None, len(new), 0)
 
 
-def _write_bodies(path: str, new: Sequence[Encoded], texts: Sequence[bytes]) -> None:
-    """Write the bodies of those new entries that the cassette will have."""
-    taken = set(texts)
-    for each in new:
-        if each.text in taken:
-            storage.write_bodies(path, each.bodies)
-
-
-def _as_entries(path: str, new: Sequence[Encoded]) -> Sequence[Entry]:
+def _as_entries(
+    path: str, new: Sequence[Encoded], bodies: Callable[[str], bytes]
+) -> Sequence[Entry]:
     """What was recorded as the entries that it will be."""
     if not new:
         return ()
-    bodies = {name: data for each in new for name, data in each.bodies.items()}
-    text = codec.render([each.text for each in new])
-    return codec.load(text, path, bodies.__getitem__).entries
+    return codec.load(codec.render([each.text for each in new]), path, bodies).entries

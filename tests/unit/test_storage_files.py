@@ -160,8 +160,9 @@ class TestReplace:
         assert path.read_bytes() == b"new"
 
     def test_sweep(self, path):
-        """What a writer left that was killed long ago goes with the next replace."""
-        storage.replace(path, b"old")
+        """What a writer left that was killed long ago goes with the next process's replace."""
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"old")
         dead, young = path.with_name(".reqord-1-a.tmp"), path.with_name(".reqord-2-b.tmp")
         dead.touch()
         young.touch()

@@ -16,6 +16,7 @@ from pytest_reqord.models import Headers, Interaction, Request, Response
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Mapping
 
     from pytest_reqord.compat.opening import VcrOpening
 
@@ -229,6 +230,12 @@ class VcrCassette:
                 raise missing_metadata(miss, self, key)
             self._metadata[key] = default
         return self._metadata[key]
+
+    def with_metadata(self, extra: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What lies beside the interactions, with what the test has asked for."""
+        if not self._metadata:
+            return extra
+        return {**extra, "metadata": {**(extra.get("metadata") or {}), **self._metadata}}
 
     def _matching(self, request: Any) -> list[int]:
         """The places of the interactions for a request, played or not."""

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord import storage
 from pytest_reqord.codec import foreign, safe
 from pytest_reqord.codec.document import Source
 from pytest_reqord.compat.errors import is_not_found
-from pytest_reqord.compat.serializers import YAML, pairs, plain
+from pytest_reqord.compat.serializers import pairs, plain
 from pytest_reqord.errors import CassetteFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_reqord.codec import Entry
     from pytest_reqord.models import Interaction
 
-__all__ = ["Persisted", "read_serialized", "write_serialized"]
+__all__ = ["NOTHING", "Held", "Persisted", "Serialized"]
+
+
+class Held(NamedTuple):
+    """What a cassette holds.
+
+    :param entries: its interactions.
+    :param extra: what lies beside them, by its key: VCR.py's ``metadata``, the suite's own.
+    """
+
+    entries: Sequence[Entry]
+    extra: Mapping[str, Any]
+
+
+NOTHING = Held((), {})
 
 
 def _entries(path: str, items: Any) -> Sequence[Entry]:
@@ -28,32 +42,46 @@ def _entries(path: str, items: Any) -> Sequence[Entry]:
     return foreign.document(source, loaded).entries
 
 
-def read_serialized(path: Path, serializer: Any) -> Sequence[Entry]:
-    """The entries of a file that a suite's own serializer reads.
+class Serialized:
+    """A cassette in a format that only a suite's own serializer knows.
 
-    :raises FileNotFoundError: if there is none.
-    :raises CassetteFormatError: if it can't be read.
+    :param path: its file.
+    :param serializer: has ``serialize`` and ``deserialize``.
     """
-    text = storage.read(path).decode()
-    if not text.strip():
-        return ()
-    try:
-        items = serializer.deserialize(text)["interactions"]
-    except Exception as error:  # whatever the suite's code raises, the file is to blame
-        name = type(serializer).__name__
-        reason = f"the serializer {name} can't read it: {error!r}"
-        remedy = "Correct it, restore the file, or delete it and record it anew"
-        raise CassetteFormatError(os.fspath(path), 0, 0, reason, remedy) from error
-    return _entries(os.fspath(path), items)
 
+    def __init__(self, path: Path, serializer: Any) -> None:
+        self._path = path
+        self._serializer = serializer
 
-def write_serialized(path: Path, interactions: Iterable[Interaction], serializer: Any) -> None:
-    """Write a whole cassette with a serializer; its lock is held.
+    def load(self) -> Held | None:
+        """What it holds; None where there is no file.
 
-    :raises OSError: if it can't be written; the cassette is then as it was.
-    """
-    text = (serializer or YAML).serialize(plain(*pairs(interactions)))
-    storage.replace(path, text.encode() if isinstance(text, str) else text)
+        :raises CassetteFormatError: if it can't be read.
+        """
+        try:
+            text = storage.read(self._path).decode()
+        except FileNotFoundError:
+            return None
+        if not text.strip():
+            return NOTHING
+        try:
+            top = self._serializer.deserialize(text)
+            items = top["interactions"]
+        except Exception as error:  # whatever the suite's code raises, the file is to blame
+            name = type(self._serializer).__name__
+            reason = f"the serializer {name} can't read it: {error!r}"
+            remedy = "Correct it, restore the file, or delete it and record it anew"
+            raise CassetteFormatError(os.fspath(self._path), 0, 0, reason, remedy) from error
+        extra = {key: top[key] for key in top if key not in ("version", "interactions")}
+        return Held(_entries(os.fspath(self._path), items), extra)
+
+    def save(self, interactions: Iterable[Interaction], extra: Mapping[str, Any]) -> None:
+        """Write all of it; its lock is held.
+
+        :raises OSError: if it can't be written; the cassette is then as it was.
+        """
+        text = self._serializer.serialize({**plain(*pairs(interactions)), **extra})
+        storage.replace(self._path, text.encode() if isinstance(text, str) else text)
 
 
 class Persisted:
@@ -67,12 +95,12 @@ class Persisted:
     def __init__(self, persister: Any, path: str, serializer: Any) -> None:
         self._persister = persister
         self._path = path
-        self._serializer = serializer or YAML
+        self._serializer = serializer
 
-    def load(self) -> Sequence[Entry] | None:
-        """Its entries; None where it says that there is no cassette."""
+    def load(self) -> Held | None:
+        """What it holds; None where it says that there is no cassette."""
         try:
-            requests, responses, *_ = self._persister.load_cassette(
+            requests, responses, *metadata = self._persister.load_cassette(
                 self._path, serializer=self._serializer
             )
         except Exception as error:
@@ -83,10 +111,11 @@ class Persisted:
             {"request": request._to_dict(), "response": response}  # noqa: SLF001 -- VCR.py's name
             for request, response in zip(requests, responses, strict=False)
         ]
-        return _entries(self._path, items)
+        extra = {"metadata": metadata[0]} if metadata else {}
+        return Held(_entries(self._path, items), extra)
 
-    def save(self, interactions: Iterable[Interaction]) -> None:
+    def save(self, interactions: Iterable[Interaction], extra: Mapping[str, Any]) -> None:
         """Hand all of it to the persister."""
         requests, responses = pairs(interactions)
-        cassette = {"requests": requests, "responses": responses}
+        cassette = {"requests": requests, "responses": responses, **extra}
         self._persister.save_cassette(self._path, cassette, serializer=self._serializer)

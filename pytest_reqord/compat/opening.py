@@ -7,16 +7,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord import modes, storage
-from pytest_reqord.codec import safe
 from pytest_reqord.compat.cassette import VcrCassette
 from pytest_reqord.compat.errors import not_recorded
-from pytest_reqord.compat.files import Persisted, read_serialized, write_serialized
+from pytest_reqord.compat.files import NOTHING, Held, Persisted, Serialized
 from pytest_reqord.compat.messages import VcrRequest
 from pytest_reqord.compat.pipeline import FilteredEntry, Redacting
 from pytest_reqord.compat.replay import VcrReplay
 from pytest_reqord.compat.serializers import JSON, YAML
-from pytest_reqord.errors import CassetteMiss
+from pytest_reqord.errors import CassetteFormatError, CassetteMiss
 from pytest_reqord.index import Index
+from pytest_reqord.library import read_document
 from pytest_reqord.matching import Matching
 from pytest_reqord.opening import Opening, save_into
 
@@ -63,13 +63,14 @@ class VcrOpening(Opening):
     ) -> None:
         options = suite.options
         self._suite = suite
-        self._persisted: Sequence[Entry] | None = None
-        self._persisting: Persisted | None = None
         self._own_count = 0
+        self._persisted: Held | None = None
+        self._own: Persisted | Serialized | None = None
         if options.persister is not None:
-            serializer = options.serializer
-            self._persisting = Persisted(options.persister, str(plan.path), serializer)
-            self._persisted = self._persisting.load()
+            self._own = Persisted(options.persister, str(plan.path), options.serializer)
+            self._persisted = self._own.load()
+        elif options.serializer not in (YAML, JSON):
+            self._own = Serialized(plan.path, options.serializer)
         super().__init__(
             plan._replace(matching=options.matching, access=self._access(plan)), services, attempt
         )
@@ -114,15 +115,15 @@ class VcrOpening(Opening):
             return [FilteredEntry(entry, pipeline) for entry in stored]
         kept = [pipeline.loaded(entry.interaction()) for entry in stored]
         return [
-            _Kept(entry, interaction)
+            FilteredEntry(entry, pipeline, interaction)
             for entry, interaction in zip(stored, kept, strict=True)
             if interaction is not None
         ]
 
     def _parts(self) -> list[Sequence[Stored]]:
         """The entries of its own file and of the extra ones."""
-        if self._persisting is not None:
-            return [self._persisted or ()]
+        if self._suite.options.persister is not None:
+            return [(self._persisted or NOTHING).entries]
         before = self.plan.before
         own = [
             entry
@@ -135,8 +136,8 @@ class VcrOpening(Opening):
     def _read(self, path: Path) -> Sequence[Stored]:
         if not _has_content(path):
             return ()
-        if self._is_own_format:
-            return read_serialized(path, self._suite.options.serializer)
+        if self._own is not None:
+            return (Serialized(path, self._suite.options.serializer).load() or NOTHING).entries
         return self._services.library.index(path, _ANY).entries
 
     def replay(self) -> VcrReplay:
@@ -166,14 +167,9 @@ class VcrOpening(Opening):
     # saving
 
     @property
-    def _is_own_format(self) -> bool:
-        """Whether only the suite can write it: with its own serializer or persister."""
-        return self._persisting is not None or self._suite.options.serializer not in (YAML, JSON)
-
-    @property
     def needs_its_suite(self) -> bool:  # type: ignore[override]
         """What isn't YAML is written by what the suite says."""
-        return self._persisting is not None or self._suite.options.serializer is not YAML
+        return self._own is not None or self._suite.options.serializer is not YAML
 
     @property
     def is_saved_at_end(self) -> bool:
@@ -187,8 +183,8 @@ class VcrOpening(Opening):
         def keep_used(entry: Entry) -> bool:
             return entry.recorded_at not in unused and (keep is None or keep(entry))
 
-        if self._is_own_format:
-            self._save_in_own_format(new, keep_used)
+        if self._own is not None:
+            self._save_in_own_format(self._own, new, keep_used)
             return True
         if self._suite.options.serializer is JSON and settings.format == "keep":
             settings = replace(settings, format="vcr")
@@ -197,20 +193,19 @@ class VcrOpening(Opening):
         return save_into(self.plan.path, new, settings, keep_used if unused else keep).changed
 
     def _save_in_own_format(
-        self, new: Collection[Interaction], keep: Callable[[Entry], bool]
+        self,
+        own: Persisted | Serialized,
+        new: Collection[Interaction],
+        keep: Callable[[Entry], bool],
     ) -> None:
+        """Only the suite can write it: with its own serializer or persister."""
         plan = self.plan
         if plan.settings.record_mode in modes.SAVED_AT_END:
             keep = self._outlasting(new)
-        if self._persisting is not None:
-            old = self._persisting.load() or ()
-            self._persisting.save([*(one.interaction() for one in old if keep(one)), *new])
-            return
-        serializer = self._suite.options.serializer
         with storage.lock(plan.path, plan.settings.lock_timeout):
-            old = read_serialized(plan.path, serializer) if _has_content(plan.path) else ()
-            kept = [one.interaction() for one in old if keep(one)]
-            write_serialized(plan.path, [*kept, *new], serializer)
+            old = own.load() or NOTHING
+            kept = [one.interaction() for one in old.entries if keep(one)]
+            own.save([*kept, *new], self.view.with_metadata(old.extra))
 
     def _outlasting(self, new: Collection[Interaction]) -> Callable[[Entry], bool]:
         """What stays in ``all``, where nothing is dropped: what wasn't recorded anew."""
@@ -254,46 +249,15 @@ class VcrOpening(Opening):
         return [kept for one in self.recorded() if (kept := shown(one)) is not None]
 
     def metadata(self) -> dict[str, Any]:
-        """What lies in the file beside the interactions, under VCR.py's key."""
-        try:
-            top = YAML.deserialize(storage.read(self.plan.path).decode())
-        except (FileNotFoundError, ValueError, safe.SafeError):
-            return {}
-        return dict(top.get("metadata") or {})
-
-
-class _Kept:
-    """A stored interaction after filters that had to look at all of them."""
-
-    __slots__ = ("_entry", "_interaction")
-
-    def __init__(self, entry: Stored, interaction: Interaction) -> None:
-        self._entry = entry
-        self._interaction = interaction
-
-    @property
-    def method(self) -> str:
-        """The request's method."""
-        return self._interaction.request.method
-
-    @property
-    def uri(self) -> str:
-        """The request's URI."""
-        return self._interaction.request.uri
-
-    @property
-    def recorded_at(self) -> str:
-        """When it was recorded."""
-        return self._entry.recorded_at
-
-    @property
-    def recorded_by(self) -> str:
-        """The test that recorded it."""
-        return self._entry.recorded_by
-
-    def interaction(self) -> Interaction:
-        """The whole of it."""
-        return self._interaction
+        """What lies in the cassette beside the interactions, under VCR.py's key."""
+        if self._own is None:
+            try:
+                extra = read_document(self.plan.path).extra
+            except (FileNotFoundError, CassetteFormatError):
+                return {}
+        else:
+            extra = (self._persisted or self._own.load() or NOTHING).extra
+        return dict(extra.get("metadata") or {})
 
 
 def _has_content(path: Path) -> bool:

@@ -151,28 +151,32 @@ class Redacting:
 
 
 class FilteredEntry:
-    """A stored interaction that filters change but keep where it is: they run when it is needed.
+    """A stored interaction after the filters, which run when it is needed.
 
     :param entry: the entry of the cassette.
     :param pipeline: the suite's filters.
+    :param interaction: what they made of it, where they had to run at once; else they leave
+        method and URI alone.
     """
 
     __slots__ = ("_entry", "_interaction", "_pipeline")
 
-    def __init__(self, entry: Stored, pipeline: Pipeline) -> None:
+    def __init__(
+        self, entry: Stored, pipeline: Pipeline, interaction: Interaction | None = None
+    ) -> None:
         self._entry = entry
         self._pipeline = pipeline
-        self._interaction: Interaction | None = None
+        self._interaction = interaction
 
     @property
     def method(self) -> str:
         """The request's method."""
-        return self._entry.method
+        return self._interaction.request.method if self._interaction else self._entry.method
 
     @property
     def uri(self) -> str:
         """The request's URI."""
-        return self._entry.uri
+        return self._interaction.request.uri if self._interaction else self._entry.uri
 
     @property
     def recorded_at(self) -> str:
@@ -185,7 +189,7 @@ class FilteredEntry:
         return self._entry.recorded_by
 
     def interaction(self) -> Interaction:
-        """The whole of it after the filters."""
+        """The whole of it."""
         if self._interaction is None:
             stored = self._entry.interaction()
             self._interaction = self._pipeline.loaded(stored) or stored

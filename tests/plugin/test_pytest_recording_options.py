@@ -493,6 +493,69 @@ def test_persisters(suite, api):
     assert not (suite.path / "cassettes").exists()
 
 
+def test_what_lies_beside_the_interactions_stays(suite):
+    """A rewrite keeps metadata and unknown keys; a serializer or persister gets new metadata."""
+    suite.makeconftest(
+        """
+        import json, pathlib
+
+        class Plain:
+            serialize, deserialize = staticmethod(json.dumps), staticmethod(json.loads)
+
+        class Persister:
+            @staticmethod
+            def load_cassette(path, serializer):
+                return [], [], {"now": 5}
+
+            @staticmethod
+            def save_cassette(path, cassette, serializer):
+                pathlib.Path("kept.json").write_text(json.dumps(cassette["metadata"]))
+
+        def pytest_recording_configure(config, vcr):
+            vcr.register_serializer("plain", Plain)
+        """
+    )
+    suite.makepyfile(
+        test_it="""
+        import os, requests, pytest
+        from conftest import Persister
+
+        def ask(vcr):
+            assert vcr.get_metadata("now", 7) == 5
+            assert vcr.get_metadata("new", [1]) == [1]
+            assert requests.get(os.environ["API"] + "/json").ok
+
+        @pytest.mark.vcr
+        def test_yaml(vcr):
+            assert vcr.get_metadata("now", 7) == 5
+            assert requests.get(os.environ["API"] + "/json").ok
+
+        @pytest.mark.vcr(serializer="plain")
+        def test_plain(vcr):
+            ask(vcr)
+
+        @pytest.mark.vcr(persister=Persister)
+        def test_persister(vcr):
+            ask(vcr)
+        """
+    )
+    beside = {"metadata": {"now": 5}, "owner": "Ada"}
+    stored = store(suite, "test_yaml.yaml", entry("users"), "metadata: {now: 5}\nowner: Ada\n")
+    plain = stored.with_name("test_plain.plain")
+    plain.write_text(json.dumps({"version": 1, "interactions": [], **beside}))
+
+    suite.runpytest("--record-mode=new_episodes").assert_outcomes(passed=3)
+    suite.runpytest("--record-mode=all", "-k", "yaml or plain").assert_outcomes(passed=2)
+
+    grown = {"now": 5, "new": [1]}
+    texts = yaml.safe_load(stored.read_text()), json.loads(plain.read_text())
+    assert [(each["metadata"], each["owner"]) for each in texts] == [
+        ({"now": 5}, "Ada"),
+        (grown, "Ada"),
+    ]
+    assert json.loads((suite.path / "kept.json").read_text()) == grown
+
+
 def test_a_recording_into_a_file_of_vcr_stays_in_its_format(suite):
     """`new_episodes` adds to VCR.py's YAML in VCR.py's YAML; what was there says the same."""
     stored = store(suite, "test_it.yaml", entry("users", "Ada", token="kept"))

@@ -283,6 +283,48 @@ def test_extra_cassettes_are_played_from_and_never_written(suite, api):
     assert not (suite.path / "cassettes/test_it/test_it.yaml").exists()
 
 
+@pytest.mark.parametrize(("name", "expected"), [("test_it", "new"), ("shared", "old new")])
+def test_all_drops_what_a_test_no_longer_asks_for(suite, name, expected):
+    """In `all` a test's own cassette is replaced; in a shared one what others recorded stays."""
+    file = store(suite, f"{name}.yaml", "old", "x")
+    suite.makepyfile(
+        test_it=f"""
+        import os, requests, pytest
+
+        @pytest.mark.vcr
+        @pytest.mark.default_cassette("{name}")
+        def test_it():
+            assert requests.get(os.environ["API"] + "/new").status_code
+        """
+    )
+
+    suite.runpytest("--record-mode=all").assert_outcomes(passed=1)
+
+    stored = yaml.safe_load(file.read_text())["interactions"]
+    assert " ".join(each["request"]["uri"].rpartition("/")[2] for each in stored) == expected
+
+
+def test_disabled_tests_are_let_through_the_guard(suite):
+    """With --disable-recording the guard holds for unmarked tests alone."""
+    suite.makepyfile(
+        """
+        import os, requests, pytest
+
+        @pytest.mark.vcr
+        def test_marked():
+            assert requests.get(os.environ["API"] + "/json").ok
+
+        def test_unmarked():
+            with pytest.raises(RuntimeError):
+                requests.get(os.environ["API"] + "/json")
+        """
+    )
+
+    result = suite.runpytest("--disable-recording", "--block-network")
+
+    result.assert_outcomes(passed=2)
+
+
 def test_long_names_are_cut_as_pytest_recording_cuts_them(suite):
     """A name longer than the file system takes is found by its start and its MD5."""
     name = "test_" + "x" * 300

@@ -162,3 +162,42 @@ def test_folder_in_the_way(tmp_path):
         with pytest.raises((NotADirectoryError, FileExistsError), match="file"):
             write(path, b"data")
     assert (tmp_path / "file").read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize("keep", ["None", "lambda _: True"])
+@pytest.mark.parametrize("number", [1, 99], ids=["merge", "append"])
+def test_full_after_the_bodies(path, number, keep):
+    """Bodies that were put beside a cassette go again when it could not come to name them."""
+    code = f"""
+old, new = (
+    codec.encode(interaction(n, body=b"body %d" % n * 20), inline_limit=10) for n in (50, {number})
+)
+save(path, [old], keep={keep}, lock_timeout=5)
+whole = path.read_bytes()
+bodies = {{each.name for each in storage.bodies_of(path)}}
+limit(path.stat().st_size + 10)
+try:
+    save(path, [new], keep={keep}, lock_timeout=5)
+except OSError:
+    print(path.read_bytes() == whole, {{each.name for each in storage.bodies_of(path)}} == bodies)
+limit(resource.RLIM_INFINITY)
+save(path, [new], keep={keep}, lock_timeout=5)
+print(len(storage.bodies_of(path)))
+"""
+    assert run(path, code) == "True True\n2\n"
+    found = codec.load(path.read_bytes(), str(path), storage.body_reader(path)).entries
+    assert sorted(map(number_of, found)) == sorted([*range(10, 20), 50, number])
+
+
+def test_a_new_recording_that_changes_nothing(path):
+    """The bodies of what came out the same, under another name or not, leave nothing behind."""
+    code = """
+entries = [
+    codec.encode(interaction(50, at=50 + hour, body=b"same" * 20), inline_limit=limit)
+    for hour, limit in ((0, 10), (3600, 10**6), (7200, 10))
+]
+for new in entries:
+    save(path, [new], keep=lambda entry: entry.uri[-2:] != "50", lock_timeout=5)
+print(len(storage.bodies_of(path)), len(codec.load(path.read_bytes(), str(path), dict).entries))
+"""
+    assert run(path, code) == "1 11\n"

@@ -47,7 +47,8 @@ def read(path: AnyPath) -> bytes:
 
     :raises FileNotFoundError: if there is none.
     """
-    return Path(path).read_bytes()
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path costs as much as the read
+        return file.readall()
 
 
 def read_head(path: AnyPath, size: int) -> bytes:

@@ -12,6 +12,7 @@ import requests  # noqa: F401
 from server import running
 
 from pytest_reqord import script  # noqa: F401
+from pytest_reqord.codec import emit, general, vcr  # noqa: F401
 from pytest_reqord.plugin import starting  # noqa: F401
 
 _OURS = ("REQORD", "CI", "PROXY", "CA_BUNDLE", "NETRC")

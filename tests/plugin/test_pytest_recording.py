@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from vcr_files import cassette, entry
 
 MARKED = """
     import os, requests, pytest
@@ -16,33 +17,12 @@ MARKED = """
         assert len(vcr) == 1
 """
 
-STORED = """\
-interactions:
-- request:
-    body: null
-    headers:
-      Accept:
-      - '*/*'
-    method: GET
-    uri: http://api.invalid/{path}
-  response:
-    body:
-      string: '{text}'
-    headers:
-      Content-Type:
-      - text/plain
-    status:
-      code: 200
-      message: OK
-version: 1
-"""
-
 
 def store(suite, name, path, text, folder="cassettes/test_it"):
     """Put a cassette of VCR.py's in a suite."""
     file = suite.path / folder / name
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(STORED.format(path=path, text=text))
+    file.write_text(cassette(entry(path, text)))
     return file
 
 

@@ -6,36 +6,14 @@ import json
 
 import pytest
 import yaml
-
-ENTRY = """\
-- request:
-    body: {body}
-    headers:
-      Authorization:
-      - {token}
-    method: {method}
-    uri: http://api.invalid/{path}
-  response:
-    body:
-      string: '{text}'
-    headers:
-      Content-Type:
-      - text/plain
-    status:
-      code: 200
-      message: OK
-"""
-
-
-def entry(path, text="", method="GET", body="null", token="token-of-the-recording"):
-    return ENTRY.format(path=path, text=text, method=method, body=body, token=token)
+from vcr_files import cassette, entry
 
 
 def store(suite, name, *entries):
     """Put a cassette of VCR.py's into the folder of `test_it.py`."""
     file = suite.path / "cassettes/test_it" / name
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("".join(["interactions:\n", *entries, "version: 1\n"]))
+    file.write_text(cassette(*entries))
     return file
 
 

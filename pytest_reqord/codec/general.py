@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.models import Interaction
 
-__all__ = ["entry", "is_complete", "load", "top"]
+__all__ = ["entry", "is_complete", "load", "load_safely", "top"]
 
 _VERSION = 1
 _ENTRY = re.compile(r"- recorded_at:.*\n  elapsed: [0-9.]+\n", re.DOTALL)
@@ -28,10 +28,14 @@ def load(source: Source) -> Document:
     """
     is_vcr = source.data.startswith(b"interactions:\n- request:\n")
     document = foreign.index(source) if is_vcr else None
-    return _load(source) if document is None else document
+    return load_safely(source) if document is None else document
 
 
-def _load(source: Source) -> Document:
+def load_safely(source: Source) -> Document:
+    """Read a cassette with nothing but a real loader, by which the quick readers are judged.
+
+    :raises CassetteFormatError: if it can't be read.
+    """
     text = source.data.decode("utf-8", "ignore").removeprefix("\ufeff")
     loaded = foreign.load_json(text)
     if loaded is None:

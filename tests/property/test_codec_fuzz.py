@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from strategies import interactions
 
 from pytest_reqord import codec
-from pytest_reqord.codec import reading
+from pytest_reqord.codec import general
 from pytest_reqord.codec.document import Source
 from pytest_reqord.errors import CassetteFormatError
 
@@ -253,6 +253,6 @@ def test_a_changed_file_is_never_read_in_two_ways(data):
     except CassetteFormatError:
         return
     if document.torn is None:
-        safely = reading._load_safely(Source(data, "a.yaml", no_files))
+        safely = general.load_safely(Source(data, "a.yaml", no_files))
         assert read(safely) == ours
         assert (safely.locked, safely.extra) == (document.locked, document.extra)

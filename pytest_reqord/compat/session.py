@@ -148,8 +148,6 @@ def _records(request: pytest.FixtureRequest) -> bool:
     found = []
     try:
         if request.getfixturevalue("vcr_markers"):
-            if request.getfixturevalue("disable_recording"):
-                return True
             found.append(_settings(request, _merged(request), None))
         if "cassette" in request.fixturenames or request.node.get_closest_marker(MARK):
             found.append(session.test_settings(request))

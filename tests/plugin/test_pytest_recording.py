@@ -284,23 +284,29 @@ def test_all_drops_what_a_test_no_longer_asks_for(suite, name, expected):
     assert " ".join(each["request"]["uri"].rpartition("/")[2] for each in stored) == expected
 
 
-def test_disabled_tests_are_let_through_the_guard(suite):
-    """With --disable-recording the guard holds for unmarked tests alone."""
+@pytest.mark.parametrize("mode", ["none", "once"])
+def test_the_guard_holds_with_recording_disabled(suite, mode):
+    """--disable-recording opens no hole in --block-network, but where the mode would record."""
     suite.makepyfile(
         """
         import os, requests, pytest
 
+        def is_blocked():
+            try:
+                return not requests.get(os.environ["API"] + "/json").ok
+            except RuntimeError:
+                return True
+
         @pytest.mark.vcr
-        def test_marked():
-            assert requests.get(os.environ["API"] + "/json").ok
+        def test_marked(record_mode):
+            assert is_blocked() == (record_mode == "none")
 
         def test_unmarked():
-            with pytest.raises(RuntimeError):
-                requests.get(os.environ["API"] + "/json")
+            assert is_blocked()
         """
     )
 
-    result = suite.runpytest("--disable-recording", "--block-network")
+    result = suite.runpytest("--disable-recording", "--block-network", f"--record-mode={mode}")
 
     result.assert_outcomes(passed=2)
 

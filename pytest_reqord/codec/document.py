@@ -64,21 +64,16 @@ class Entry:
 
     __slots__ = ("_interaction", "_text")
 
-    def __init__(self, interaction: Interaction | None, text: bytes | None = None) -> None:
+    def __init__(self, interaction: Interaction, text: bytes | None = None) -> None:
         self._interaction = interaction
         self._text = text
 
     def interaction(self) -> Interaction:
-        """The whole of it, decoded on the first call.
+        """The whole of it; one that was only found in its file is decoded on the first call.
 
         :raises CassetteFormatError: if it can't be read.
         """
-        if self._interaction is None:
-            self._interaction = self._decode()
         return self._interaction
-
-    def _decode(self) -> Interaction:
-        raise NotImplementedError
 
     @property
     def text(self) -> bytes:

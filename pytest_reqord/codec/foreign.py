@@ -30,7 +30,7 @@ class ForeignEntry(Entry):
 
     __slots__ = ("_item",)
 
-    def __init__(self, interaction: Interaction | None, item: Any) -> None:
+    def __init__(self, interaction: Interaction, item: Any) -> None:
         super().__init__(interaction)
         self._item = item
 
@@ -46,15 +46,21 @@ class ForeignEntry(Entry):
 class _IndexedEntry(ForeignEntry):
     """An entry as VCR.py's emitter writes it, found but not decoded."""
 
-    __slots__ = ("_end", "_found", "_position", "_source", "_start")
+    __slots__ = ("_decoded", "_end", "_found", "_position", "_source", "_start")
 
     def __init__(self, source: Source, start: int, end: int, position: int) -> None:
-        super().__init__(None, None)
+        self._decoded: Interaction | None = None
+        self._text = None
         self._source = source
         self._start = start
         self._end = end
         self._position = position
         self._found: tuple[str, str] | None = None
+
+    def interaction(self) -> Interaction:
+        if self._decoded is None:
+            self._decoded = self._decode()
+        return self._decoded
 
     def item(self) -> Any:
         return safe.typed(self._load())

@@ -167,14 +167,19 @@ class _Head(NamedTuple):
 class _LocatedEntry(Entry):
     """An entry as we write it, found but not decoded."""
 
-    __slots__ = ("_end", "_found", "_source", "_start")
+    __slots__ = ("_decoded", "_end", "_found", "_source", "_start")
 
     def __init__(self, source: Source, start: int, end: int) -> None:
-        self._interaction = None
+        self._decoded: Interaction | None = None
         self._source = source
         self._start = start
         self._end = end
         self._found: _Head | None = None
+
+    def interaction(self) -> Interaction:
+        if self._decoded is None:
+            self._decoded = self._decode()
+        return self._decoded
 
     @property
     def text(self) -> bytes:
@@ -202,7 +207,7 @@ class _LocatedEntry(Entry):
         if self._found is None:
             self._head()  # which tells whether the request comes first
         response = data.find(b"\n  response:\n", start, end)
-        if self._interaction is None and response > 0:
+        if self._decoded is None and response > 0:
             return data.find(b"\n    body:", start, response) > 0
         return bool(self.interaction().request.body)
 

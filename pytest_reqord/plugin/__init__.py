@@ -12,6 +12,7 @@ import pytest
 
 from pytest_reqord.host import refuse, set_host
 from pytest_reqord.options import MODES, OPTIONS
+from pytest_reqord.plugin.loading import load_as_pytest, load_as_usual
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ _INI_TYPES: dict[str, Any] = {
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the options and the ini keys."""
+    load_as_usual()
     from pytest_reqord.plugin.rivals import refuse_rivals  # late: a few look-ups, nothing after it
 
     refuse_rivals(pluginmanager)
@@ -105,6 +107,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     session = config.stash.get(SESSION, None)
     if session is not None:
         session.unconfigure()
+    load_as_pytest()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

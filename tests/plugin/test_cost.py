@@ -27,3 +27,32 @@ def test_a_replay_loads_nothing_that_writes_or_that_reads_other_files(suite):
     )
 
     suite.runpytest_subprocess().assert_outcomes(passed=2)
+
+
+def test_our_modules_are_loaded_past_the_rewriting_of_asserts(suite):
+    """They have none; it would cost a quarter of a millisecond a module. After the run it's gone."""
+    suite.makeconftest(
+        """
+        import sys
+
+        def pytest_unconfigure(config):
+            config.add_cleanup(
+                lambda: print("left:", any("pytest_reqord" in str(one) for one in sys.meta_path))
+            )
+        """
+    )
+    suite.makepyfile(
+        """
+        import sys
+        from importlib.machinery import SourceFileLoader
+
+        def test_it(cassette):
+            module = sys.modules[type(cassette).__module__]
+            assert type(module.__spec__.loader) is SourceFileLoader
+        """
+    )
+
+    result = suite.runpytest_subprocess()
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["left: False"])

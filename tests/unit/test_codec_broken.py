@@ -47,6 +47,9 @@ def whole(old=b"", new=b"", *, head=codec.HEADER):
     return head + ENTRY.replace(old, new)
 
 
+TOO_DEEP = "more than 100 deep|maximum nesting depth"  # the latter is libyaml's, since PyYAML 6.0.4
+
+
 @pytest.mark.parametrize(
     ("data", "line", "reason"),
     [
@@ -100,13 +103,13 @@ def whole(old=b"", new=b"", *, head=codec.HEADER):
         (JSON.replace(b"200", b"Infinity"), 1, "status is not a number"),
         (JSON.replace(b"200", b"1e999"), 1, "status is not a number"),
         (BOMB, 7, "aliases multiply"),
-        (b"[" * 5_000_000, 1, "more than 100 deep"),
-        (b"{" * 5_000_000, 1, "more than 100 deep"),
-        (b'{"a":' * 1_000_000, 1, "more than 100 deep"),
-        (b"- " * 1_000_000, 1, "more than 100 deep"),
-        (b"? " * 1_000_000, 1, "more than 100 deep"),
-        (b"reqord: 1\ninteractions: " + b"[" * 5_000_000, 2, "more than 100 deep"),
-        (whole(b"200", b"[" * 5_000_000), 8, "more than 100 deep"),
+        (b"[" * 5_000_000, 1, TOO_DEEP),
+        (b"{" * 5_000_000, 1, TOO_DEEP),
+        (b'{"a":' * 1_000_000, 1, TOO_DEEP),
+        (b"- " * 1_000_000, 1, TOO_DEEP),
+        (b"? " * 1_000_000, 1, TOO_DEEP),
+        (b"reqord: 1\ninteractions: " + b"[" * 5_000_000, 2, TOO_DEEP),
+        (whole(b"200", b"[" * 5_000_000), 8, TOO_DEEP),
     ],
 )
 def test_a_broken_file_is_one_error(data, line, reason):

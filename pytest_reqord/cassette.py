@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_reqord.clock import expiry_limit, has_expired
-from pytest_reqord.difference import nearest
 from pytest_reqord.errors import (
     CassetteClosed,
     CassetteMiss,
@@ -326,6 +325,8 @@ class Cassette:
         return claimed.interaction.response or claimed.interaction.failure
 
     def _miss(self, live: Request) -> BaseException:
+        from pytest_reqord.difference import nearest  # late: for a miss
+
         self._misses.append(live)
         kind = CassetteMissError if self.settings.on_miss == "fail" else CassetteMiss
         others = (entry.interaction().request for entry in self._stored())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_reqord.clock import expiry_limit, has_expired, parse_time
@@ -47,7 +46,7 @@ def renewed(settings: Settings, path: Path, owner: str, now: datetime) -> Settin
         if has_expired(parse_time(entry.recorded_at), limit)
         and (entry.recorded_by == owner or (not entry.recorded_by and is_default_of(path, owner)))
     }
-    return replace(settings, rerecord=(*settings.rerecord, *patterns))
+    return settings._replace(rerecord=(*settings.rerecord, *patterns))
 
 
 def _pattern(uri: str) -> str:

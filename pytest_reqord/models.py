@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 from pytest_reqord import content
 
@@ -164,8 +164,7 @@ class Request(_Message):
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """Body bytes that came later than what was before them.
 
     :param offset: where they start in the body; the body's length for its end alone.
@@ -207,8 +206,7 @@ class Response(_Message):
     broken: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """What a request ended in instead of a response (``record_errors``), or of the rest of one.
 
     :param kind: the exception's qualified name, such as ``httpx.ConnectTimeout``.
@@ -218,7 +216,7 @@ class Failure:
 
     kind: str
     message: str
-    details: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)

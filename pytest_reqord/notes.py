@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, fields
 from typing import Any
 
 __all__ = ["Notes"]
 
 
-@dataclass
 class Notes:
     """Gathered while the run goes on, merged over its processes.
 
@@ -33,34 +31,35 @@ class Notes:
     :param unused: path, whether its name is a test's, of each cassette that no test has.
     """
 
-    saved: list[tuple[str, int]] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    drafts: list[tuple[str, str, str, str]] = field(default_factory=list)
-    older: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    played: list[tuple[str, int]] = field(default_factory=list)
-    unplayed: list[tuple[str, str, list[str]]] = field(default_factory=list)
-    drifted: list[tuple[str, str, list[str]]] = field(default_factory=list)
-    expired: list[tuple[str, str, list[str]]] = field(default_factory=list)
-    rerecorded: Counter[str] = field(default_factory=Counter)
-    gone: list[tuple[str, str]] = field(default_factory=list)
-    outside: Counter[str] = field(default_factory=Counter)
-    untaken: Counter[str] = field(default_factory=Counter)
-    unredacted: list[str] = field(default_factory=list)
-    opened: list[str] = field(default_factory=list)
-    unused: list[tuple[str, bool]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.saved: list[tuple[str, int]] = []
+        self.unchanged: list[str] = []
+        self.drafts: list[tuple[str, str, str, str]] = []
+        self.older: list[str] = []
+        self.problems: list[str] = []
+        self.played: list[tuple[str, int]] = []
+        self.unplayed: list[tuple[str, str, list[str]]] = []
+        self.drifted: list[tuple[str, str, list[str]]] = []
+        self.expired: list[tuple[str, str, list[str]]] = []
+        self.rerecorded: Counter[str] = Counter()
+        self.gone: list[tuple[str, str]] = []
+        self.outside: Counter[str] = Counter()
+        self.untaken: Counter[str] = Counter()
+        self.unredacted: list[str] = []
+        self.opened: list[str] = []
+        self.unused: list[tuple[str, bool]] = []
 
     def as_plain(self) -> dict[str, Any]:
         """What xdist can send: lists and dictionaries of texts and numbers."""
-        values = ((each.name, getattr(self, each.name)) for each in fields(self))
         return {
-            name: dict(value) if isinstance(value, Counter) else value for name, value in values
+            name: dict(value) if isinstance(value, Counter) else value
+            for name, value in vars(self).items()
         }
 
     def merge(self, plain: dict[str, Any]) -> None:
         """Add what another process of the run has to tell."""
-        for each in fields(self):
-            mine, theirs = getattr(self, each.name), plain.get(each.name, ())
+        for name, mine in vars(self).items():
+            theirs = plain.get(name, ())
             if isinstance(mine, Counter):
                 mine.update(theirs)
             else:

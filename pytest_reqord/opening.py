@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_reqord import modes
@@ -12,13 +11,12 @@ from pytest_reqord.cassette import Cassette
 from pytest_reqord.clock import Clock, expiry_limit, format_time
 from pytest_reqord.errors import CassetteMiss, CassetteMissError, WriteFailed
 from pytest_reqord.index import Index, Stored
-from pytest_reqord.kin import Kin
 from pytest_reqord.library import read_document
 from pytest_reqord.once import once
 from pytest_reqord.paths import is_default_of
 from pytest_reqord.plan import Shared
 from pytest_reqord.replay import Player, Replay
-from pytest_reqord.storage import Family, remove_with_bodies
+from pytest_reqord.storage import remove_with_bodies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.cassette import Filter
     from pytest_reqord.codec import Entry
+    from pytest_reqord.kin import Kin
     from pytest_reqord.models import Interaction
     from pytest_reqord.plan import Plan, Services
     from pytest_reqord.settings import Settings
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["Attempt", "Opening", "keeping", "save_into"]
 
 
-@dataclass
 class Attempt:
     """One attempt of one test; a rerun is another.
 
@@ -45,10 +43,11 @@ class Attempt:
     :param failure: why nothing of it may be saved; empty as long as all is well.
     """
 
-    owner: str
-    nodeid: str
-    openings: list[Opening] = field(default_factory=list)
-    failure: str = ""
+    def __init__(self, owner: str, nodeid: str) -> None:
+        self.owner = owner
+        self.nodeid = nodeid
+        self.openings: list[Opening] = []
+        self.failure = ""
 
 
 class Opening:
@@ -200,6 +199,9 @@ class Opening:
         """
         with self._lock:
             if self.kin is None:
+                from pytest_reqord.kin import Kin  # late: few tests start child processes
+                from pytest_reqord.storage import Family
+
                 self.kin = Kin(Family.make())
             kin, replay = self.kin, self._shared_replay
         if replay is not None:

@@ -82,7 +82,7 @@ class Planning:
         may_record = settings.record_mode != "none" or bool(settings.rerecord)
         head = Head.of(path) if may_record else None
         if head is not None and (settings.locked or head.is_locked):
-            settings, head = replace(settings, rerecord=()), None
+            settings, head = settings._replace(rerecord=()), None
         if head is not None:
             if settings.on_expiry == "rerecord" and settings.max_age:
                 from pytest_reqord.expiry import renewed  # late: few suites ask for it

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.clock import parse_age
 from pytest_reqord.errors import UsageError
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Settings", "resolve", "wrong_value"]
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):  # a dataclass of so many fields takes 3 ms to make
     """What holds for one cassette; each field is the option of its name, see `OPTIONS`.
 
     :param rerecord: patterns of requests to record anew, ``METHOD glob`` or ``glob`` each.
@@ -68,21 +66,18 @@ class Settings:
 
     def for_saving(self) -> dict[str, Any]:
         """What of it a save has to know that comes later, as JSON can hold it."""
-        return {
-            each.name: value
-            for each in fields(self)
-            if each.name in _FOR_SAVING and (value := getattr(self, each.name)) != each.default
-        }
+        defaults = self._field_defaults
+        given = ((name, getattr(self, name)) for name in _FOR_SAVING)
+        return {name: value for name, value in given if value != defaults[name]}
 
     def with_saving(self, saving: Mapping[str, Any]) -> Settings:
         """These, but for a recording that was made with others.
 
         :param saving: what `for_saving` gave then.
         """
-        known = {each.name: each.default for each in fields(self) if each.name in _FOR_SAVING}
-        given = {name: saving.get(name, default) for name, default in known.items()}
+        given = {name: saving.get(name, self._field_defaults[name]) for name in _FOR_SAVING}
         lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
-        return replace(self, **{**given, **lists})
+        return self._replace(**{**given, **lists})
 
     def rerecord_of(self, method: str, uri: str) -> tuple[str, ...]:
         """The patterns of ``--rerecord`` that name this request."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,7 +100,7 @@ class Joined:
 def spec_of(run: Run, opening: Opening) -> bytes:
     """What a child needs to open the same cassette; nothing, where that can't be sent."""
     try:
-        info = replace(run.info, is_worker=True)
+        info = run.info._replace(is_worker=True)
         return pickle.dumps((info, run.arguments(), opening.shared()))
     except (pickle.PicklingError, AttributeError, TypeError):
         return pickle.dumps(())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,8 +20,7 @@ __all__ = ["HEADER", "OUR_KEYS", "Document", "Entry", "Source", "Top"]
 HEADER = b"reqord: 1\ninteractions:\n"
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A file that was read.
 
     :param data: its bytes.
@@ -110,8 +108,7 @@ class Entry:
         return bool(self.interaction().request.body)
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     """A cassette.
 
     :param entries: its entries, in the order of the file.
@@ -123,12 +120,12 @@ class Document:
     :param is_json: whether a file in another format is JSON.
     """
 
-    entries: Sequence[Entry] = field(repr=False)
+    entries: Sequence[Entry]
     locked: bool = False
     format: str = "reqord"
     torn: tuple[int, str] | None = None
     head: bytes = HEADER
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = MappingProxyType({})
     is_json: bool = False
 
 

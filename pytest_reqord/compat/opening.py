@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -187,7 +187,7 @@ class VcrOpening(Opening):
             self._save_in_own_format(self._own, new, keep_used)
             return True
         if self._suite.options.serializer is JSON and settings.format == "keep":
-            settings = replace(settings, format="vcr")
+            settings = settings._replace(format="vcr")
         if settings.record_mode in modes.SAVED_AT_END:  # not YAML, or it would wait for the end
             return save_into(self.plan.path, new, settings, self._outlasting(new)).changed
         return save_into(self.plan.path, new, settings, keep_used if unused else keep).changed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_reqord import content
@@ -26,7 +26,6 @@ _WBITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _Message = TypeVar("_Message", Request, Response)
 
 
-@dataclass(slots=True)
 class Unpacked:
     """A body with its content coding undone, to be edited.
 
@@ -35,10 +34,13 @@ class Unpacked:
     :param marker: what comes in the place of a secret.
     """
 
-    text: EditedText
-    coding: str = ""
-    is_cut_off: bool = False
-    marker: str = REDACTED
+    __slots__ = ("coding", "is_cut_off", "marker", "text")
+
+    def __init__(self, text: EditedText, coding: str = "", *, is_cut_off: bool = False) -> None:
+        self.text = text
+        self.coding = coding
+        self.is_cut_off = is_cut_off
+        self.marker = REDACTED
 
     @staticmethod
     def of(body: bytes, coding: str | None) -> Unpacked:
@@ -111,7 +113,7 @@ def _with_boundaries(response: Response, length: int, edits: EditedText | None) 
         chunks = _differences(edits.moved(_sums(chunks)))
     offsets = edits.moved([arrival.offset for arrival in response.arrivals])
     arrivals = {
-        offset: replace(arrival, offset=offset)
+        offset: arrival._replace(offset=offset)
         for offset, arrival in reversed(tuple(zip(offsets, response.arrivals, strict=True)))
     }
     return replace(response, chunks=chunks, arrivals=tuple(reversed(arrivals.values())))

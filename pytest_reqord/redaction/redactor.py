@@ -203,7 +203,7 @@ class Redactor:
         details = {name: self.text(value) for name, value in failure.details.items()}
         if message == failure.message and details == dict(failure.details):
             return failure
-        return replace(failure, message=message, details=details)
+        return failure._replace(message=message, details=details)
 
     def _customised(self, interaction: Interaction) -> Interaction:
         for redactor in self.rules.custom:

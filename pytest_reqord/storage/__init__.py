@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pytest_reqord.storage.family import Family
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from pytest_reqord.storage.files import (
     append,
     bodies_folder,
@@ -18,9 +20,12 @@ from pytest_reqord.storage.files import (
     replace,
     write_bodies,
 )
-from pytest_reqord.storage.locks import lock
-from pytest_reqord.storage.places import user_folder
-from pytest_reqord.storage.staging import Record, Recording, StagingArea, earlier_records
+
+if TYPE_CHECKING:
+    from pytest_reqord.storage.family import Family
+    from pytest_reqord.storage.locks import lock
+    from pytest_reqord.storage.places import user_folder
+    from pytest_reqord.storage.staging import Record, Recording, StagingArea, earlier_records
 
 __all__ = [
     "Family",
@@ -44,3 +49,20 @@ __all__ = [
     "user_folder",
     "write_bodies",
 ]
+
+_LATE = {
+    "Family": "family",
+    "Record": "staging",
+    "Recording": "staging",
+    "StagingArea": "staging",
+    "earlier_records": "staging",
+    "lock": "locks",
+    "user_folder": "places",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use (PEP 562) what a run that only plays doesn't need."""
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import fields
-
 import pytest
 
 from pytest_reqord.errors import UsageError
@@ -11,7 +9,7 @@ from pytest_reqord.settings import Settings, resolve
 
 def test_the_table_and_the_value_agree():
     """Each option is a field of its name with its default; only `rerecord` has no option."""
-    defaults = {one.name: getattr(Settings(), one.name) for one in fields(Settings)}
+    defaults = Settings()._asdict()
     assert defaults.pop("rerecord") == ()
     assert defaults == {name: option.default for name, option in OPTIONS.items()}
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.models import Headers
 
-__all__ = ["Stored", "read", "write"]
+__all__ = ["Stored", "of_json", "read", "write"]
 
 _INDENT = "      "
 _LINE = 76
@@ -112,7 +112,7 @@ def read(stored: Mapping[str, Any], files: Callable[[str], bytes]) -> bytes:
     """
     if "json" in stored:
         is_spaced = stored.get("spaced", False) in (True, "true")
-        body = jsontext.rebuild(_text(stored, "json"), is_spaced=is_spaced).encode()
+        body = of_json(_text(stored, "json"), is_spaced=is_spaced)
     elif "text" in stored:
         body = _text(stored, "text").encode()
     elif "base64" in stored:
@@ -123,6 +123,15 @@ def read(stored: Mapping[str, Any], files: Callable[[str], bytes]) -> bytes:
         raise ValueError("a body has one of json, text, base64, file")
     how = stored.get("compressed")
     return body if how is None else compression.pack(body, _text(stored, "compressed"))
+
+
+def of_json(lines: str, *, is_spaced: bool) -> bytes:
+    """The bytes of a body that stands as JSON in many lines.
+
+    :param lines: the lines, indented or not.
+    :param is_spaced: whether a blank follows commas.
+    """
+    return jsontext.rebuild(lines, is_spaced=is_spaced).encode()
 
 
 def _text(stored: Mapping[str, Any], key: str) -> str:

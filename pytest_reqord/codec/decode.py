@@ -24,6 +24,7 @@ _CHOMPINGS = {"|": 1, "|-": 0, "|+": 2, "|2": 1, "|2-": 0, "|2+": 2}
 _MARGIN = "        "
 _HEADERS = "    headers: "
 _JSON = ("|\n        {", "|\n        [")
+_NO_HEADERS = Headers()
 
 _USUAL = bytes([0x0A, *range(0x20, 0x7F)])
 _OTHER_USUAL = bytes([0x09, *range(0x80, 0x100)])
@@ -130,8 +131,8 @@ def _response(
         _word(reason),
         headers,
         body,
-        _word(version) or "1.1",
-        _headers(trailers),
+        _word(version) if version else "1.1",
+        _headers(trailers) if trailers else _NO_HEADERS,
         _numbers(chunks) if chunks else None,
         _arrivals(arrivals) if arrivals else (),
         _numbers(interim) if interim else (),
@@ -205,9 +206,12 @@ def _body(
 ) -> bytes:
     if not style:
         return b""
+    is_json = style == "json" and lines.startswith(_JSON) and _is_indented(lines, _MARGIN)
+    if is_json and not compressed:  # most bodies; the margin goes with the indentation
+        return bodies.of_json(lines[2:], is_spaced=bool(is_spaced))
     stored: dict[str, Any] = {}
-    if style == "json" and lines.startswith(_JSON) and _is_indented(lines, _MARGIN):
-        stored["json"] = lines[2:]  # the margin goes with the indentation
+    if is_json:
+        stored["json"] = lines[2:]
     elif style == "file":
         stored["file"] = read_inline(lines[:-1])
     else:

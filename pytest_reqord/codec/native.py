@@ -11,6 +11,7 @@ __all__ = ["index", "last_recorded_at"]
 
 _START = b"- recorded_at:"
 _NEXT = b"\n" + _START
+_OTHER_NEXT = re.compile(rb"\n-(?! recorded_at:)")
 _TORN = "the last interaction is cut off"
 _LAST_LINE = re.compile(rb"^interactions:.*\n\Z", re.MULTILINE)  # no end of document
 
@@ -26,13 +27,12 @@ def index(source: Source) -> Document | None:
     top = Top() if head == HEADER else _top(head)
     if not first or top is None:
         return None
-    starts = [first]
-    start = data.find(b"\n-", first) + 1
+    other = _OTHER_NEXT.search(data, first)  # a third of the time of a find
+    starts = []
+    start = first
     while start:
-        if not data.startswith(_START, start):
-            break
         starts.append(start)
-        start = data.find(b"\n-", start) + 1
+        start = data.find(_NEXT, start) + 1
     torn = None
     end = len(data)
     if not is_complete(data, end):
@@ -40,7 +40,8 @@ def index(source: Source) -> Document | None:
         if end < 0:
             return None
         torn = source.line(end), _TORN
-    if start and start != end:  # an entry in another layout, or the end of the document
+    # an entry in another layout, or the end of the document
+    if other is not None and other.start() + 1 != end:
         return None
     entries = LocatedEntries(source, [*starts, end])
     return Document(entries, top.is_locked, "reqord", torn, head, top.extra)

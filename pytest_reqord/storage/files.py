@@ -47,8 +47,22 @@ def read(path: AnyPath) -> bytes:
 
     :raises FileNotFoundError: if there is none.
     """
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path costs as much as the read
-        return file.readall()
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a file object takes half as long again
+    try:
+        return _read_all(fd, os.fstat(fd).st_size)
+    finally:
+        os.close(fd)
+
+
+def _read_all(fd: int, size: int) -> bytes:
+    """All that is left to read, ``size`` bytes if nobody writes meanwhile: mostly one read."""
+    data = os.read(fd, size + 1)
+    if len(data) == size:
+        return data
+    parts = [data]
+    while part := os.read(fd, 1 << 20):
+        parts.append(part)
+    return b"".join(parts)
 
 
 def read_head(path: AnyPath, size: int) -> bytes:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MODES", "NOTHING_OWN", "OPTIONS", "RECORDING_MODES", "Layer", "Option", "Own"]
+__all__ = ["FOLDER", "MODES", "NOTHING_OWN", "OPTIONS", "RECORDING_MODES", "Layer", "Option", "Own"]
+
+FOLDER = "cassettes"
+"""The folder for cassettes, beside a test file."""
 
 MODES = ("none", "once", "new_episodes", "all", "rewrite", "verify")
 RECORDING_MODES = frozenset(MODES) - {"none"}

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_reqord.host import refuse, set_host
-from pytest_reqord.options import MODES, OPTIONS
+from pytest_reqord.options import FOLDER, MODES, OPTIONS
 from pytest_reqord.plugin.loading import load_as_pytest, load_as_usual
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from pytest_reqord.cassette import Cassette
     from pytest_reqord.plugin.session import PytestSession
@@ -113,6 +114,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what the run may record, where it is more than nothing."""
     return config.stash[SESSION].header()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Pass a folder of cassettes by."""
+    if path.name != FOLDER:
+        return None
+    from pytest_reqord.plugin.folders import pass_by  # late: for suites that have one
+
+    return pass_by(path, parent)
 
 
 @pytest.hookimpl(tryfirst=True)  # before -k and others deselect

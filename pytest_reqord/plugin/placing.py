@@ -10,13 +10,11 @@ from typing import NamedTuple
 import pytest
 
 from pytest_reqord.errors import UsageError
+from pytest_reqord.options import FOLDER
 from pytest_reqord.paths import cassette_name, file_name, join_within, recorded_by
 from pytest_reqord.plugin.layers import MARK
 
-__all__ = ["FOLDER", "Place", "place_of"]
-
-FOLDER = "cassettes"
-"""The folder for cassettes, beside a test file."""
+__all__ = ["Place", "place_of"]
 
 
 class Place(NamedTuple):
@@ -51,6 +49,8 @@ def place_of(item: pytest.Item, cassette_dir: str) -> Place:
 
 def _as_users_want(item: pytest.Item, place: Place) -> Place:
     """The place after the hook `pytest_reqord_cassette_path`."""
+    if not item.config.hook.pytest_reqord_cassette_path.get_hookimpls():
+        return place  # which is quicker than to look for the hooks of the test's folder
     path = item.ihook.pytest_reqord_cassette_path(item=item, path=place.path)
     if path is None:
         return place
@@ -63,7 +63,7 @@ def _place(item: pytest.Item, cassette_dir: str) -> Place:
     if path is not None:
         path = Path(os.path.abspath(item.path.parent / path))  # noqa: PTH100 -- keeps symlinks
         return Place(path, recorded_by(item.nodeid, item.path, path.parent))
-    root, folder = _folders(item.path, item.config.rootpath, cassette_dir)
+    root, folder = _folders(str(item.path), str(item.config.rootpath), cassette_dir)
     owner = recorded_by(item.nodeid, item.path, root.parent)
     if name is not None:
         return Place(join_within(folder, name), owner)
@@ -72,12 +72,13 @@ def _place(item: pytest.Item, cassette_dir: str) -> Place:
     return Place(folder / file_name(name), owner)
 
 
-@lru_cache(maxsize=16)  # tests come file by file
-def _folders(test_file: Path, rootpath: Path, cassette_dir: str) -> tuple[Path, Path]:
+@lru_cache(maxsize=16)  # tests come file by file; a Path would take longer to look up
+def _folders(of_test: str, of_run: str, cassette_dir: str) -> tuple[Path, Path]:
     """The root of the cassettes, and the folder of the test's module in it.
 
     Under a common root that lies at the place of the test file.
     """
+    test_file, rootpath = Path(of_test), Path(of_run)
     if not cassette_dir:
         root = test_file.parent / FOLDER
         return root, root / test_file.stem

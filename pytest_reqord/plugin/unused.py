@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from pytest_reqord.errors import UsageError
-from pytest_reqord.plugin.placing import FOLDER, place_of
+from pytest_reqord.options import FOLDER
+from pytest_reqord.plugin.placing import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

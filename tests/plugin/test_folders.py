@@ -1,0 +1,65 @@
+"""Folders of cassettes are none of pytest's affair."""
+
+from __future__ import annotations
+
+import pytest
+
+SPY = """
+    seen = []
+
+    def pytest_ignore_collect(collection_path):
+        seen.append(collection_path.name)
+
+    def pytest_terminal_summary(terminalreporter):
+        terminalreporter.line(f"seen: {' '.join(sorted(seen))}")
+"""
+
+
+def test_a_folder_of_cassettes_is_passed_by(suite):
+    """Nobody is asked about the files in it, which takes longer than to play them."""
+    suite.makeconftest(SPY)
+    suite.makepyfile(test_it="def test_it(cassette):\n    pass")
+    for name in ("cassettes/test_it/test_it.yaml", "cassettes/test_it/a.bodies/0.bin"):
+        path = suite.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+
+    result = suite.runpytest()
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["seen: cassettes conftest.py test_it.py*"])
+
+
+@pytest.mark.parametrize("name", ["test_own.py", "sub/test_own.py", "test_own.txt"])
+def test_tests_beside_cassettes_are_collected(suite, name):
+    """A folder of that name may hold more than cassettes."""
+    path = suite.path / "cassettes" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("def test_own():\n    pass\n" if name.endswith("py") else ">>> 1\n1\n")
+    (suite.path / "cassettes" / "a.yaml").write_text("")
+
+    suite.runpytest().assert_outcomes(passed=1)
+
+
+def test_files_that_another_plugin_collects_are_left_to_it(suite):
+    """Tests in YAML are somebody's, too."""
+    suite.makeconftest(
+        """
+        import pytest
+
+        class File(pytest.File):
+            def collect(self):
+                yield Item.from_parent(self, name="one")
+
+        class Item(pytest.Item):
+            def runtest(self):
+                pass
+
+        def pytest_collect_file(parent, file_path):
+            if file_path.suffix == ".yaml":
+                return File.from_parent(parent, path=file_path)
+        """
+    )
+    suite.mkdir("cassettes").joinpath("a.yaml").write_text("")
+
+    suite.runpytest().assert_outcomes(passed=1)

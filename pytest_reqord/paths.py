@@ -76,15 +76,15 @@ def recorded_by(nodeid: str, test_file: Path, holder: Path) -> str:
     :param holder: the folder that holds the cassettes' folder.
     """
     _, separator, rest = nodeid.partition("::")
-    return _relative(test_file, holder) + separator + rest
+    return _relative(str(test_file), str(holder)) + separator + rest
 
 
-@lru_cache(maxsize=16)  # tests come file by file
-def _relative(test_file: Path, holder: Path) -> str:
+@lru_cache(maxsize=16)  # tests come file by file; a Path would take longer to look up
+def _relative(test_file: str, holder: str) -> str:
     try:
         relative = os.path.relpath(test_file, holder)
     except ValueError:  # another drive
-        relative = test_file.name
+        relative = Path(test_file).name
     return relative.replace(os.sep, "/")
 
 

@@ -163,7 +163,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")  # made once: asked for by every test with a cassette
 def cassette_config() -> dict[str, Any]:
     """Settings for the cassettes of a test; override it at any scope, it wins over ini keys."""
-    return {}
+    from pytest_reqord.plugin.layers import NO_CONFIG  # late: for tests with a cassette
+
+    return NO_CONFIG
 
 
 @pytest.fixture

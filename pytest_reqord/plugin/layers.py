@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-__all__ = ["MARK", "ini_layers", "marker_layers", "strong_layers"]
+__all__ = ["MARK", "NO_CONFIG", "ini_layers", "marker_layers", "strong_layers"]
 
 MARK = "cassette"
+NO_CONFIG: dict[str, Any] = {}
+"""What the fixture ``cassette_config`` returns where nobody overrides it."""
 _NOT_SETTINGS = ("name", "path")
 _PREFIX = "reqord_"
 

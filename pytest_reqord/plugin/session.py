@@ -15,7 +15,7 @@ from pytest_reqord.host import set_host
 from pytest_reqord.modes import SAVED_AT_END
 from pytest_reqord.options import Layer, Own
 from pytest_reqord.plugin.current import CurrentTest
-from pytest_reqord.plugin.layers import MARK, ini_layers, marker_layers, strong_layers
+from pytest_reqord.plugin.layers import MARK, NO_CONFIG, ini_layers, marker_layers, strong_layers
 from pytest_reqord.plugin.workers import INPUT, Workers
 from pytest_reqord.runinfo import is_under_ci
 
@@ -48,6 +48,7 @@ class PytestSession:
         self._current = CurrentTest()
         self._run: Run | None = None
         self._collected: list[pytest.Item] = []
+        self._unconfigured: Any = None  # the class or module of tests without a cassette_config
         self._with_cassette: set[pytest.Item] = set()  # of its own, at this moment
         self._strong = strong_layers(config.option)
         with _usage_errors():
@@ -136,13 +137,24 @@ class PytestSession:
 
         :raises UsageError: if a marker or ``cassette_config`` is wrong.
         """
-        config = _config_of(request)
+        config = self._config_of(request)
         if not isinstance(config, dict):
             raise UsageError(
                 f"the fixture cassette_config has to return a dictionary of settings, not {config!r}"
             )
         layers = [*marker_layers(request.node), Layer("the fixture cassette_config", config)]
         return self.run.resolve(layers)
+
+    def _config_of(self, request: pytest.FixtureRequest) -> Any:
+        """What ``cassette_config`` returns: asked once for tests of one class or module that see no
+        fixture of that name but ours, for it takes 20 us.
+        """
+        node: Any = request.node
+        if node.parent is self._unconfigured and _CONFIG not in node.fixturenames:
+            return NO_CONFIG
+        config = request.getfixturevalue(_CONFIG)
+        self._unconfigured = node.parent if config is NO_CONFIG and not config else None
+        return config
 
     @contextmanager
     def test_cassette(self, request: pytest.FixtureRequest) -> Iterator[Cassette]:
@@ -273,16 +285,6 @@ class PytestSession:
 def _has_cassette(item: pytest.Item) -> bool:
     names = getattr(item, "fixturenames", None)
     return names is not None and (_FIXTURE in names or item.get_closest_marker(MARK) is not None)
-
-
-def _config_of(request: pytest.FixtureRequest) -> Any:
-    """What ``cassette_config`` returns; where no fixture but ours has that name, without asking
-    pytest, which takes 20 us.
-    """
-    manager = getattr(request, "_fixturemanager", None)
-    fixtures = getattr(manager, "_arg2fixturedefs", {}).get(_CONFIG, ())
-    is_ours = len(fixtures) == 1 and _CONFIG not in request.node.fixturenames  # nor a parameter
-    return {} if is_ours else request.getfixturevalue(_CONFIG)
 
 
 @contextmanager

@@ -457,3 +457,40 @@ def test_a_script_tells_what_it_did_not_save(suite, cassettes, end, told):
     if SECRET not in end:
         assert suite.run(*reqord, "cassettes/one.yaml").ret == 0
         assert list(cassettes()) == ["one.yaml"]
+
+
+def test_each_test_has_the_cassette_config_that_it_sees(suite):
+    """A class's own, the module's, a parameter of the test's; none where nobody gives any."""
+    suite.makepyfile(
+        test_none="def test_it(cassette):\n    assert cassette.settings.on_drift == 'warn'",
+        test_some="""
+        import pytest
+
+        class TestPlain:
+            def test_one(self, cassette):
+                assert cassette.settings.on_drift == "warn"
+
+            def test_two(self, cassette):
+                assert cassette.settings.on_drift == "warn"
+
+            @pytest.mark.parametrize("cassette_config", [{"on_drift": "ignore"}])
+            def test_three(self, cassette_config, cassette):
+                assert cassette.settings.on_drift == "ignore"
+
+            def test_four(self, cassette):
+                assert cassette.settings.on_drift == "warn"
+
+        class TestOwn:
+            @pytest.fixture
+            def cassette_config(self, cassette_config):
+                return cassette_config | {"on_drift": "fail"}
+
+            def test_one(self, cassette):
+                assert cassette.settings.on_drift == "fail"
+
+        def test_last(cassette):
+            assert cassette.settings.on_drift == "warn"
+        """,
+    )
+
+    suite.runpytest("-p", "no:randomly").assert_outcomes(passed=7)

@@ -40,7 +40,9 @@ class Clock:
 
 def format_time(time: datetime) -> str:
     """The time as it stands in a cassette: ``2026-11-23T07:13:32.123456Z``."""
-    return time.astimezone(timezone.utc).isoformat(timespec="microseconds")[:-6] + "Z"
+    if time.tzinfo is not timezone.utc:
+        time = time.astimezone(timezone.utc)
+    return time.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def parse_time(text: str) -> datetime:

@@ -86,7 +86,7 @@ class Headers(Mapping[str, str]):
     def get(self, key: str, default: str | T, /) -> str | T: ...
     def get(self, key: str, default: Any = None, /) -> Any:
         """The value of a header, repeated lines joined; ``default`` where there is none."""
-        values = self._by_name().get(key.lower())
+        values = (self._values or self._by_name()).get(key.lower())  # every request asks ten times
         return default if values is None else ", ".join(values)
 
     def __contains__(self, name: object) -> bool:

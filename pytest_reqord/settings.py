@@ -81,6 +81,8 @@ class Settings(NamedTuple):  # a dataclass of so many fields takes 3 ms to make
 
     def rerecord_of(self, method: str, uri: str) -> tuple[str, ...]:
         """The patterns of ``--rerecord`` that name this request."""
+        if not self.rerecord:  # nearly always, and asked for every request
+            return ()
         request = f"{method} {uri}"
         return tuple(text for text in self.rerecord if _pattern(text).fullmatch(request))
 

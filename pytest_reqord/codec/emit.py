@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_reqord.clock import format_time
@@ -41,7 +42,7 @@ def encode(interaction: Interaction, *, inline_limit: int = 1 << 20) -> Encoded:
     recorded_at = format_time(interaction.recorded_at)
     parts = [f"- recorded_at: '{recorded_at}'\n"]
     if interaction.recorded_by:
-        parts.append(f"  recorded_by: {inline(interaction.recorded_by)}\n")
+        parts.append(f"  recorded_by: {_word(interaction.recorded_by)}\n")
     files: dict[str, bytes] = {}
     _request(parts, interaction.request, files, inline_limit)
     if interaction.response is not None:
@@ -54,7 +55,7 @@ def encode(interaction: Interaction, *, inline_limit: int = 1 << 20) -> Encoded:
 
 def _request(parts: list[str], request: Request, files: dict[str, bytes], limit: int) -> None:
     parts.append(
-        f"  request:\n    method: {inline(request.method)}\n    uri: {inline(request.uri)}\n"
+        f"  request:\n    method: {_word(request.method)}\n    uri: {inline(request.uri)}\n"
     )
     _headers(parts, "headers", request.headers)
     if request.body:
@@ -65,7 +66,7 @@ def _request(parts: list[str], request: Request, files: dict[str, bytes], limit:
 def _response(parts: list[str], response: Response, files: dict[str, bytes], limit: int) -> None:
     parts.append(f"  response:\n    status: {response.status:d}\n")
     if response.reason:
-        parts.append(f"    reason: {inline(response.reason)}\n")
+        parts.append(f"    reason: {_word(response.reason)}\n")
     if response.http_version != "1.1":
         parts.append(f"    http_version: {inline(response.http_version)}\n")
     _headers(parts, "headers", response.headers)
@@ -99,7 +100,15 @@ def _failure(parts: list[str], failure: Failure, indent: str) -> None:
 
 def _headers(parts: list[str], key: str, headers: Headers) -> None:
     if headers.pairs:
-        parts.append(f"    {key}:{scalar(headers.text, '    ')}")
+        parts.append(f"    {key}:{_header_lines(headers)}")
+
+
+_word = lru_cache(maxsize=1024)(inline)  # methods, reasons and tests repeat
+
+
+@lru_cache(maxsize=256)  # clients send the same ones with every request
+def _header_lines(headers: Headers) -> str:
+    return scalar(headers.text, "    ")
 
 
 def _body(parts: list[str], stored: bodies.Stored, files: dict[str, bytes]) -> None:

@@ -40,7 +40,7 @@ class Answer:
     def __init__(self, response: Response, method: str) -> None:
         self._pieces = to_wire(response, method)
         size = len(response.body)
-        is_cut = any(arrival.offset == size for arrival in response.arrivals)
+        is_cut = size in [arrival.offset for arrival in response.arrivals]
         self._error: Callable[[], BaseException] | None = None
         if response.broken is not None:
             self._error = _error_of(response.broken)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pytest_reqord.options import SAVED_AT_END
+
 __all__ = ["PLAY_ONLY", "SAVED_AT_END", "Access", "access"]
-
-SAVED_AT_END = frozenset({"all", "rewrite"})
-"""The modes in which a cassette is replaced when the run is over."""
-
 
 LIVE_ONLY = SAVED_AT_END | {"verify"}
 """The modes in which nothing is played."""

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FOLDER", "MODES", "NOTHING_OWN", "OPTIONS", "RECORDING_MODES", "Layer", "Option", "Own"]
+__all__ = [
+    "FOLDER",
+    "MODES",
+    "NOTHING_OWN",
+    "OPTIONS",
+    "RECORDING_MODES",
+    "SAVED_AT_END",
+    "Layer",
+    "Option",
+    "Own",
+]
 
 FOLDER = "cassettes"
 """The folder for cassettes, beside a test file."""
@@ -17,6 +27,8 @@ FOLDER = "cassettes"
 MODES = ("none", "once", "new_episodes", "all", "rewrite", "verify")
 RECORDING_MODES = frozenset(MODES) - {"none"}
 """The modes that reach the network."""
+SAVED_AT_END = frozenset({"all", "rewrite"})
+"""The modes in which a cassette is replaced when the run is over."""
 
 
 class Option(NamedTuple):

@@ -32,7 +32,7 @@ def script_run() -> Run:
         staging=staging_without_cache(base),
         base=base,
         started_at=format_time(Clock().now()),
-        is_ci=is_under_ci(),
+        is_ci=is_under_ci(os.environ.get("CI", "")),
     )
     mode = os.environ.get("REQORD")
     place = "the environment variable REQORD"

@@ -17,7 +17,7 @@ PACKAGE = Path(pytest_reqord.__file__).parent
 LEVELS = {
     "content": 0,
     "options": 0,
-    "modes": 0,
+    "modes": 1,
     "hosts": 0,
     "clock": 0,
     "notes": 0,

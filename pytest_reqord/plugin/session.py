@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import ChainMap
 from contextlib import contextmanager
@@ -10,14 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_reqord.errors import UsageError
 from pytest_reqord.host import set_host
-from pytest_reqord.modes import SAVED_AT_END
-from pytest_reqord.options import Layer, Own
+from pytest_reqord.options import SAVED_AT_END, Layer, Own
 from pytest_reqord.plugin.current import CurrentTest
 from pytest_reqord.plugin.layers import MARK, NO_CONFIG, ini_layers, marker_layers, strong_layers
 from pytest_reqord.plugin.workers import INPUT, Workers
-from pytest_reqord.runinfo import is_under_ci
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,10 +48,10 @@ class PytestSession:
         self._collected: list[pytest.Item] = []
         self._unconfigured: Any = None  # the class or module of tests without a cassette_config
         self._with_cassette: set[pytest.Item] = set()  # of its own, at this moment
+        self._ci = os.environ.get("CI", "")
         self._strong = strong_layers(config.option)
         with _usage_errors():
             self._weak = ini_layers(config)
-        self._is_ci = is_under_ci()
         self._own = Own(
             matchers=dict(ChainMap(*config.hook.pytest_reqord_matchers(config=config))),
             redactors=dict(ChainMap(*config.hook.pytest_reqord_redactors(config=config))),
@@ -67,6 +65,12 @@ class PytestSession:
         set_host(lambda: self.run)
         if hasattr(config.hook, "pytest_configure_node") and not hasattr(config, "workerinput"):
             config.pluginmanager.register(Workers(lambda: self.run), "reqord-workers")
+
+    @cached_property
+    def _is_ci(self) -> bool:
+        from pytest_reqord.runinfo import is_under_ci  # late: most runs never ask
+
+        return is_under_ci(self._ci)
 
     @cached_property
     def settings(self) -> Settings:
@@ -139,6 +143,8 @@ class PytestSession:
         """
         config = self._config_of(request)
         if not isinstance(config, dict):
+            from pytest_reqord.errors import UsageError  # late: most runs raise none
+
             raise UsageError(
                 f"the fixture cassette_config has to return a dictionary of settings, not {config!r}"
             )
@@ -181,6 +187,8 @@ class PytestSession:
         from pytest_reqord.interceptors import active
 
         if item in self._with_cassette:
+            from pytest_reqord.errors import UsageError  # late: most runs raise none
+
             raise UsageError(
                 f"{item.nodeid} has two cassettes: @pytest.mark.vcr opens one, @pytest.mark.cassette"
                 " or the fixture cassette another. Leave out one or the other"
@@ -292,7 +300,11 @@ def _usage_errors() -> Iterator[None]:
     """Have pytest end the run with what is wrong."""
     try:
         yield
-    except UsageError as error:
+    except Exception as error:
+        from pytest_reqord.errors import UsageError  # late: most runs raise none
+
+        if not isinstance(error, UsageError):
+            raise
         raise pytest.UsageError(str(error)) from error
 
 

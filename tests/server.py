@@ -300,13 +300,15 @@ def encoded(_: Server, seen: Seen) -> Iterator[Piece]:
 @route("chunked")
 def chunked(_: Server, seen: Seen) -> Iterator[Piece]:
     """``/chunked/3,10,1``: chunks of these sizes; ``?trailers``, ``?extension``, ``?pause=``;
-    ``?coding=`` names another transfer coding before."""
+    ``?coding=`` names another transfer coding before, ``?length=`` a length besides; ``?open``
+    leaves out the empty line at the end."""
     sizes = [int(size) for size in seen.arguments[0].split(",")]
     trailers = "trailers" in seen.options
     pause = float(seen.options.get("pause", 0))
     coding = f"{seen.options['coding']}, chunked" if "coding" in seen.options else "chunked"
     headers = [("Content-Type", "text/plain"), ("Transfer-Encoding", coding)]
     headers += [("Trailer", "X-Checksum, X-Count")] if trailers else []
+    headers += [("Content-Length", seen.options["length"])] if "length" in seen.options else []
     yield head(200, "OK", *headers)
     for number, size in enumerate(sizes):
         yield pause
@@ -316,7 +318,8 @@ def chunked(_: Server, seen: Seen) -> Iterator[Piece]:
             if "extension" not in seen.options
             else (b"%x;name=value\r\n%b\r\n" % (size, data))
         )
-    yield b"0\r\n" + (b"X-Checksum: abc\r\nX-Count: 2\r\n" if trailers else b"") + b"\r\n"
+    yield b"0\r\n" + (b"X-Checksum: abc\r\nX-Count: 2\r\n" if trailers else b"")
+    yield Close.NOW if "open" in seen.options else b"\r\n"
 
 
 @route("empty")

@@ -113,6 +113,7 @@ def parse_response(
     is_ended: bool,
     marks: Sequence[tuple[int, float]] = (),
     interim: Container[int] = INTERIM,
+    needs_end: bool = True,
 ) -> Response | None:
     """Read a response from what was received, complete or as far as it was read.
 
@@ -120,6 +121,7 @@ def parse_response(
     :param is_ended: whether the server closed the connection after ``raw``.
     :param marks: reads that had to wait for their bytes: ``(offset in raw, seconds)``.
     :param interim: the statuses that the client skips to wait for another response.
+    :param needs_end: whether the client misses the empty line after the last chunk.
     :returns: the response; None where not even its head is there, or it isn't HTTP.
     """
     start, skipped = 0, []
@@ -137,10 +139,10 @@ def parse_response(
             break
         skipped.append(status)
         start = end
-    body = _read_body(raw, end, headers, method, status, is_ended=is_ended)
+    body = _read_body(raw, end, headers, method, status, is_ended=is_ended, needs_end=needs_end)
     return Response(
         status,
-        reason.strip(),
+        reason,
         headers,
         body.data,
         version[5:],
@@ -197,13 +199,20 @@ def _split_head(head: bytes) -> tuple[str, Headers]:
 
 
 def _read_body(
-    raw: bytes, start: int, headers: Headers, method: str, status: int, *, is_ended: bool
+    raw: bytes,
+    start: int,
+    headers: Headers,
+    method: str,
+    status: int,
+    *,
+    is_ended: bool,
+    needs_end: bool,
 ) -> Body:
     none = Headers()
     if is_bodiless(method, status):
         return Body(b"", None, none, (), is_complete=True)
     if is_chunked(headers):
-        return unchunk(raw, start)
+        return unchunk(raw, start, needs_end=needs_end or not is_ended)
     length = _length(headers)
     if length is not None:
         data = raw[start : start + length]
@@ -220,8 +229,11 @@ def _length(headers: Headers) -> int | None:
     return int(length) if length.isdecimal() and not lengths else None
 
 
-def unchunk(raw: bytes, start: int) -> Body:
-    """Undo chunked framing, as far as it goes."""
+def unchunk(raw: bytes, start: int, *, needs_end: bool = True) -> Body:
+    """Undo chunked framing, as far as it goes.
+
+    :param needs_end: whether an empty line has to follow the last chunk.
+    """
     parts: list[bytes] = []
     starts: list[tuple[int, int]] = []
     sizes: list[int] = []
@@ -230,7 +242,7 @@ def unchunk(raw: bytes, start: int) -> Body:
         position = match.end()
         size = int(match[1], 16)
         if size == 0:
-            trailers, is_complete = _trailers(raw, position)
+            trailers, is_complete = _trailers(raw, position, needs_end=needs_end)
             break
         part = raw[position : position + size]
         sizes.append(size)
@@ -242,12 +254,14 @@ def unchunk(raw: bytes, start: int) -> Body:
     return Body(b"".join(parts), tuple(sizes), trailers, tuple(starts), is_complete, garbage)
 
 
-def _trailers(raw: bytes, start: int) -> tuple[Headers, bool]:
+def _trailers(raw: bytes, start: int, *, needs_end: bool) -> tuple[Headers, bool]:
     if raw.startswith((b"\r\n", b"\n"), start):
         return Headers(), True
     end = end_of_head(raw, start)
     if end < 0:
-        return Headers(), False
+        if needs_end:
+            return Headers(), False
+        end = len(raw)
     text = raw[start:end].decode("latin-1").replace("\r\n", "\n")
     return Headers.parse(text), True
 
@@ -286,7 +300,7 @@ def _head(response: Response) -> bytes:
     if not version.startswith(("1.", "0.9")):
         version = "1.1"  # recorded over HTTP/2; this connection has no other way to say it
     length = _length(headers)
-    if length is not None and response.complete and response.body:
+    if length is not None and response.complete and response.body and not is_chunked(headers):
         actual = str(len(response.body))
         if length != len(response.body):  # edited by hand, redacted or recompressed
             headers = Headers(

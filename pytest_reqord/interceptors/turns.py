@@ -232,6 +232,7 @@ class Turn:
             is_ended=self.is_ended,
             marks=self.marks,
             interim=_CONTINUE,
+            needs_end=False,
         )
 
     def close_reader(self) -> None:

@@ -145,6 +145,7 @@ SCENARIOS = (
         {
             "custom": "/status/299/Custom%20Words",
             "latin-reason": "/status/200/caf%C3%A9",
+            "blanks": "/status/200/%20in%20%20between",
             "teapot": "/status/418/I'm%20a%20teapot",
             "500": "/status/500/Oh%20No",
             "unknown": "/status/799/Beyond",
@@ -176,8 +177,11 @@ SCENARIOS = (
         {
             "sizes": "/chunked/3,10,1,200",
             "one": "/chunked/5",
-            "trailers": "/chunked/3,4?trailers",
+            # with a pause: the oldest aiohttp has those that come with the head among the headers
+            "trailers": "/chunked/3,4?trailers&pause=0.03",
             "slow": "/chunked/3,4,5?pause=0.05",
+            "length": "/chunked/3,4?length=99",
+            "open": "/chunked/3,4?open&pause=0.03",
         },
     ),
     _scenario("chunked-extension", "/chunked/3,4?extension", also=frozenset({"chunk extensions"})),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_reqord.interceptors.arriving import Arriving, decode_headers
 from pytest_reqord.interceptors.httpx_errors import break_off, describe_end, rebuild
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_reqord.seam import Exchange
 
 __all__ = ["Library"]
+
+_STREAM_IDS = "_reqord_stream_ids"
 
 
 class Library:
@@ -64,10 +67,13 @@ class Library:
             client_response.stream, arriving, self.module.TransportError, describe_end
         )
 
-    def answer(self, answer: Response | Failure, uri: str, *, is_async: bool) -> Any:
+    def answer(
+        self, answer: Response | Failure, uri: str, transport: Any, *, is_async: bool
+    ) -> Any:
         """The client's response for a recorded one, as its own transport would build it.
 
         :param uri: what was asked for.
+        :param transport: what was asked.
         :raises Exception: the client's own, for a recorded failure.
         """
         module = self.module
@@ -81,7 +87,7 @@ class Library:
             socket = NoSocket(uri, "h2" if is_multiplexed else None)
             extensions["network_stream"] = self._no_stream(is_async=is_async)(socket)
         if is_multiplexed:
-            extensions["stream_id"] = 1
+            extensions["stream_id"] = _next_stream_id(transport, uri)
         response = module.Response(
             answer.status,
             headers=self._headers(answer.headers),
@@ -112,6 +118,14 @@ def _head_of(client_response: Any) -> Response:
         b"",
         extensions.get("http_version", b"HTTP/1.1").decode("latin-1").removeprefix("HTTP/"),
     )
+
+
+def _next_stream_id(transport: Any, uri: str) -> int:
+    """The number of a request on the one connection that a transport would have to its origin."""
+    ids = vars(transport).setdefault(_STREAM_IDS, {})
+    origin = tuple(uri.split("/", 3)[:3])
+    # both at one stroke, so that no two threads get one number
+    return cast("int", next(ids.setdefault(origin, itertools.count(1, 2))))
 
 
 def _with_stream(client_request: Any, stream: Any) -> Any:

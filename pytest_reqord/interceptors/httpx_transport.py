@@ -143,7 +143,7 @@ def _intercept(original: Callable[..., Any], library: Library, method: str) -> C
             pieces = list(request.stream)
             answer = exchange.play(head.with_body(pieces))
             if answer is not None:
-                return library.answer(answer, head.uri, is_async=False)
+                return library.answer(answer, head.uri, transport, is_async=False)
             sent, arriving = library.send_held(request, exchange, head, pieces)
         with _recorded_errors(exchange, arriving, library):
             response = original(transport, sent)
@@ -168,7 +168,7 @@ def _intercept_async(
             answer = exchange.play(head.with_body(pieces))
             if answer is not None:
                 await _pause()
-                return library.answer(answer, head.uri, is_async=True)
+                return library.answer(answer, head.uri, transport, is_async=True)
             sent, arriving = library.send_held(request, exchange, head, pieces)
         await exchange.room()
         with _recorded_errors(exchange, arriving, library):

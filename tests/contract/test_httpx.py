@@ -601,10 +601,11 @@ def test_http2(library, path, http2, certificates):
     context = ssl.create_default_context(cafile=certificates)
 
     def ask():
-        with (
-            library.Client(http2=True, verify=context) as client,
-            client.stream("POST", http2 + path, content=b"body") as response,
-        ):
+        with library.Client(http2=True, verify=context) as client:
+            return [one(client), one(client)]
+
+    def one(client):
+        with client.stream("POST", http2 + path, content=b"body") as response:
             return list(response.iter_raw()), seen_of(response)
 
     bare = ask()
@@ -613,10 +614,10 @@ def test_http2(library, path, http2, certificates):
         assert ask() == bare
     with tape.playing(), offline():
         assert ask() == bare
-    assert bare[1]["http_version"] == "HTTP/2"
-    assert [(one.response.http_version, one.response.reason) for one in tape.interactions] == [
+    assert [dict(seen["extensions"])["stream_id"] for _, seen in bare] == [1, 3]
+    assert [(each.response.http_version, each.response.reason) for each in tape.interactions] == [
         ("2", "")
-    ]
+    ] * 2
 
 
 @LIBRARIES
@@ -629,10 +630,14 @@ def test_http2_async(library, http2, certificates):
             answers = await asyncio.gather(
                 *(client.post(f"{http2}/pieces?{n}", content=b"%d" % n) for n in range(10))
             )
-        return [(answer.content, answer.headers.raw, answer.http_version) for answer in answers]
+        ids = {answer.extensions["stream_id"] for answer in answers}
+        return ids, [
+            (answer.content, answer.headers.raw, answer.http_version) for answer in answers
+        ]
 
     tape = Tape()
     with tape.recording():
         live = asyncio.run(ask())
     with tape.playing(), offline():
         assert asyncio.run(ask()) == live
+    assert live[0] == set(range(1, 20, 2))

@@ -108,7 +108,9 @@ def httpx_uvloop(url):
 
 async def fetch_aiohttp(url, resolver=None):
     module = pytest.importorskip("aiohttp")
-    connector = module.TCPConnector(resolver=resolver() if resolver else None)
+    # of both families the oldest aiohttp with aiodns takes IPv6 alone
+    family = socket.AF_INET
+    connector = module.TCPConnector(resolver=resolver() if resolver else None, family=family)
     timeout = module.ClientTimeout(5)
     async with (
         module.ClientSession(connector=connector, timeout=timeout) as session,

@@ -8,6 +8,7 @@ import re
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
+import tornado
 from contract.face import Face, Place, visible
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.iostream import StreamClosedError
@@ -129,5 +130,8 @@ LACKS = {
     "read:twice",
     "retries",
 }
+
+if tornado.version_info < (6, 6):
+    LACKS.add("pieces until the close")
 
 FACES = (Face("tornado", "tornado_client", run, lacks=frozenset(LACKS)),)

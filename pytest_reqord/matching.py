@@ -83,8 +83,14 @@ def body_key(request: Request) -> Any:
     if kind.startswith("multipart/"):
         return _without_boundary(body, request.headers.get("content-type", ""))
     if kind.startswith("application/x-www-form-urlencoded"):
-        return tuple(sorted(parse_qsl(body, keep_blank_values=True)))
+        return _fields(body)
     return _canonical_json(body)
+
+
+def _fields(body: bytes) -> tuple[tuple[str, str], ...]:
+    # as text in which a character is a byte: of bytes parse_qsl takes nothing but ASCII
+    pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    return tuple(sorted(pairs))
 
 
 def _canonical_json(body: bytes) -> Any:
@@ -130,7 +136,7 @@ def _json_body(request: Request) -> Any:
 
 
 def _form_body(request: Request) -> Any:
-    return tuple(sorted(parse_qsl(request.content, keep_blank_values=True)))
+    return _fields(request.content)
 
 
 _REQUEST_PARTS: dict[str, Callable[[Request], Any]] = {

@@ -126,7 +126,9 @@ SCENARIOS = (
     _scenario("post-binary", Call("/echo/binary", "PUT", body=bytes(range(256)) * 40)),
     _scenario("post-large", Call("/body/large", "POST", body=b"0123456789abcdef" * 65536)),
     _scenario(
-        "post-form", Call("/echo/form", "POST", form=(("a", "1"), ("b", "x y&z"), ("c", "é")))
+        "post-form",
+        Call("/echo/form", "POST", form=(("a", "1"), ("b", "x y&z"), ("c", "é"))),
+        Call("/echo/form", "POST", form=(("c", "ü"),)),
     ),
     _scenario(
         "post-multipart",

@@ -64,6 +64,7 @@ def test_normalising_is_idempotent_and_takes_anything(text):
     [
         ("application/json", b'{"a": 1, "b": [2]}', b'{"b":[2],"a":1}'),
         ("application/x-www-form-urlencoded", b"a=1&b=2", b"b=2&a=1"),
+        ("application/x-www-form-urlencoded", b"a=%C3%A9&b=\xe9", b"b=%E9&a=\xc3\xa9"),
         ("text/plain", b"same", b"same"),
     ],
 )

@@ -442,6 +442,8 @@ def broken(_: Server, seen: Seen) -> Iterator[Piece]:
         yield head(200, "OK", text, _CHUNKED) + b"5\r\nfirst\r\nnonsense\r\n"
     elif kind == "status":
         yield b"HTTX/9 what\r\n\r\n"
+    elif kind == "line":  # an empty one before the status line
+        yield b"\r\n" + reply(b"ok", text)
     elif kind == "headers":
         yield b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nno colon here\r\nX-After: yes\r\n"
         yield b"Content-Length: 2\r\n\r\nok"

@@ -226,8 +226,11 @@ class Turn:
         """What was received, as a response; None where that isn't one yet."""
         if len(self._received) > 1:
             self._received = [b"".join(self._received)]
+        raw = b"".join(self._received)
+        if raw[:1] in (b"\r", b"\n"):  # other clients pass over empty lines
+            return None
         return parse_response(
-            b"".join(self._received),
+            raw,
             self.method,
             is_ended=self.is_ended,
             marks=self.marks,

@@ -438,7 +438,14 @@ class TestErrors:
     @pytest.mark.parametrize("client", CLIENTS)
     @pytest.mark.parametrize(
         "path",
-        ["/slow/0.4", "/slow/0?body=0.4", "/flaky/a/reset", "/broken/nothing", "/broken/status"],
+        [
+            "/slow/0.4",
+            "/slow/0?body=0.4",
+            "/flaky/a/reset",
+            "/broken/nothing",
+            "/broken/status",
+            "/broken/line",
+        ],
     )
     def test_after_the_request(self, server, client, path):
         """An error while the response is awaited or read comes back with all its causes."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.interceptors import descriptors
-from pytest_reqord.interceptors.hface_package import is_async, sibling, use_version
+from pytest_reqord.interceptors.hface_package import base, is_async, sibling, use_version
+from pytest_reqord.interceptors.no_socket import NoSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,13 +37,29 @@ def hold_back(connection: Any, between: Callable[[Any, Any], Any]) -> None:
     setattr(connection, _BEFORE, connection._svn)
     connection.sock = _AsyncSocket(connection) if is_async(connection) else _Socket(connection)
     connection._protocol = between(connection, protocols.HTTPProtocolFactory.new(kind))
-    connection.conn_info = sibling(connection, "backend._base").ConnectionInfo()
+    connection.conn_info = _info(connection)
     use_version(connection, "2" if is_h2 else "1.1")
     connection._upgrade = _stay_async if is_async(connection) else _stay
     connection._connected_at = time.monotonic()
     connection._has_connected_to_proxy = bool(connection.proxy)
     if connection.scheme == "https":
         connection.is_verified = connection.cert_reqs not in (ssl.CERT_NONE, "CERT_NONE")
+
+
+def _info(connection: Any) -> Any:
+    """What a connection says of itself, as far as there is something to say without one."""
+    info = sibling(connection, "backend._base").ConnectionInfo()
+    there = NoSocket(base(connection))
+    info.destination_address = there.getpeername()
+    info.resolution_latency = info.established_latency = timedelta(0)
+    if there.is_tls:
+        info.cipher, version, _ = there.cipher()
+        info.tls_version = ssl.TLSVersion[version.replace(".", "_")]
+        info.tls_handshake_latency = timedelta(0)
+        info.tls_ech_accepted = False
+        info.certificate_der = b""  # None is what says that nothing is encrypted
+        info.certificate_dict = there.getpeercert()
+    return info
 
 
 def is_held(connection: Any) -> bool:

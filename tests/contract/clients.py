@@ -53,7 +53,7 @@ ROWS = (
     Row(
         ("httpx", "httpx2", "openai", "anthropic", "google-genai"),
         "the transport, `handle_request` and `handle_async_request`",
-        (_WEBSOCKETS,),
+        (_WEBSOCKETS, Limit("the `trace` extension, which is told nothing of a replay")),
     ),
     Row(
         ("httpx-curl-cffi",),
@@ -65,7 +65,7 @@ ROWS = (
         "urllib3-future's connections, `HTTPConnection.request`",
         (
             _WEBSOCKETS,
-            Limit("certificate and addresses of a connection (`conn_info`)"),
+            Limit("the certificates in `conn_info`, and a server's address that isn't in the URL"),
             Limit("the headers of 1xx responses"),
         ),
     ),
@@ -77,7 +77,11 @@ ROWS = (
     Row(
         ("tornado",),
         "the simple client's connection, `_HTTPConnection.run`",
-        (_WEBSOCKETS, Limit("tornado's curl client: see pycurl")),
+        (
+            _WEBSOCKETS,
+            Limit("tornado's curl client: see pycurl"),
+            Limit("1xx responses in a `header_callback`"),
+        ),
     ),
 )
 

@@ -388,6 +388,41 @@ def test_early_response(place):
     assert one.response.interim == (103,)
 
 
+@KINDS
+@pytest.mark.parametrize("where", ["plain", "tls"])
+def test_connection(kind, where, place_of, certificates):
+    """A response says what its connection was, but for the certificates."""
+    url = f"{place_of(where).url}/json"
+
+    def told(response):
+        info = response.conn_info
+        return [
+            info.http_version,
+            info.destination_address,
+            info.is_encrypted(),
+            info.tls_version,
+            info.tls_ech_accepted,
+            type(info.cipher),
+            *(type(getattr(info, name)) for name in dir(info) if name.endswith("_latency")),
+        ]
+
+    async def ask_async():
+        async with niquests.AsyncSession() as client:
+            return told(await client.get(url, verify=certificates))
+
+    def run():
+        return (
+            asyncio.run(ask_async())
+            if kind == "async"
+            else told(niquests.get(url, verify=certificates))
+        )
+
+    bare, _ = compare(run)
+
+    assert bare[1][0] == "127.0.0.1"
+    assert bare[2] == (where == "tls")
+
+
 def test_sse(place):
     """The events of a server, by its scheme for them, come one by one."""
     url = place.url.replace("http", "psse") + "/sse/3"

@@ -391,9 +391,6 @@ def sse(server: Server, seen: Seen) -> Iterator[Piece]:
     yield Close.NOW if plain else b"0\r\n\r\n"
 
 
-_CHUNKED = ("Transfer-Encoding", "chunked")
-
-
 @route("endless")
 def endless(_: Server, seen: Seen) -> Iterator[Piece]:
     """Events without an end, 20 a second, until the client goes (or after 30 s)."""
@@ -426,39 +423,37 @@ def flaky(server: Server, seen: Seen) -> Iterator[Piece]:
     yield reply(f"turn {turn}".encode(), after, status=int(wanted[turn]), reason=f"Turn {turn}")
 
 
+_CHUNKED = ("Transfer-Encoding", "chunked")
+_PLAIN = ("Content-Type", "text/plain")
+_LONG = head(200, "OK", _PLAIN, ("Content-Length", "100")) + b"only this"
+_FIRST = head(200, "OK", _PLAIN, _CHUNKED) + b"5\r\nfirst\r\n"
+
+BROKEN = {
+    "length": _LONG,  # closes before the Content-Length is reached
+    "chunk": _FIRST + b"20\r\nhalf",  # in the middle of a chunk
+    "chunks": _FIRST,  # between two chunks
+    "size": _FIRST + b"nonsense\r\n",  # not a chunk size
+    "status": b"HTTX/9 what\r\n\r\n",
+    "line": b"\r\n" + reply(b"ok", _PLAIN),  # an empty one before the status line
+    "headers": b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nno colon here\r\nX-After: yes\r\n"
+    b"Content-Length: 2\r\n\r\nok",
+    "gzip": reply(b"not gzip at all", _PLAIN, ("Content-Encoding", "gzip")),
+    "reset": _LONG,
+    "reset-chunk": _FIRST,
+}
+
+
 @route("broken")
 def broken(_: Server, seen: Seen) -> Iterator[Piece]:
-    """What a server must not do: see the names; ``?pause=`` seconds before it closes, ``?keep``
-    not to."""
+    """What a server must not do: see `BROKEN`, and closing without a byte; ``?pause=`` seconds
+    before it closes, ``?keep`` not to."""
     kind = seen.arguments[0]
-    text = ("Content-Type", "text/plain")
-    if kind == "length":  # closes before the Content-Length is reached
-        yield head(200, "OK", text, ("Content-Length", "100")) + b"only this"
-    elif kind == "chunk":  # closes in the middle of a chunk
-        yield head(200, "OK", text, _CHUNKED) + b"5\r\nfirst\r\n20\r\nhalf"
-    elif kind == "chunks":  # closes between two chunks
-        yield head(200, "OK", text, _CHUNKED) + b"5\r\nfirst\r\n"
-    elif kind == "size":  # not a chunk size
-        yield head(200, "OK", text, _CHUNKED) + b"5\r\nfirst\r\nnonsense\r\n"
-    elif kind == "status":
-        yield b"HTTX/9 what\r\n\r\n"
-    elif kind == "line":  # an empty one before the status line
-        yield b"\r\n" + reply(b"ok", text)
-    elif kind == "headers":
-        yield b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nno colon here\r\nX-After: yes\r\n"
-        yield b"Content-Length: 2\r\n\r\nok"
-    elif kind == "gzip":
-        yield reply(b"not gzip at all", text, ("Content-Encoding", "gzip"))
-    elif kind == "reset":
-        yield head(200, "OK", text, ("Content-Length", "100")) + b"only this"
-        yield 0.05
-        yield Close.RESET
-    elif kind == "reset-chunk":
-        yield head(200, "OK", text, _CHUNKED) + b"5\r\nfirst\r\n"
+    yield BROKEN.get(kind, b"")
+    if kind in ("reset", "reset-chunk"):
         yield 0.05
         yield Close.RESET
     yield float(seen.options.get("pause", 0))
-    yield b"" if "keep" in seen.options else Close.NOW  # "nothing": not a byte
+    yield b"" if "keep" in seen.options else Close.NOW
 
 
 @route("interim")

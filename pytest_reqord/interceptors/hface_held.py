@@ -43,7 +43,9 @@ def hold_back(connection: Any, between: Callable[[Any, Any], Any]) -> None:
     connection._connected_at = time.monotonic()
     connection._has_connected_to_proxy = bool(connection.proxy)
     if connection.scheme == "https":
-        connection.is_verified = connection.cert_reqs not in (ssl.CERT_NONE, "CERT_NONE")
+        required = sibling(connection, "util.ssl_").resolve_cert_reqs(connection.cert_reqs)
+        fingerprint = connection.assert_fingerprint
+        connection.is_verified = required == ssl.CERT_REQUIRED or bool(fingerprint)
 
 
 def _info(connection: Any) -> Any:

@@ -13,6 +13,7 @@ import requests_toolbelt
 from contract import requests_alike
 from contract.awaiting import drive
 from contract.face import Face
+from contract.faces.urllib3_pool import INTERCEPTOR, IS_FUTURE, LACKS
 from contract.proxied import from_environment, socks
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
@@ -98,17 +99,16 @@ def own_socks(place: Place) -> object:
 FACES = (
     Face(
         "requests",
-        "http_client",
+        INTERCEPTOR,
         functools.partial(requests_alike.run, requests, Retry),
-        lacks=frozenset({"pieces until the close"}),
+        lacks=LACKS | {"pieces until the close"},
         own={
             "toolbelt": own_toolbelt,
             "cache": own_cache,
             "hooks": own_hooks,
             "raw": own_raw,
             "environment": own_environment,
-            "socks": own_socks,
-            "socks-tls": own_socks,
+            **({} if IS_FUTURE else {"socks": own_socks, "socks-tls": own_socks}),
         },
         own_places={"environment": "proxy", "socks-tls": "tls"},
         masks=requests_alike.MASKS,

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from contract.scenarios import Call, Scenario
 
 IS_OLD = urllib3.__version__.startswith("1.")
+IS_FUTURE = hasattr(urllib3, "AsyncPoolManager")
+"""Whether urllib3-future stands in its place, as it does unless told otherwise."""
+INTERCEPTOR = "urllib3_future" if IS_FUTURE else "http_client"
+LACKS = frozenset({"lenient", "transfer codings"} if IS_FUTURE else ())
+"""What whatever is built on it lacks for its sake."""
 
 
 def run(scenario: Scenario, place: Place) -> object:
@@ -35,10 +40,8 @@ def run(scenario: Scenario, place: Place) -> object:
                 seen = list(pool.map(one, scenario.calls))
         else:
             seen = [one(each) for each in scenario.calls]
-        counts = [
-            [key.key_host, pools.pools.get(key).num_requests]
-            for key in pools.pools.keys()  # noqa: SIM118 -- not a dict
-        ]
+        keys = [] if IS_FUTURE else pools.pools.keys()
+        counts = [[key.key_host, pools.pools.get(key).num_requests] for key in keys]
         return [seen, counts, [str(each.message) for each in caught]]
 
 
@@ -149,9 +152,9 @@ def own_shutdown(place: Place) -> object:
 FACES = (
     Face(
         "urllib3",
-        "http_client",
+        INTERCEPTOR,
         run,
-        lacks=frozenset({"cookies", "digest", "pieces until the close"}),
+        lacks=LACKS | {"cookies", "digest", "pieces until the close"},
         own={"drain": own_drain, "through-io": own_shutdown},
     ),
 )

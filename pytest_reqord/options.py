@@ -158,7 +158,12 @@ OPTIONS = {
         Option("verify_ignore", "words", (), "places in JSON that verify leaves out"),
         Option("ignore_hosts", "words", (), "hosts that are neither recorded nor played"),
         Option("ignore_localhost", "bool", False, "let requests to this machine through"),
-        Option("record_errors", "bool", False, "record network errors and play them"),
+        Option(
+            "record_errors",
+            "bool",
+            False,
+            "record network errors and cancelled requests, and play them",
+        ),
         Option("redact", "bool", True, "replace secrets before anything is kept"),
         Option("redact_headers", "words", (), "header names to redact besides the default ones"),
         Option("redact_query", "words", (), "query parameters to redact besides the default ones"),

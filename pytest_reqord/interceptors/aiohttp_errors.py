@@ -27,6 +27,7 @@ __all__ = [
     "describe",
     "describe_break",
     "describe_connect",
+    "ending",
     "failed",
     "failure_of",
     "is_timeout",
@@ -80,7 +81,7 @@ def describe(
     :param lost: what broke it, where something did.
     :returns: None where nothing went wrong: nobody waited any longer.
     """
-    if error is None or isinstance(error, asyncio.CancelledError):
+    if error is None:
         return None
     failure = describe_break(None if is_ended else error, lost=lost)
     if failure is None:
@@ -149,7 +150,11 @@ def failure_of(traces: Any) -> BaseException | None:
 def break_off(response: Response) -> Exception:
     """The client's error for asking a recorded body for more than was read of it."""
     size = len(response.body)
-    message = f"the recording ends here: it has the {size} bytes of this body that were read"
+    return ending(f"the recording ends here: it has the {size} bytes of this body that were read")
+
+
+def ending(message: str) -> Exception:
+    """The client's error for what a recording hasn't got; one after which it doesn't try again."""
     error: Exception = sys.modules["aiohttp"].ClientPayloadError(message)
     return error
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.interceptors import cancelled
 from pytest_reqord.interceptors.aiohttp_errors import (
     describe,
     describe_break,
@@ -136,13 +137,17 @@ class Tee(Protocol):
         self._recorded = response
         # the connection is given back because of what is being handled now, if anything is
         error = sys.exc_info()[1] or self._lost
+        gone = None
+        if cancelled.is_cancellation(error):
+            gone = cancelled.describe(perf_counter() - self._started)
         is_refused = _is_refusal(error) and self._exchange.records_errors
         if response is not None and not is_refused:
             if not (response.complete or response.broken):
-                response = replace(response, broken=describe_break(self._late, lost=self._lost))
+                broken = describe_break(self._late, lost=self._lost)
+                response = replace(response, broken=broken or gone)
             self._exchange.record(request, response)
             return
-        failure = describe(error, raw, is_ended=self._is_ended, lost=self._lost)
+        failure = gone or describe(error, raw, is_ended=self._is_ended, lost=self._lost)
         if failure is None:
             self._exchange.discard()
         else:

@@ -6,7 +6,7 @@ from asyncio import Transport
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.interceptors import aiohttp_errors, socket_errors
+from pytest_reqord.interceptors import aiohttp_errors, cancelled, socket_errors
 from pytest_reqord.interceptors.streamed import CONTINUE, NEVER, Written, is_broken_off, pieces
 from pytest_reqord.models import Failure, Response
 
@@ -146,9 +146,16 @@ class Played(Transport):
             self._pieces.extend(pieces(answer, request.method))
             self._deliver()
         elif isinstance(answer, Failure):
-            aiohttp_errors.play(answer, self._protocol, asked)
+            self._fail(answer)
         elif self._go_live is not None:
             self._go_live(bytes(written.raw))
+
+    def _fail(self, failure: Failure) -> None:
+        if seconds := cancelled.patience(failure):
+            error = aiohttp_errors.ending(failure.message)
+            self._next = self._loop.call_later(seconds, self._protocol.set_exception, error)
+        else:
+            aiohttp_errors.play(failure, self._protocol, self._asked)
 
     def _feed(self, data: bytes) -> None:
         if not self._is_closing:
@@ -186,14 +193,17 @@ class Played(Transport):
         broken = None if response is None else response.broken
         if response is not None and is_broken_off(response):
             self._give_up(aiohttp_errors.break_off(response))
+        elif broken is not None and (seconds := cancelled.patience(broken)):
+            error = aiohttp_errors.ending(broken.message)
+            self._next = self._loop.call_later(seconds, self._give_up, error)
         elif broken is not None and aiohttp_errors.is_timeout(broken):
             aiohttp_errors.time_out(self._protocol._payload, broken)  # noqa: SLF001 -- as below
         else:
-            error = None
+            lost = None
             if broken is not None and socket_errors.is_broken(broken):
-                error = socket_errors.revive(broken)
+                lost = socket_errors.revive(broken)
             self._stop()
-            self._protocol.connection_lost(error)
+            self._protocol.connection_lost(lost)
 
     def _give_up(self, error: BaseException) -> None:
         payload = self._protocol._payload  # noqa: SLF001 -- what the reader reads from

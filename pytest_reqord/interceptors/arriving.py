@@ -7,6 +7,7 @@ from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_reqord.interceptors import cancelled
 from pytest_reqord.models import Arrival, Headers, Request, Response
 
 if TYPE_CHECKING:
@@ -108,6 +109,10 @@ class Arriving:
     def break_off(self, failure: Failure) -> None:
         """The connection broke in the body."""
         self._record(complete=False, broken=failure)
+
+    def cancelled(self) -> Failure:
+        """What it ended in if whoever waited for it was cancelled just now."""
+        return cancelled.describe(self._seconds())
 
     def finish(self) -> None:
         """Nobody reads any further: record what there is."""

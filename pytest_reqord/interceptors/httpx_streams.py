@@ -6,6 +6,8 @@ from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.interceptors import cancelled
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -92,6 +94,10 @@ class Teed:
         except self._broken as error:
             self._break_off(error)
             raise
+        except BaseException as error:
+            if cancelled.is_cancellation(error):
+                self._arriving.break_off(self._arriving.cancelled())
+            raise
         self._arriving.end()
 
     def _break_off(self, error: BaseException) -> None:
@@ -133,8 +139,12 @@ class Played:
             raise self._break_off(self._response)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self:
+        for piece in split(self._response):
             yield piece
+        if not self._response.complete:
+            if seconds := cancelled.patience(self._response.broken):
+                await cancelled.sleep(seconds)
+            raise self._break_off(self._response)
 
     def close(self) -> None:
         """There is no connection to give back."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-import types
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.errors import UnsupportedClient
-from pytest_reqord.interceptors import active, httpcore_pool
+from pytest_reqord.interceptors import active, cancelled, httpcore_pool
 from pytest_reqord.interceptors.arriving import Arriving, Head, decode_headers
 from pytest_reqord.interceptors.httpx_errors import describe
 from pytest_reqord.interceptors.httpx_library import Library
@@ -167,7 +166,8 @@ def _intercept_async(
             pieces = [piece async for piece in request.stream]
             answer = exchange.play(head.with_body(pieces))
             if answer is not None:
-                await _pause()
+                # at least let other tasks run, as every request on a network does
+                await cancelled.sleep(cancelled.patience(answer))
                 return library.answer(answer, head.uri, transport, is_async=True)
             sent, arriving = library.send_held(request, exchange, head, pieces)
         await exchange.room()
@@ -235,28 +235,9 @@ def _recorded_errors(exchange: Exchange, arriving: Arriving, library: Library) -
     except library.module.TransportError as error:
         exchange.fail(arriving.request, describe(error))
         raise
-    except BaseException:
-        exchange.discard()
+    except BaseException as error:
+        if cancelled.is_cancellation(error):
+            exchange.fail(arriving.request, arriving.cancelled())
+        else:
+            exchange.discard()
         raise
-
-
-async def _pause() -> None:
-    """Let other tasks run, as every request on a network does."""
-    trio = sys.modules.get("trio")
-    if trio is not None and _is_running(trio):
-        await trio.lowlevel.checkpoint()
-    else:
-        await _yield_once()
-
-
-def _is_running(trio: Any) -> bool:
-    try:
-        trio.lowlevel.current_task()
-    except RuntimeError:  # asyncio's turn
-        return False
-    return True
-
-
-@types.coroutine
-def _yield_once() -> Generator[None]:
-    yield

@@ -9,7 +9,7 @@ from pytest_reqord.clock import Clock
 from pytest_reqord.drafts import Drafts
 from pytest_reqord.errors import ReqordError, WriteFailed
 from pytest_reqord.hosts import host_of
-from pytest_reqord.interceptors import active, registry
+from pytest_reqord.interceptors import active, registry, vcrpy
 from pytest_reqord.library import Library
 from pytest_reqord.notes import Notes
 from pytest_reqord.once import once
@@ -22,6 +22,7 @@ from pytest_reqord.settings import Settings, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import ExitStack
     from pathlib import Path
 
     from pytest_reqord.ending import Ending
@@ -67,6 +68,7 @@ class Run:
         self._redact = redact
         self._handover: Handover | None = None
         self._unsettled: dict[int, Opening] = {}
+        self._set_aside: dict[int, ExitStack] = {}
         self._services = Services(
             clock=Clock(),
             library=Library(),
@@ -155,12 +157,24 @@ class Run:
         :param rules: what is redacted, in place of our defaults.
         :param kind: what makes the opening, of a suite with conventions of its own.
         """
+        with vcrpy.set_aside() as aside:  # first: clients are taken, not what stands in for them
+            opening = self._open(path, settings, rules or Rules(), kind)
+            self._set_aside[id(opening)] = aside.pop_all()
+        return opening
+
+    def _open(
+        self,
+        path: Path,
+        settings: Settings,
+        rules: Rules,
+        kind: Callable[[Plan, Services, Attempt | None], Opening],
+    ) -> Opening:
         registry.ensure()
         active.observe_untaken(self._note_untaken)
         if self.opened is not None:
             self.opened.add(os.fspath(path))
         attempt = self.attempt_now()
-        plan = self._planning.plan(path, settings, attempt, rules or Rules())
+        plan = self._planning.plan(path, settings, attempt, rules)
         opening = kind(plan, self._services, attempt)
         self._unsettled[id(opening)] = opening
         if attempt is not None:
@@ -178,6 +192,7 @@ class Run:
     def close(self, opening: Opening, error: BaseException | None) -> None:
         """Close a cassette; outside of a test, save what it recorded unless there was an error."""
         opening.close()
+        self._set_aside.pop(id(opening)).close()
         if opening.attempt is None:
             self._settle(opening, f"it ended with {type(error).__name__}" if error else "")
 

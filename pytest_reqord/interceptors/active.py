@@ -34,6 +34,9 @@ __all__ = [
     "pass_untaken",
     "passing",
     "route",
+    "stand_aside",
+    "started_under",
+    "step_back_in",
     "suspended",
 ]
 
@@ -52,12 +55,21 @@ class Opened(NamedTuple):
 _serials = itertools.count(1)
 _inner: ContextVar[Opened | None] = ContextVar("pytest_reqord_inner", default=None)
 _test: Opened | None = None
+_others: list[tuple[object, Opened]] = []  # by whom another tool's cassette is open
 _outside: Callable[[str], None] | None = None
 _untaken: Callable[[str, str], None] | None = None
 
 
 def current() -> Opened | None:
     """The recorder that a request made here and now belongs to; about 0.2 us."""
+    opened = started_under()
+    if _others and (opened is None or opened.serial < _others[-1][1].serial):
+        return _others[-1][1]
+    return opened
+
+
+def started_under() -> Opened | None:
+    """The recorder that a thread or task belongs to that is started here and now."""
     inner = _inner.get()
     stamp: Opened | None = stamps.of_this_thread()
     outer = stamp or _test
@@ -153,6 +165,19 @@ class _Passing:
     def pass_untaken(self, client: str, version: str, uri: str) -> bool:  # noqa: ARG002 -- the seam has them
         """See `pytest_reqord.seam.Recorder.pass_untaken`."""
         return False
+
+
+def stand_aside(owner: object) -> None:
+    """Leave to another tool what is asked from now on, process-wide as it takes clients.
+
+    :param owner: what the tool has opened.
+    """
+    _others.append((owner, Opened(next(_serials), _Passing())))
+
+
+def step_back_in(owner: object) -> None:
+    """Take again what `stand_aside` left to another tool, if it did."""
+    _others[:] = [one for one in _others if one[0] is not owner]
 
 
 @contextmanager

@@ -53,6 +53,8 @@ _INTERCEPTORS = {
     "niquests.extensions.revocation._ocsp._async": "urllib3_future",
     "niquests.extensions.revocation._crl": "urllib3_future",
     "niquests.extensions.revocation._crl._async": "urllib3_future",
+    # no client, but it takes them too
+    "vcr.cassette": "vcrpy",
 }
 
 _installed: dict[str, Interceptor] = {}
@@ -72,7 +74,7 @@ def ensure() -> None:
         untaken.check()
         return
     _is_watching = True
-    stamps.install(active.current, active.is_open)
+    stamps.install(active.started_under, active.is_open)
     _watched.update({client: _installer(ours) for client, ours in _INTERCEPTORS.items()})
     imports.watch(_watched)
     untaken.install()

@@ -366,7 +366,7 @@ def test_rewritten_by_pytest(pytester):
         """
     )
 
-    pytester.runpytest_inprocess("-p", "no:asyncio").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess("-pno:asyncio", "-pno:recording").assert_outcomes(passed=1)
 
 
 def test_cost():

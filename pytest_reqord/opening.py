@@ -19,8 +19,9 @@ from pytest_reqord.replay import Player, Replay
 from pytest_reqord.storage import remove_with_bodies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
     from pytest_reqord.cassette import Filter
     from pytest_reqord.codec import Entry
@@ -287,7 +288,10 @@ class Opening:
         return save_into(self.plan.path, new, self.plan.settings, keep).changed
 
     def tidy(self) -> None:
-        """Its test passed and recorded nothing."""
+        """Its test is over, and recorded nothing.
+
+        :raises OSError: if writing failed, or a ReqordError; the cassette is then as it was.
+        """
 
 
 def save_into(
@@ -295,6 +299,7 @@ def save_into(
     new: Collection[Interaction],
     settings: Settings,
     keep: Callable[[Entry], bool] | None,
+    beside: Mapping[str, Any] | None = None,
 ) -> Saved:
     """Make interactions part of a cassette; see `pytest_reqord.writer.save`."""
     # late: a run that only plays doesn't pay for the writer, its threads and locks
@@ -310,6 +315,7 @@ def save_into(
         is_ordered=settings.strict_order,
         layout=settings.format,
         oldest=_oldest(settings.max_age),
+        beside=beside or {},
     )
 
 

@@ -213,8 +213,14 @@ class Run:
         self.notes.rerecorded.update(opening.cassette.rerecorded)
         if opening.recording is not None or opening.plan.draft is not None:
             self._settling.settle(opening, failure)
-        elif not failure:
+        elif not failure or opening.plan.settings.on_failure == "keep":
+            self._tidy(opening)
+
+    def _tidy(self, opening: Opening) -> None:
+        try:
             opening.tidy()
+        except (OSError, ReqordError) as error:
+            self.notes.problems.append(f"{opening.plan.path}: {error}")
 
     # child processes
 

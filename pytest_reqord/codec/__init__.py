@@ -10,6 +10,7 @@ from pytest_reqord.codec.native import last_recorded_at
 from pytest_reqord.codec.reading import load, render
 
 if TYPE_CHECKING:
+    from pytest_reqord.codec.dumping import with_extra
     from pytest_reqord.codec.emit import Encoded, encode
     from pytest_reqord.codec.vcr import (
         as_vcr,
@@ -35,9 +36,10 @@ __all__ = [
     "refused_by_vcr",
     "render",
     "render_vcr",
+    "with_extra",
 ]
 
-_WRITERS = {"Encoded": "emit", "encode": "emit"}
+_WRITERS = {"Encoded": "emit", "encode": "emit", "with_extra": "dumping"}
 
 
 def __getattr__(name: str) -> Any:

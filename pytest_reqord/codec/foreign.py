@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.codec import foreign_values, safe
-from pytest_reqord.codec.document import HEADER, Document, Entry, Source
-from pytest_reqord.codec.dumping import dump
+from pytest_reqord.codec.document import Document, Entry, Source
+from pytest_reqord.codec.dumping import head_with
 from pytest_reqord.codec.scalars import is_plain
 
 if TYPE_CHECKING:
@@ -166,9 +166,8 @@ def document(source: Source, loaded: safe.Loaded) -> Document:
             line = places[position].line + 1 if places else 1
             raise source.broken(str(error), line) from error
     extra = {key: safe.typed(top[key]) for key in top if key not in ("version", "interactions")}
-    head = HEADER.replace(b"\n", b"\n" + dump(extra), 1) if extra else HEADER
     is_json = not loaded.items and source.data.lstrip().startswith(b"{")
-    return Document(entries, format=tool, head=head, extra=extra, is_json=is_json)
+    return Document(entries, format=tool, head=head_with(extra), extra=extra, is_json=is_json)
 
 
 def _tool(items: list[Any]) -> str:

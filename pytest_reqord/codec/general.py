@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.codec import foreign, safe, values
 from pytest_reqord.codec.document import HEADER, OUR_KEYS, Document, Entry, Source, Top
+from pytest_reqord.codec.dumping import head_with
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,7 @@ def _native(source: Source, loaded: safe.Loaded, text: str) -> Document:
         own = texts[at] if texts else None
         entries.append(Entry(_interaction(source, item, line), own))
     is_locked, extra = _top(top)
-    head = _head(lines, places, is_locked=is_locked)
+    head = _head(lines, places) if places and lines else head_with(extra, is_locked=is_locked)
     return Document(entries, is_locked, "reqord", torn, head, extra)
 
 
@@ -124,10 +125,8 @@ def _lines(text: str) -> list[str]:
     return [] if _OTHER_LINE_END.search(text) else text.split("\n")
 
 
-def _head(lines: list[str], places: Sequence[safe.Place], *, is_locked: bool) -> bytes:
+def _head(lines: list[str], places: Sequence[safe.Place]) -> bytes:
     """What is before the entries, and after them, with keys that we don't know."""
-    if not places or not lines:
-        return HEADER.replace(b"\n", b"\nlocked: true\n", 1) if is_locked else HEADER
     start, end = places[0].line, places[-1].line
     head = [*lines[: start - 1], *filter(None, lines[end:]), lines[start - 1]]
     return "".join([f"{line}\n" for line in head]).encode()

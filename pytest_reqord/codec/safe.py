@@ -30,6 +30,7 @@ _STREAM_TAGS = frozenset(
     for name in ("new:_io.BytesIO", "apply:builtins.iter", "apply:__builtin__.iter")
 )
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:$|[Tt\s])")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
@@ -228,13 +229,27 @@ def typed(value: Any) -> Any:
         return {str(key): typed(one) for key, one in value.items()}
     if isinstance(value, list):
         return [typed(one) for one in value]
-    if not isinstance(value, Plain):
-        return value
+    return _typed_scalar(value) if isinstance(value, Plain) else value
+
+
+def _typed_scalar(value: str) -> Any:
     if value.lower() in ("true", "false"):
         return value.lower() == "true"
     if _INT.fullmatch(value):
         return int(value) if len(value) <= _MOST_DIGITS else str(value)
+    if _DATE.match(value):
+        return _date(value)
     return float(value) if _FLOAT.fullmatch(value) else str(value)
+
+
+def _date(text: str) -> Any:
+    """What YAML takes for a date, with or without a time; other text stays what it is."""
+    import yaml  # late: few cassettes have one
+
+    try:
+        return yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError):
+        return str(text)
 
 
 def _place(event: Any) -> Place:

@@ -35,6 +35,8 @@ class VcrCassette:
         self._recorded: list[Interaction] = []
         self._shown: dict[int, tuple[Interaction, tuple[VcrRequest, VcrResponse]]] = {}
         self._metadata: dict[str, Any] = {}
+        self.new_metadata: dict[str, Any] = {}
+        """What `get_metadata` has stored, to be saved with what is recorded."""
 
     # what it holds
 
@@ -140,7 +142,7 @@ class VcrCassette:
     @property
     def dirty(self) -> bool:
         """Whether something was added to it."""
-        return bool(self._recorded_count or self._appended)
+        return bool(self._recorded_count or self._appended or self.new_metadata)
 
     @property
     def rewound(self) -> bool:
@@ -150,7 +152,7 @@ class VcrCassette:
     @property
     def write_protected(self) -> bool:
         """Whether nothing may be added to it."""
-        return self.record_mode == "none" or (self.rewound and self.record_mode == "once")
+        return self.record_mode == "verify" or not self._opening.plan.access.record
 
     # what a test may ask of it
 
@@ -216,7 +218,7 @@ class VcrCassette:
         return [one for one in found if len(one[1]) == most and most]
 
     def get_metadata(self, key: str, default: Any) -> Any:
-        """A value that lies in the cassette beside the interactions.
+        """A value that lies in the cassette beside the interactions, stored where it doesn't yet.
 
         :raises CassetteMiss: as VCR.py's ``MissingMetadataError``, if it isn't there and nothing
             may be added.
@@ -228,14 +230,14 @@ class VcrCassette:
                 request = Request("METADATA", key, Headers(), b"")
                 miss = CassetteMiss(request, self.path, (), self._opening.commands())
                 raise missing_metadata(miss, self, key)
-            self._metadata[key] = default
+            self._metadata[key] = self.new_metadata[key] = default
         return self._metadata[key]
 
     def with_metadata(self, extra: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What lies beside the interactions, with what the test has asked for."""
-        if not self._metadata:
+        """What lies beside the interactions, with what the test has stored."""
+        if not self.new_metadata:
             return extra
-        return {**extra, "metadata": {**(extra.get("metadata") or {}), **self._metadata}}
+        return {**extra, "metadata": {**(extra.get("metadata") or {}), **self.new_metadata}}
 
     def _matching(self, request: Any) -> list[int]:
         """The places of the interactions for a request, played or not."""

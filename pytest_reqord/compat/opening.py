@@ -168,12 +168,13 @@ class VcrOpening(Opening):
 
     @property
     def needs_its_suite(self) -> bool:  # type: ignore[override]
-        """What isn't YAML is written by what the suite says."""
-        return self._own is not None or self._suite.options.serializer is not YAML
+        """What isn't YAML is written by what the suite says; metadata is known to its test."""
+        is_yaml = self._own is None and self._suite.options.serializer is YAML
+        return not is_yaml or bool(self.view.new_metadata)
 
     @property
     def is_saved_at_end(self) -> bool:
-        """What isn't YAML is saved at the end of its test: the run's end doesn't know how."""
+        """What only the suite can save is, at the end of its test: the run's end doesn't know how."""
         return not self.needs_its_suite and super().is_saved_at_end
 
     def save(self, new: Collection[Interaction], keep: Callable[[Entry], bool] | None) -> bool:
@@ -188,9 +189,11 @@ class VcrOpening(Opening):
             return True
         if self._suite.options.serializer is JSON and settings.format == "keep":
             settings = settings._replace(format="vcr")
-        if settings.record_mode in modes.SAVED_AT_END:  # not YAML, or it would wait for the end
-            return save_into(self.plan.path, new, settings, self._outlasting(new)).changed
-        return save_into(self.plan.path, new, settings, keep_used if unused else keep).changed
+        if settings.record_mode in modes.SAVED_AT_END:  # or it would wait for the end
+            stays: Callable[[Entry], bool] | None = self._outlasting(new)
+        else:
+            stays = keep_used if unused else keep
+        return save_into(self.plan.path, new, settings, stays, self.view.with_metadata({})).changed
 
     def _save_in_own_format(
         self,
@@ -224,9 +227,13 @@ class VcrOpening(Opening):
         return keep
 
     def tidy(self) -> None:
-        """Drop what the test didn't play, where the suite wants that and the run records."""
-        settings = self.plan.settings
-        if settings.record_mode != "none" and not settings.locked and self._unused():
+        """Save what the test stored, and drop what it didn't play, where the suite wants that."""
+        settings, path = self.plan.settings, self.plan.path
+        if settings.record_mode == "none" or settings.locked:
+            return
+        if self.view.new_metadata or self._unused():
+            if not path.exists():
+                self._services.staging().mark_born(path)
             self.save((), None)
 
     def _unused(self) -> set[str]:
@@ -250,6 +257,8 @@ class VcrOpening(Opening):
 
     def metadata(self) -> dict[str, Any]:
         """What lies in the cassette beside the interactions, under VCR.py's key."""
+        if self.plan.settings.record_mode == "rewrite":
+            return {}
         if self._own is None:
             try:
                 extra = read_document(self.plan.path).extra

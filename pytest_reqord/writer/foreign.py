@@ -10,7 +10,8 @@ from pytest_reqord.writer import documents
 from pytest_reqord.writer.revision import Revision, revise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from pytest_reqord.codec import Entry
 
@@ -44,6 +45,7 @@ def save_as_vcr(
     keep: Callable[[Entry], bool] | None,
     volatile: frozenset[str],
     is_ordered: bool,
+    beside: Mapping[str, Any],
 ) -> Revision | None:
     """Make a recording part of a cassette, see `pytest_reqord.writer.save`.
 
@@ -61,11 +63,12 @@ def save_as_vcr(
             volatile=volatile,
             is_ordered=is_ordered,
         )
-        if not revision.entries or (was_vcr and list(revision.entries) == list(old)):
+        is_same = not revision.entries or (was_vcr and list(revision.entries) == list(old))
+        if is_same and not beside:
             return None
         data = codec.render_vcr(
             revision.entries,
-            document.extra if document else None,
+            codec.with_extra(document, beside).extra,
             is_json=document.is_json if document and was_vcr else path.endswith(".json"),
         )
     except ValueError as error:

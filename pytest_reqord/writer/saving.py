@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_reqord import codec, storage
+from pytest_reqord.errors import WriteFailed
 from pytest_reqord.writer import documents, foreign
 from pytest_reqord.writer.revision import revise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from pytest_reqord.codec import Document, Encoded, Entry
     from pytest_reqord.writer.revision import Revision
@@ -37,6 +40,7 @@ class Saved:
 
 
 _UNCHANGED = Saved(False, None, 0, 0)
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def save(
@@ -49,6 +53,7 @@ def save(
     is_ordered: bool = False,
     layout: str = "keep",
     oldest: str = "",
+    beside: Mapping[str, Any] = _NOTHING,
 ) -> Saved:
     """Make a recording part of its cassette, in one step and under the cassette's lock.
 
@@ -65,6 +70,7 @@ def save(
     :param layout: the format of the file: ``reqord``, ``vcr``, or ``keep`` for the one that it
         has; a new one is ours.
     :param oldest: the time, as text, before which what the cassette has is expired.
+    :param beside: more that is to stand beside the interactions; a mapping adds to what is there.
     :raises CassetteLocked: if the lock couldn't be had.
     :raises CassetteFormatError: if the cassette can't be read.
     :raises WriteFailed: if it says ``locked: true``, or its format can't hold what is new.
@@ -78,26 +84,41 @@ def save(
             bodies = {body: data for each in every for body, data in each.bodies.items()}
             entries = _as_entries(name, every, bodies.__getitem__)
             made = foreign.save_as_vcr(
-                name, entries, keep=keep, volatile=volatile, is_ordered=is_ordered
+                name,
+                entries,
+                keep=keep,
+                volatile=volatile,
+                is_ordered=is_ordered,
+                beside=beside,
             )
             return Saved(True, made.kept, made.added, made.removed) if made else _UNCHANGED
         put = list(_with_bodies_put(name, new))
-        if keep is None:
+        if keep is None and not beside:
             return _extend(name, sorted(put, key=attrgetter("recorded_at")))
         document = documents.read(name)
         old: Sequence[Entry] = document.entries if document else ()
         revision = revise(
             old,
             _as_entries(name, put, storage.body_reader(name)),
-            keep=keep,
+            keep=keep or (lambda _: True),
             volatile=volatile,
             is_ordered=is_ordered,
             oldest=oldest,
         )
-        is_changed = _write(name, document, [entry.text for entry in revision.entries], revision)
+        texts = [entry.text for entry in revision.entries]
+        if beside:
+            documents.rewrite(name, texts, _with_extra(name, document, beside))
+        is_changed = bool(beside) or _write(name, document, texts, revision)
         if not is_changed:
             return Saved(False, len(old), 0, 0)
         return Saved(True, revision.kept, revision.added, revision.removed)
+
+
+def _with_extra(path: str, document: Document | None, beside: Mapping[str, Any]) -> Document:
+    try:
+        return codec.with_extra(document, beside)
+    except ValueError as error:
+        raise WriteFailed(path, str(error)) from error
 
 
 def _write(

@@ -472,7 +472,7 @@ def test_persisters(suite, api):
 
 
 def test_what_lies_beside_the_interactions_stays(suite):
-    """A rewrite keeps metadata and unknown keys; a serializer or persister gets new metadata."""
+    """Metadata and unknown keys are kept when a cassette is saved, in whatever format."""
     suite.makeconftest(
         """
         import json, pathlib
@@ -505,8 +505,7 @@ def test_what_lies_beside_the_interactions_stays(suite):
 
         @pytest.mark.vcr
         def test_yaml(vcr):
-            assert vcr.get_metadata("now", 7) == 5
-            assert requests.get(os.environ["API"] + "/json").ok
+            ask(vcr)
 
         @pytest.mark.vcr(serializer="plain")
         def test_plain(vcr):
@@ -528,10 +527,100 @@ def test_what_lies_beside_the_interactions_stays(suite):
     grown = {"now": 5, "new": [1]}
     texts = yaml.safe_load(stored.read_text()), json.loads(plain.read_text())
     assert [(each["metadata"], each["owner"]) for each in texts] == [
-        ({"now": 5}, "Ada"),
+        (grown, "Ada"),
         (grown, "Ada"),
     ]
     assert json.loads((suite.path / "kept.json").read_text()) == grown
+
+
+@pytest.mark.parametrize("mode", ["once", "new_episodes", "all", "rewrite"])
+@pytest.mark.parametrize("layout", ["keep", "vcr"])
+def test_metadata_is_stored(suite, mode, layout):
+    """What `get_metadata` stores is there on replay, without a request and in failed tests too."""
+    suite.makeini(f"[pytest]\nreqord_format = {layout}")
+    suite.makepyfile(
+        test_it="""
+        import datetime, os, requests, pytest
+
+        @pytest.mark.vcr
+        @pytest.mark.parametrize("value", [1.5, "on", {"a": [None]}, datetime.datetime(2026, 1, 2)])
+        def test_kinds(vcr, value):
+            assert vcr.get_metadata("value", value) == value
+            assert vcr.dirty == (vcr.record_mode != "none")
+
+        @pytest.mark.vcr(serializer="json")
+        @pytest.mark.default_cassette("shared")
+        @pytest.mark.parametrize("key", "ab")
+        def test_json(vcr, key):
+            assert vcr.get_metadata(key, [key]) == [key]
+
+        @pytest.mark.vcr
+        def test_both(vcr):
+            assert requests.get(os.environ["API"] + "/json").ok
+            assert vcr.get_metadata("a", 1) == 1 and vcr.get_metadata("b", 2) == 2
+
+        @pytest.mark.vcr
+        def test_failing(vcr):
+            assert vcr.get_metadata("a", 1) == 1
+            assert vcr.record_mode == "none"
+
+        @pytest.mark.vcr
+        def test_missing(vcr):
+            if vcr.record_mode == "none":
+                with pytest.raises(Exception, match="missing"):
+                    vcr.get_metadata("missing", 1)
+        """
+    )
+
+    suite.runpytest(f"--record-mode={mode}").assert_outcomes(passed=8, failed=1)
+    suite.runpytest().assert_outcomes(passed=9)
+
+
+def test_metadata_that_a_cassette_cannot_hold(suite):
+    """An object in the metadata fails the run, and the message names it and the cassette."""
+    suite.makepyfile(
+        test_it="""
+        import pytest
+
+        @pytest.mark.vcr
+        @pytest.mark.parametrize("serializer", [{}, {"serializer": "json"}])
+        def test_it(vcr, serializer):
+            vcr.get_metadata("value", Exception)
+        """
+    )
+
+    result = suite.runpytest("--record-mode=once")
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*test_it[[]serializer0].yaml*<class 'Exception'>*"])
+
+
+def test_vcr_reads_the_metadata(suite):
+    """VCR.py finds what was stored in its format, and what it stored is found here."""
+    suite.makepyfile(
+        test_it="""
+        import pytest, vcr as vcrpy
+
+        @pytest.mark.vcr
+        def test_ours(vcr):
+            assert vcr.get_metadata("ours", {"at": 1}) == {"at": 1}
+
+        def test_theirs():
+            with vcrpy.use_cassette("cassettes/test_it/test_ours.yaml", record_mode="none") as read:
+                assert read.get_metadata("ours", 0) == {"at": 1}
+            with vcrpy.use_cassette("cassettes/test_it/test_read.yaml") as written:
+                assert written.get_metadata("theirs", 2) == 2
+
+        @pytest.mark.vcr(record_mode="none")
+        def test_read(vcr):
+            assert vcr.get_metadata("theirs", 0) == 2
+        """
+    )
+    stored = store(suite, "test_ours.yaml", entry("users"))
+
+    suite.runpytest_subprocess("--record-mode=new_episodes", "-k", "ours").assert_outcomes(passed=1)
+    assert yaml.safe_load(stored.read_text())["metadata"] == {"ours": {"at": 1}}
+    suite.runpytest_subprocess("-k", "theirs or read").assert_outcomes(passed=2)
 
 
 def test_a_recording_into_a_file_of_vcr_stays_in_its_format(suite):

@@ -78,11 +78,15 @@ class Ending:
                 failed[recording.cassette].add(recording.owner)
                 self._books.drafted(recording)
             elif record.has_data and recording.mode in modes.SAVED_AT_END:
-                waiting[recording.cassette].append(recording)
+                waiting[self._file_of(recording)].append(recording)
             elif record.has_data:
                 yield partial(self._save_handed_over, recording), [recording]
         for path, passed in waiting.items():
             yield partial(self._replace, path, passed, failed[path]), passed
+
+    def _file_of(self, recording: Recording) -> Path:
+        path = recording.cassette
+        return path if path.exists() else self._staging.mark_born(path)
 
     def _save_handed_over(self, recording: Recording) -> None:
         """Save what a worker on another machine would have saved at the end of its test."""

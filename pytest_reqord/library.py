@@ -7,6 +7,7 @@ import re
 import time
 from collections import OrderedDict, deque
 from collections.abc import Collection
+from contextlib import suppress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -147,6 +148,24 @@ class Library:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Any, Index] = OrderedDict()
+        self._names: dict[Path, dict[str, str]] = {}
+
+    def settled(self, path: Path) -> Path:
+        """The file of a cassette: the one of its name, or of a name that differs only in case.
+
+        Two such names would be one file on some systems, and git could check out only one. So
+        the second one shares the cassette of the first, on every system, unless both are there.
+
+        :param path: its name.
+        """
+        if os.path.exists(path):  # noqa: PTH110 -- a Path costs more than the call
+            return path
+        names = self._names.get(path.parent)
+        if names is None:
+            with suppress(OSError):
+                names = {name.casefold(): name for name in os.listdir(path.parent)}  # noqa: PTH208 -- names are enough
+            names = self._names[path.parent] = names or {}
+        return path.with_name(names.setdefault(path.name.casefold(), path.name))
 
     def index(self, path: Path, matching: Matching, before: str | None = None) -> Index:
         """The index of a cassette; empty where there is no file.

@@ -98,4 +98,5 @@ def is_default_of(path: Path, owner: str) -> bool:
     if not names:
         return not owner
     class_name = names[-2] if len(names) > 1 else None
-    return path.name == file_name(cassette_name(class_name, names[-1]))
+    name = file_name(cassette_name(class_name, names[-1]))
+    return path.name.casefold() == name.casefold()  # see `Library.settled`

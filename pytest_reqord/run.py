@@ -171,6 +171,7 @@ class Run:
     ) -> Opening:
         registry.ensure()
         active.observe_untaken(self._note_untaken)
+        path = self._services.library.settled(path)
         if self.opened is not None:
             self.opened.add(os.fspath(path))
         attempt = self.attempt_now()

@@ -129,9 +129,9 @@ class Settling:
     def _save_now(
         self, opening: Opening, recording: Recording, new: Collection[Interaction]
     ) -> None:
+        if not Head.of(opening.plan.path).exists:
+            opening.plan = opening.plan._replace(path=self._staging.mark_born(opening.plan.path))
         plan = opening.plan
-        if not Head.of(plan.path).exists:
-            self._staging.mark_born(plan.path)
         keep = keeping(plan.path, opening.owner, plan.settings)
         self._books.saved(plan.path, len(new), is_changed=opening.save(new, keep))
         self._staging.remove(recording)

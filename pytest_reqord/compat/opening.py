@@ -150,6 +150,7 @@ class VcrOpening(Opening):
             self.index().entries,
             self.plan.matching,
             self.plan.redactor.request,
+            self.owner,
             repeats=self.plan.settings.allow_playback_repeats,
         )
 

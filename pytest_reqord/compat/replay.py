@@ -1,9 +1,13 @@
-"""Playing as VCR.py does: the first interaction that matches and wasn't played, by the file."""
+"""Playing as VCR.py does: the first interaction that matches and wasn't played, by the file.
+
+But first what the test itself recorded, which files of ours tell: in one that it shares, what
+another test was answered may be something else.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +29,7 @@ class VcrReplay:
     :param entries: what may be played, in the order of the files.
     :param matching: what has to agree.
     :param redact: what a live request went through already, so that a stored one can be compared.
+    :param owner: the test, as its recordings name it.
     :param repeats: whether an interaction is played again, always the first one that matches.
     """
 
@@ -33,6 +38,7 @@ class VcrReplay:
         entries: Sequence[Stored],
         matching: Matching,
         redact: Callable[[Request], Request],
+        owner: str,
         *,
         repeats: bool,
     ) -> None:
@@ -40,15 +46,21 @@ class VcrReplay:
         self.play_counts: Counter[int] = Counter()
         self._matching = matching
         self._redact = redact
+        self._owner = owner
         self._repeats = repeats
         self._redacted: dict[int, Request] = {}
         self._played: list[int] = []
         self._lock = threading.Lock()
 
     @cached_property
-    def _positions(self) -> dict[Any, list[int]]:
-        positions: dict[Any, list[int]] = defaultdict(list)
+    def _positions(self) -> dict[Any, deque[int]]:
+        positions: dict[Any, deque[int]] = defaultdict(deque)
+        own: list[int] = []
+        others: list[int] = []
         for at, entry in enumerate(self.entries):
+            (own if entry.recorded_by == self._owner else others).append(at)
+        for at in (*own, *others):
+            entry = self.entries[at]
             positions[self._matching.key(entry.method, entry.uri)].append(at)
         return positions
 
@@ -70,7 +82,11 @@ class VcrReplay:
         ) and matching.agrees(live, self._redact(recorded))
 
     def _find(self, live: Request) -> int | None:
-        candidates = self._positions.get(self._matching.key(live.method, live.uri), ())
+        candidates = self._positions.get(self._matching.key(live.method, live.uri))
+        if candidates is None:
+            return None
+        while not self._repeats and candidates and self.play_counts[candidates[0]]:
+            candidates.popleft()  # what was played isn't looked at again, however much it is
         return next(
             (
                 at
@@ -99,6 +115,7 @@ class VcrReplay:
         """Play it all anew."""
         with self._lock:
             self.play_counts = Counter()
+            self.__dict__.pop("_positions", None)
 
     @property
     def play_count(self) -> int:

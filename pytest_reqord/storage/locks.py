@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from pytest_reqord.errors import CassetteLocked
-from pytest_reqord.storage.places import user_folder
+from pytest_reqord.storage.places import identity, user_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def lock(path: str | os.PathLike[str], timeout: float) -> Iterator[None]:
     :param timeout: how long to wait for it, in seconds.
     :raises CassetteLocked: if somebody else held it all that time.
     """
-    real = os.path.realpath(path)
+    real = identity(path)
     found = _borrow(real)
     try:
         started = time.monotonic()

@@ -8,10 +8,15 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["user_folder"]
+__all__ = ["identity", "user_folder"]
 
 _PRIVATE = 0o700
 _SYSTEM_TEMP = "/tmp"  # noqa: S108 - a known name is the point; `_own` checks whose folder it is
+
+
+def identity(path: str | os.PathLike[str]) -> str:
+    """What stands for a file: the same for names that some file systems don't tell apart."""
+    return os.path.realpath(path).casefold()
 
 
 def user_folder(name: str) -> Path:

@@ -5,7 +5,7 @@
     <root>/<run id>/                   one folder a run, for its user only
         <process>.journal              what that process opened and settled
         <process>-<n>-<name>.yaml      one recording: append-only, one writer, no lock, no sync
-        born/<hash>                    this run made the cassette of that path
+        born/<hash>                    this run made the cassette of that path, which it holds
         claimed/<hash>                 who saves for one owner and cassette
 
 A recording that was opened and never settled belongs to a process that crashed.
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.storage.files import remove_folder, remove_with_bodies
 from pytest_reqord.storage.journal import Journal, is_alive, read_journal
+from pytest_reqord.storage.places import identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,13 +139,18 @@ class StagingArea:
         """What all processes of this run recorded, in the order in which it was opened."""
         return _records(self.folder)
 
-    def mark_born(self, cassette: Path) -> bool:
+    def mark_born(self, cassette: Path) -> Path:
         """Say that this run makes a cassette.
 
-        :returns: whether this call was the first in the run to say so.
+        :returns: the cassette; or the one whose name differs only in case, where a process of the
+            run has said so of that one before.
         """
         self.hold()
-        return _create(self._born(cassette), b"")
+        marker = self._born(cassette)
+        if _create(marker, os.fsencode(cassette)):
+            return cassette
+        first = Path(os.fsdecode(marker.read_bytes()))
+        return first if identity(first) == identity(cassette) else cassette
 
     def is_born(self, cassette: Path) -> bool:
         """Whether a process of this run has made this cassette, or is about to."""
@@ -202,7 +208,7 @@ def _open_journal(path: Path) -> Journal:
 def _hash(path: Path, name: str = "") -> str:
     import hashlib  # late: only runs that record need it
 
-    return hashlib.sha256(os.fsencode(os.path.realpath(path)) + b"\0" + name.encode()).hexdigest()
+    return hashlib.sha256(os.fsencode(identity(path)) + b"\0" + name.encode()).hexdigest()
 
 
 def _create(marker: Path, content: bytes) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from pytest_reqord.codec.document import HEADER, Document
@@ -53,4 +52,4 @@ def with_extra(document: Document | None, extra: Mapping[str, Any]) -> Document:
         else:
             merged[key] = value
     head = head_with(merged, is_locked=document.locked)
-    return replace(document, head=head, extra=merged)
+    return document._replace(head=head, extra=merged)

@@ -1,24 +1,18 @@
-"""Cassettes that VCR.py, cassetter or pydantic-ai's serializer wrote, read as they are."""
+"""Cassettes that VCR.py, cassetter or pydantic-ai's serializer wrote, in whatever layout."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.codec import foreign_values, safe
 from pytest_reqord.codec.document import Document, Entry, Source
 from pytest_reqord.codec.dumping import head_with
-from pytest_reqord.codec.scalars import is_plain
 
 if TYPE_CHECKING:
     from pytest_reqord.models import Interaction
 
-__all__ = ["ForeignEntry", "document", "index", "load_json"]
-
-_NEXT = b"\n- request:\n"
-_END = b"\nversion: 1\n"
-_HEAD = re.compile(rb"\n    method: ([A-Z]+)\n    uri: ([!-~]+)\n  response:\n")
+__all__ = ["ForeignEntry", "document", "load_json"]
 
 
 class ForeignEntry(Entry):
@@ -29,6 +23,8 @@ class ForeignEntry(Entry):
     """
 
     __slots__ = ("_item",)
+    is_vcr = True
+    """Whether its data may stand in a file of VCR.py's as it is."""
 
     def __init__(self, interaction: Interaction, item: Any) -> None:
         super().__init__(interaction)
@@ -41,91 +37,6 @@ class ForeignEntry(Entry):
     def vcr_text(self) -> bytes | None:
         """How it stands in a file that VCR.py's emitter wrote; None where it was another."""
         return None
-
-
-class _IndexedEntry(ForeignEntry):
-    """An entry as VCR.py's emitter writes it, found but not decoded."""
-
-    __slots__ = ("_decoded", "_end", "_found", "_position", "_source", "_start")
-
-    def __init__(self, source: Source, start: int, end: int, position: int) -> None:
-        self._decoded: Interaction | None = None
-        self._text = None
-        self._source = source
-        self._start = start
-        self._end = end
-        self._position = position
-        self._found: tuple[str, str] | None = None
-
-    def interaction(self) -> Interaction:
-        if self._decoded is None:
-            self._decoded = self._decode()
-        return self._decoded
-
-    def item(self) -> Any:
-        return safe.typed(self._load())
-
-    def vcr_text(self) -> bytes:
-        return self._source.data[self._start : self._end]
-
-    @property
-    def recorded_by(self) -> str:
-        return ""
-
-    @property
-    def method(self) -> str:
-        return (self._found or self._head())[0]
-
-    @property
-    def uri(self) -> str:
-        return (self._found or self._head())[1]
-
-    def _head(self) -> tuple[str, str]:
-        match = _HEAD.search(self._source.data, self._start, self._end)
-        method, uri = (match[1].decode(), match[2].decode()) if match else ("", "")
-        if not is_plain(uri):
-            method, uri = super().method, super().uri
-        self._found = method, uri
-        return self._found
-
-    def _decode(self) -> Interaction:
-        line = self._source.line(self._start)
-        try:
-            return foreign_values.interaction(self._load(), self._position)
-        except safe.SafeError as error:
-            raise self._source.unsafe(error, line - 1) from error
-        except (ValueError, TypeError) as error:
-            raise self._source.broken(str(error), line) from error
-
-    def _load(self) -> Any:
-        (item,) = safe.load(self.vcr_text().decode()).value
-        return item
-
-
-def index(source: Source) -> Document | None:
-    """Find the entries of a file of VCR.py's emitter.
-
-    :returns: None where it is not laid out in that way.
-    """
-    data = source.data
-    end = len(data) - len(_END) + 1
-    if not data.endswith(_END) or b" &id0" in data:  # an anchor may be meant for other entries
-        return None
-    starts = []
-    start = data.find(_NEXT) + 1
-    while start:
-        starts.append(start)
-        start = data.find(_NEXT, start) + 1
-    lines = data.count(b"\n", starts[0], end)
-    other = data.count(b"\n ", starts[0], end) + data.count(b"\n\n", starts[0], end)
-    if lines - other != len(starts):
-        return None
-    ends = [*starts[1:], end]
-    entries = [
-        _IndexedEntry(source, start, end, position)
-        for position, (start, end) in enumerate(zip(starts, ends, strict=True))
-    ]
-    return Document(entries, format="vcr")
 
 
 def load_json(text: str) -> safe.Loaded | None:

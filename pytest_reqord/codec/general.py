@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.codec import foreign, safe, values
+from pytest_reqord.codec import foreign, foreign_index, safe, values
 from pytest_reqord.codec.document import HEADER, OUR_KEYS, Document, Entry, Source, Top
 from pytest_reqord.codec.dumping import head_with
 
@@ -27,8 +27,7 @@ def load(source: Source) -> Document:
 
     :raises CassetteFormatError: if it can't be read.
     """
-    is_vcr = source.data.startswith(b"interactions:\n- request:\n")
-    document = foreign.index(source) if is_vcr else None
+    document = foreign_index.index(source)
     return load_safely(source) if document is None else document
 
 

@@ -57,7 +57,7 @@ def refused_by_vcr(interaction: Interaction) -> str:
 
 def left_out_by_us(entry: Entry) -> list[str]:
     """Keys of an entry that another tool wrote and nothing here reads."""
-    if not isinstance(entry, ForeignEntry):
+    if not (isinstance(entry, ForeignEntry) and entry.is_vcr):
         return []
     item = entry.item()
     return [
@@ -97,7 +97,8 @@ def render_vcr(
     :raises ValueError: if the format can't hold them.
     """
     foreign = [
-        each if isinstance(each, ForeignEntry) else as_vcr(each.interaction()) for each in entries
+        each if isinstance(each, ForeignEntry) and each.is_vcr else as_vcr(each.interaction())
+        for each in entries
     ]
     if is_json:
         return _json([each.item() for each in foreign], extra or {})

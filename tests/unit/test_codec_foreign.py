@@ -9,6 +9,8 @@ import zlib
 import pytest
 
 from pytest_reqord import codec
+from pytest_reqord.codec import foreign_index, foreign_values, general
+from pytest_reqord.codec.document import Source
 from pytest_reqord.errors import CassetteFormatError
 
 VCR = b"""\
@@ -92,6 +94,108 @@ def test_yaml_of_vcrpy_is_read(change):
     assert (second.response.status, second.response.reason) == (204, "No Content")
     assert second.response.body == b"\xff\x00"
     assert first.recorded_at < second.recorded_at
+
+
+CASSETTER = b"""\
+version: 1
+interactions:
+- request:
+    method: GET
+    uri: https://api.example.com/users
+    headers:
+      accept:
+      - "*/*"
+    body:
+      type: none
+  response:
+    status: 200
+    headers:
+      content-type:
+      - application/json
+    body:
+      type: json
+      content:
+        name: Ada
+        text: |+
+          two
+
+
+          paragraphs
+
+  recorded_at: 2026-11-26T01:51:36.781315+00:00
+- request:
+    method: POST
+    uri: https://api.example.com/users
+    headers: {}
+    body:
+      type: text
+      content: a=1
+  response:
+    status: 204
+    headers: {}
+    body:
+      type: none
+  recorded_at: 2026-11-26T01:51:37.781315+00:00
+"""
+
+
+@pytest.mark.parametrize(
+    ("data", "tool", "extra"),
+    [
+        (VCR, "vcr", {}),
+        (VCR.replace(b"version", b"metadata:\n  at: 2026-01-02 03:04:05\nversion"), "vcr", None),
+        (b"version: 1\n" + VCR.replace(b"version: 1\n", b""), "vcr", {}),
+        (b"# by hand\nowner: Ada\n" + VCR, "vcr", {"owner": "Ada"}),
+        (
+            VCR.replace(b"body: null", b"parsed_body:\n      a: |-\n        b\n\n\n        c"),
+            "vcr",
+            {},
+        ),
+        (VCR.replace(b"- '*/*'", b"- !!python/str '*/*'"), "vcr", {}),
+        (CASSETTER, "cassetter", {}),
+        (CASSETTER + b"owner: Ada\n", "cassetter", {"owner": "Ada"}),
+    ],
+    ids=[
+        "plain",
+        "metadata",
+        "version-first",
+        "comment",
+        "blank-lines",
+        "tags",
+        "cassetter",
+        "extra",
+    ],
+)
+def test_files_of_other_tools_are_read_as_far_as_they_are_played(monkeypatch, data, tool, extra):
+    """Their entries are found by a scan, decoded one by one, and equal what a loader makes of all."""
+    whole = general.load_safely(Source(data, "cassette.yaml", no_files))
+    read = []
+    decode = foreign_values.interaction
+    monkeypatch.setattr(foreign_values, "interaction", lambda *a: read.append(a) or decode(*a))
+
+    document = load(data)
+    places = [(entry.method, entry.uri) for entry in document.entries]
+
+    assert len(read) == ("/: " in places[1][1])  # not as it stands in the file
+    assert (document.format, document.extra, document.head) == (
+        whole.format,
+        whole.extra,
+        whole.head,
+    )
+    assert extra in (None, document.extra)
+    for one, other in zip(document.entries, whole.entries, strict=True):
+        assert one.interaction() == other.interaction()
+        assert one.text == other.text
+    assert places == [(entry.method, entry.uri) for entry in whole.entries]
+    assert codec.render_vcr(document.entries, document.extra)
+
+
+@pytest.mark.parametrize("end", [b"version: 2\n", b"interactions: []\nversion: 1\n", b"", b"- 1\n"])
+def test_what_only_looks_like_it_is_left_to_the_loader(end):
+    """A file that isn't all of entries and keys is read by the loader, or refused by it."""
+    data = VCR.replace(b"version: 1\n", end)
+
+    assert foreign_index.index(Source(data, "cassette.yaml", no_files)) is None
 
 
 def test_a_foreign_entry_can_be_moved_to_a_cassette_of_ours():

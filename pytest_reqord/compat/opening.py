@@ -83,10 +83,13 @@ class VcrOpening(Opening):
         return self._suite
 
     def _access(self, plan: Plan) -> modes.Access:
-        """Extra cassettes, and what a persister has, count as what ``once`` finds."""
+        """Extra cassettes, and what a persister has, count as what ``once`` finds.
+
+        They are played in ``rewrite`` too, which starts over with the test's own alone.
+        """
         mode, access = plan.settings.record_mode, plan.access
         has_more = self._persisted is not None or any(map(_has_content, self._suite.extra_paths))
-        if not (access.record and has_more) or mode in modes.LIVE_ONLY:
+        if not (access.record and has_more) or mode in modes.LIVE_ONLY - {"rewrite"}:
             return access
         return modes.PLAY_ONLY if mode == "once" else modes.Access(play=True, record=True)
 
@@ -127,7 +130,7 @@ class VcrOpening(Opening):
         before = self.plan.before
         own = [
             entry
-            for entry in self._read(self.plan.path)
+            for entry in (() if self._starts_over else self._read(self.plan.path))
             if before is None or entry.recorded_at < before
         ]
         extra = [path for path in self._suite.extra_paths if path != self.plan.path]
@@ -157,7 +160,13 @@ class VcrOpening(Opening):
     @property
     def was_found(self) -> bool:
         """Whether there was a cassette when it was opened."""
-        return bool(self.index().entries) or _has_content(self.plan.path)
+        is_kept = not self._starts_over and _has_content(self.plan.path)
+        return bool(self.index().entries) or is_kept
+
+    @property
+    def _starts_over(self) -> bool:
+        """Whether what its own file has is as good as gone."""
+        return self.plan.settings.record_mode == "rewrite"
 
     def translate(self, miss: BaseException) -> BaseException:
         """The miss as VCR.py's suites know it."""
@@ -258,7 +267,7 @@ class VcrOpening(Opening):
 
     def metadata(self) -> dict[str, Any]:
         """What lies in the cassette beside the interactions, under VCR.py's key."""
-        if self.plan.settings.record_mode == "rewrite":
+        if self._starts_over:
             return {}
         if self._own is None:
             try:

@@ -65,13 +65,17 @@ def suite(client: str, options: tuple[str, ...], row: str, effort: Effort) -> li
     """500 tests with three requests each."""
     shape = Suite(client, 100 if effort.is_quick else 500, 3)
     name = f"{shape.tests} tests x 3 requests, {client}{' -n 2' if options else ''}"
-    wall = Line(row, f"{name}, wall", "s", floor=_STUB.name)
-    cpu = Line(row, f"{name}, CPU", "s", floor=_STUB.name)
+    lines = []
+    for floor in effort.floors(client):
+        of = f"{name}, to {floor.name}"
+        wall, cpu = (Line(row, f"{of}, {kind}", "s", floor=floor.name) for kind in ("wall", "CPU"))
+        lines.append((wall, cpu))
     for times in _replays([shape], effort.rounds, effort.players(client), *options):
         for who, (time,) in times.items():
-            wall.add(who, time.wall)
-            cpu.add(who, time.cpu)
-    return [wall, cpu]
+            for wall, cpu in lines:
+                wall.add(who, time.wall)
+                cpu.add(who, time.cpu)
+    return [line for of_floor in lines for line in of_floor]
 
 
 def tests(client: str, row: str, effort: Effort) -> list[Line]:

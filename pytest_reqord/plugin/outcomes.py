@@ -164,16 +164,17 @@ class Outcomes:
         """Note what a user should look at although the test passed."""
         if attempt.failure:
             return
+        notes, owner = self._run.notes, attempt.owner
         for cassette in self._cassettes():
-            where, settings = (attempt.owner, str(cassette.path)), cassette.settings
+            path, settings = cassette.path, cassette.settings
             if self._is_verbose and cassette.play_count:
-                self._run.notes.played.append((str(cassette.path), cassette.play_count))
-            if settings.on_drift == "warn" and cassette.drifts:
-                self._run.notes.drifted.append((*where, drift_lines(cassette)))
+                notes.played.append((str(path), cassette.play_count))
+            if settings.on_drift == "warn" and (lines := drift_lines(cassette)):
+                notes.drifted.append((owner, str(path), lines))
             if settings.on_expiry != "fail" and (lines := expired_lines(cassette)):
-                self._run.notes.expired.append((*where, lines))
+                notes.expired.append((owner, str(path), lines))
             if settings.on_unplayed == "warn" and (lines := unplayed_lines(cassette)):
-                self._run.notes.unplayed.append((*where, lines))
+                notes.unplayed.append((owner, str(path), lines))
 
 
 _REFUSALS = (CassetteMissError, PlaybackError, CassetteError, UnsupportedClient, UsageError)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_reqord.difference import differences
 from pytest_reqord.errors import CassetteError
 
 if TYPE_CHECKING:
@@ -34,8 +33,13 @@ def section(cassette: Cassette) -> tuple[str, str]:
 
 def drift_lines(cassette: Cassette) -> list[str]:
     """The requests that were answered although their body isn't the recorded one."""
+    drifts = cassette.drifts[:_MOST]
+    if not drifts:
+        return []
+    from pytest_reqord.difference import differences  # late: most replays have none
+
     lines = []
-    for request, interaction in cassette.drifts[:_MOST]:
+    for request, interaction in drifts:
         lines.append(f"drifted  {_name(request)}")
         lines += (f"  {line}" for line in differences(request, interaction.request))
     return lines

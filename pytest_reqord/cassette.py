@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord.clock import expiry_limit, has_expired
 from pytest_reqord.errors import (
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from pytest_reqord.clock import Clock
-    from pytest_reqord.index import Index, Stored
+    from pytest_reqord.index import Stored
     from pytest_reqord.modes import Access
     from pytest_reqord.replay import Player
     from pytest_reqord.seam import Exchange
     from pytest_reqord.settings import Settings
+    from pytest_reqord.source import Source
 
-__all__ = ["Cassette", "Drift", "Filter", "Source"]
+__all__ = ["Cassette", "Drift"]
 
 _NO_HEADERS = Headers()
 
@@ -45,53 +45,6 @@ class Drift(NamedTuple):
 
     request: Request
     interaction: Interaction
-
-
-class Filter(Protocol):
-    """What requests are matched as and interactions are kept as: without their secrets."""
-
-    def request(self, request: Request) -> Request | None:
-        """The request as it is matched; None for one to let through untouched."""
-
-    def interaction(self, interaction: Interaction) -> Interaction | None:
-        """The interaction as it is recorded; None for one not to record."""
-
-
-class Source(Protocol):
-    """Where a cassette gets its recording from and puts what it records."""
-
-    redactor: Filter
-    clock: Clock
-    lets_through: bool
-    """Whether the filter may let requests through, which only a whole request tells."""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether another process, which has opened the cassette, has closed it."""
-
-    def index(self) -> Index:
-        """The recording, read when it is first needed."""
-
-    def replay(self) -> Player:
-        """What plays the recording, made once."""
-
-    def record(self, interaction: Interaction) -> None:
-        """Take what was recorded, redacted; returns at once."""
-
-    def flush(self) -> None:
-        """Return when what was recorded is on the disk."""
-
-    async def room(self) -> None:
-        """Wait until there is room for more, without blocking an event loop."""
-
-    def recorded(self) -> Sequence[Interaction]:
-        """Read back what was recorded since the cassette was opened."""
-
-    def commands(self) -> Sequence[str]:
-        """The shell commands that would add a missing request or start over."""
-
-    def translate(self, miss: BaseException) -> BaseException:
-        """A miss as the error that the suite knows it by; natively itself."""
 
 
 class Cassette:

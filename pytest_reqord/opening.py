@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from pytest_reqord.cassette import Filter
     from pytest_reqord.codec import Entry
     from pytest_reqord.kin import Kin
     from pytest_reqord.models import Interaction
     from pytest_reqord.plan import Plan, Services
     from pytest_reqord.settings import Settings
+    from pytest_reqord.source import Filter
     from pytest_reqord.storage.staging import Recording
     from pytest_reqord.writer import Saved
 

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
-    from pytest_reqord.cassette import Filter
     from pytest_reqord.codec import Entry
     from pytest_reqord.compat.options import Options
     from pytest_reqord.index import Stored
     from pytest_reqord.models import Interaction
     from pytest_reqord.opening import Attempt
     from pytest_reqord.plan import Plan, Services
+    from pytest_reqord.source import Filter
 
 __all__ = ["Suite", "VcrOpening"]
 

@@ -1,0 +1,62 @@
+"""What a cassette works with: where its recording comes from, and what takes secrets out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_reqord.clock import Clock
+    from pytest_reqord.index import Index
+    from pytest_reqord.models import Interaction, Request
+    from pytest_reqord.replay import Player
+
+__all__ = ["Filter", "Source"]
+
+
+class Filter(Protocol):
+    """What requests are matched as and interactions are kept as: without their secrets."""
+
+    def request(self, request: Request) -> Request | None:
+        """The request as it is matched; None for one to let through untouched."""
+
+    def interaction(self, interaction: Interaction) -> Interaction | None:
+        """The interaction as it is recorded; None for one not to record."""
+
+
+class Source(Protocol):
+    """Where a cassette gets its recording from and puts what it records."""
+
+    redactor: Filter
+    clock: Clock
+    lets_through: bool
+    """Whether the filter may let requests through, which only a whole request tells."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether another process, which has opened the cassette, has closed it."""
+
+    def index(self) -> Index:
+        """The recording, read when it is first needed."""
+
+    def replay(self) -> Player:
+        """What plays the recording, made once."""
+
+    def record(self, interaction: Interaction) -> None:
+        """Take what was recorded, redacted; returns at once."""
+
+    def flush(self) -> None:
+        """Return when what was recorded is on the disk."""
+
+    async def room(self) -> None:
+        """Wait until there is room for more, without blocking an event loop."""
+
+    def recorded(self) -> Sequence[Interaction]:
+        """Read back what was recorded since the cassette was opened."""
+
+    def commands(self) -> Sequence[str]:
+        """The shell commands that would add a missing request or start over."""
+
+    def translate(self, miss: BaseException) -> BaseException:
+        """A miss as the error that the suite knows it by; natively itself."""

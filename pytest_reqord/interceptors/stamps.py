@@ -1,8 +1,9 @@
 """Where a thread or a piece of work was started.
 
 A thread and a task of asyncio keep the stamp of where they were started, and a work item of a
-``ThreadPoolExecutor`` that of where it was submitted, so that a request made there belongs to the same cassette with no
-context copied, and one that outlives its cassette can be told from the next test's.
+``ThreadPoolExecutor`` that of where it was submitted, so that a request made there belongs to the
+same cassette with no context copied, and one that outlives its cassette can be told from the next
+test's.
 """
 
 from __future__ import annotations
@@ -36,14 +37,28 @@ class _Seam(NamedTuple):
 
     :param owner: the class that has it.
     :param name: its name.
-    :param original: the class's own.
+    :param own: the class's own; None where it inherits one.
     :param ours: what stands in its place.
     """
 
     owner: Any
     name: str
-    original: Any
+    own: Any
     ours: Any
+
+    def take(self) -> None:
+        """Stand in its place, unless a mock does."""
+        if vars(self.owner).get(self.name) is self.own:
+            setattr(self.owner, self.name, self.ours)
+
+    def put_back(self) -> None:
+        """Leave the class as it was."""
+        if vars(self.owner).get(self.name) is not self.ours:
+            return
+        if self.own is None:
+            delattr(self.owner, self.name)
+        else:
+            setattr(self.owner, self.name, self.own)
 
 
 class _Running(threading.local):
@@ -86,8 +101,7 @@ def install(current: Callable[[], object | None], is_open: Callable[[Any], bool]
 def check() -> None:
     """Take the seams again that another tool's teardown has put back; leave a mock alone."""
     for seam in _seams.values():
-        if vars(seam.owner).get(seam.name) is seam.original:
-            setattr(seam.owner, seam.name, seam.ours)
+        seam.take()
 
 
 def uninstall() -> None:
@@ -95,8 +109,7 @@ def uninstall() -> None:
     global _current, _is_open
     imports.unwatch(_LATE)
     for seam in _seams.values():
-        if vars(seam.owner).get(seam.name) is seam.ours:
-            setattr(seam.owner, seam.name, seam.original)
+        seam.put_back()
     _seams.clear()
     _current, _is_open = _nowhere, _always
 
@@ -121,8 +134,7 @@ def of_this_thread() -> Any:
 def _take(owner: type, name: str, wrap: Callable[[Any], Any]) -> None:
     key = owner.__name__, name
     if key not in _seams:
-        original = vars(owner)[name]
-        _seams[key] = _Seam(owner, name, original, wrap(original))
+        _seams[key] = _Seam(owner, name, vars(owner).get(name), wrap(getattr(owner, name)))
     check()
 
 
@@ -138,9 +150,14 @@ def _take_tasks() -> None:
     _take(sys.modules["asyncio.base_events"].BaseEventLoop, "create_task", _stamping_task)
 
 
+def _take_tasks_of_uvloop() -> None:
+    _take(sys.modules["uvloop"].Loop, "create_task", _stamping_task)
+
+
 _LATE = {
     "asyncio.base_events": _take_tasks,
     "concurrent.futures.thread": _take_work_items,
+    "uvloop": _take_tasks_of_uvloop,
 }
 
 

@@ -297,9 +297,9 @@ def test_a_thread_that_outlives_its_test_is_refused(suite, api):
 
 
 LATE = """
-    import asyncio, os, threading, {client}
+    import asyncio, os, threading, {client}, {loops}
 
-    here, there = asyncio.new_event_loop(), asyncio.new_event_loop()
+    here, there = {loops}.new_event_loop(), {loops}.new_event_loop()
     threading.Thread(target=there.run_forever, daemon=True).start()
     go, is_started, late = threading.Event(), threading.Semaphore(0), []
 
@@ -325,18 +325,18 @@ LATE = """
 """
 
 
+LATE_REQUESTS = {
+    "httpx": 'AsyncClient().get(os.environ["API"] + "/json")',
+    "aiohttp": 'request("GET", os.environ["API"] + "/json").__aenter__()',
+}
+
+
 @pytest.mark.parametrize("mode", ["once", "none"])
-@pytest.mark.parametrize(
-    ("client", "request_"),
-    [
-        ("httpx", 'AsyncClient().get(os.environ["API"] + "/json")'),
-        ("aiohttp", 'request("GET", os.environ["API"] + "/json").__aenter__()'),
-    ],
-    ids=["httpx", "aiohttp"],
-)
-def test_a_task_that_outlives_its_test_is_refused(suite, api, client, request_, mode):
+@pytest.mark.parametrize("client", LATE_REQUESTS)
+@pytest.mark.parametrize("loops", ["asyncio", "uvloop"])
+def test_a_task_that_outlives_its_test_is_refused(suite, api, client, loops, mode):
     """In a loop of wider scope, and in one of a thread: with its own test's name, unrecorded."""
-    suite.makepyfile(LATE.format(client=client, request=request_))
+    suite.makepyfile(LATE.format(client=client, request=LATE_REQUESTS[client], loops=loops))
 
     suite.runpytest(f"--record-mode={mode}").assert_outcomes(passed=2)
 

@@ -19,6 +19,7 @@ import anyio
 import anyio.to_thread
 import pytest
 import trio
+import uvloop
 
 from pytest_reqord.interceptors import imports, stamps
 
@@ -54,7 +55,8 @@ def in_thread(work, cls=threading.Thread):
     return results[0]
 
 
-def test_task(where):
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_task(where, new_loop):
     """A task of asyncio has the stamp of where it was started, and so have those that it starts."""
     seen = []
 
@@ -76,7 +78,10 @@ def test_task(where):
         await task
         await asyncio.create_task(inner())
 
-    asyncio.run(main())
+    loop = new_loop()
+    loop.run_until_complete(main())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
 
     assert seen == ["one", "one", "one", "two"]
 
@@ -416,12 +421,14 @@ def test_check(where):
 def test_uninstall():
     """Everything is put back, and what runs under a wrapper that was kept has no stamp."""
     item = sys.modules["concurrent.futures.thread"]._WorkItem
-    before = threading.Thread.start, vars(item)["__init__"], vars(item)["run"]
+    owners = threading.Thread, item, asyncio.BaseEventLoop, uvloop.Loop
+    before = [dict(vars(owner)) for owner in owners]
 
     stamps.install(lambda: "one")
+    assert all(vars(owner) != was for owner, was in zip(owners, before, strict=True))
     kept = threading.Thread.start
     stamps.uninstall()
-    assert (threading.Thread.start, vars(item)["__init__"], vars(item)["run"]) == before
+    assert [dict(vars(owner)) for owner in owners] == before
 
     thread = threading.Thread(target=int)
     kept(thread)

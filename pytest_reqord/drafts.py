@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pytest_reqord.errors import ReqordError
-from pytest_reqord.library import read_document
+from pytest_reqord.library import Recorded
 from pytest_reqord.once import once
 
 if TYPE_CHECKING:
@@ -69,11 +69,11 @@ class Drafts:
         if draft is None:
             return None
         try:
-            entries = read_document(draft.path).entries
-            is_sound = all(_is_sound(entry.interaction()) for entry in entries)
+            recorded = Recorded(draft.path)
+            is_sound = all(map(_is_sound, recorded))
         except (OSError, ReqordError):
             return None
-        return draft if is_sound and entries else None
+        return draft if is_sound and recorded else None
 
 
 def _is_sound(interaction: Interaction) -> bool:

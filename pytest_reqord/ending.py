@@ -152,10 +152,8 @@ class Ending:
             first.setdefault(recording.owner, recording)
         # of a test in several workers (--dist each) one's; in that one it may have several
         recordings = [each for each in passed if each.process == first[each.owner].process]
-        parts = [Recorded(recording.path) for recording in recordings]
-        new = parts[0] if len(parts) == 1 else [one for part in parts for one in part]
+        new = Recorded(*(recording.path for recording in recordings))
         is_rewritten = any(recording.mode == "rewrite" for recording in recordings)
-        anew = {(each.request.method, each.request.uri) for each in new}
         gone = {test for cassette, test in self._notes.gone if cassette == os.fspath(path)}
 
         def keep(entry: Entry) -> bool:
@@ -164,7 +162,7 @@ class Ending:
                 return owner in failed and owner not in first
             if not owner:  # as in VCR.py's format: what it answered tells whose it is
                 is_theirs = any(is_default_of(path, each) for each in first)
-                return not is_theirs and (entry.method, entry.uri) not in anew
+                return not is_theirs and (entry.method, entry.uri) not in new.addresses
             return owner not in first and owner not in gone
 
         settings = self._settings.with_saving(recordings[0].saving)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Collection
 from contextlib import suppress
 from operator import attrgetter
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pytest_reqord import codec, storage
 from pytest_reqord.errors import CassetteFormatError
 from pytest_reqord.index import Index
+from pytest_reqord.once import once
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pytest_reqord.codec import Document, Entry
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Head", "Library", "Recorded", "check_whole", "read_document"]
 
 _APPEND_TIME = 0.05  # seconds: far more than one write takes
-_SMALL = 4 << 20  # bytes of a recording that is worth keeping decoded
 _KEPT = 16  # tests that share a cassette mostly come one after another
 
 
@@ -67,39 +67,38 @@ def _unreadable(path: Path, error: OSError) -> CassetteFormatError:
 
 
 class Recorded(Collection["Interaction"]):
-    """The interactions of a staging file, in order of time, as often as somebody asks.
+    """The interactions of staging files, as often as somebody asks; of each in order of time.
 
     Those of a large one are decoded one by one and let go: it may be larger than the memory.
 
-    :param path: the file, which stays as it is meanwhile.
-    :raises OSError: if it can't be read, or a ReqordError.
+    :param paths: the files, which stay as they are meanwhile.
+    :param more: interactions that come before them.
+    :raises OSError: if one can't be read, or a ReqordError.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        entries = _in_order(path)
-        self._count = len(entries)
-        # many may share one body
-        is_small = path.stat().st_size <= _SMALL and not storage.bodies_of(path)
-        self._kept = [entry.interaction() for entry in entries] if is_small else None
+    def __init__(self, *paths: Path, more: Sequence[Interaction] = ()) -> None:
+        from pytest_reqord.lean import read_lean  # late: a run that only plays stages nothing
+
+        self._more = more
+        self._entries: list[Entry] = []
+        for path in paths:
+            self._entries += sorted(read_lean(path).entries, key=attrgetter("recorded_at"))
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._more) + len(self._entries)
 
     def __iter__(self) -> Iterator[Interaction]:
-        return self._one_by_one() if self._kept is None else iter(self._kept)
+        yield from self._more
+        for entry in self._entries:
+            yield entry.interaction()
 
     def __contains__(self, interaction: object) -> bool:
         return any(interaction == one for one in self)
 
-    def _one_by_one(self) -> Iterator[Interaction]:
-        entries = deque(_in_order(self._path))
-        while entries:
-            yield entries.popleft().interaction()
-
-
-def _in_order(path: Path) -> list[Entry]:
-    return sorted(read_document(path).entries, key=attrgetter("recorded_at"))
+    @once
+    def addresses(self) -> set[tuple[str, str]]:
+        """Methods and URIs of what is in the files."""
+        return {(entry.method, entry.uri) for entry in self._entries}
 
 
 class Head(NamedTuple):

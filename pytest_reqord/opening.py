@@ -261,9 +261,11 @@ class Opening:
 
         :raises OSError: if that can't be read or written, or a ReqordError.
         """
+        from pytest_reqord.lean import read_lean  # late: few tests have children that record
+
         for path in self._to_take_over:
             with suppress(FileNotFoundError):  # the child ended before it wrote
-                for entry in read_document(path).entries:
+                for entry in read_lean(path).entries:
                     self.record(entry.interaction())
                     patterns = self.plan.settings.rerecord_of(entry.method, entry.uri)
                     self.cassette.rerecorded.update(patterns)

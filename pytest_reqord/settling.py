@@ -6,16 +6,17 @@ import os
 from typing import TYPE_CHECKING
 
 from pytest_reqord.books import Books
-from pytest_reqord.codec import encode, render
+from pytest_reqord.codec import HEADER, encode
 from pytest_reqord.drafts import reason_of
 from pytest_reqord.errors import ReqordError, WriteFailed
 from pytest_reqord.leaks import first_leak
-from pytest_reqord.library import Head, Recorded, read_document
+from pytest_reqord.lean import read_lean
+from pytest_reqord.library import Head, Recorded
 from pytest_reqord.opening import keeping
 from pytest_reqord.storage import lock, remove_unused_bodies, replace, write_bodies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from pytest_reqord.drafts import Drafts
@@ -86,8 +87,7 @@ class Settling:
         if self._handover is not None and opening.needs_its_suite:
             raise WriteFailed(str(recording.cassette), _ONLY_HERE)
         _sweep(opening, recording)
-        drafted, recorded = _played_drafts(opening), Recorded(recording.path)
-        new = [*drafted, *recorded] if drafted else recorded
+        new = Recorded(recording.path, more=_played_drafts(opening))
         leak = None if settings.on_leak == "ignore" else first_leak(new)
         if failure and settings.on_failure == "draft":
             self._settle_as(recording, "draft", failure)
@@ -155,8 +155,8 @@ class Settling:
         """
         for path in self._to_replace:
             try:
-                owners = {entry.recorded_by for entry in read_document(path).entries}
-            except (FileNotFoundError, ReqordError):  # nothing yet, or told when it is replaced
+                owners = {entry.recorded_by for entry in read_lean(path).entries}
+            except (OSError, ReqordError):  # nothing yet, or told when it is replaced
                 continue
             gone = sorted(owner for owner in owners if owner and is_gone(path, owner))
             self._notes.gone.extend((os.fspath(path), owner) for owner in gone)
@@ -168,14 +168,16 @@ def _sweep(opening: Opening, recording: Recording) -> None:
     staged = Recorded(recording.path)
     if all(redact(interaction) is interaction for interaction in staged):
         return
-    texts = []
-    for interaction in staged:
-        encoded = encode(redact(interaction))
-        write_bodies(recording.path, encoded.bodies)
-        texts.append(encoded.text)
-    data = render(texts)
-    replace(recording.path, data)
-    remove_unused_bodies(recording.path, data)
+
+    def swept() -> Iterator[bytes]:
+        yield HEADER
+        for interaction in staged:
+            encoded = encode(redact(interaction))
+            write_bodies(recording.path, encoded.bodies)
+            yield encoded.text
+
+    replace(recording.path, swept())
+    remove_unused_bodies(recording.path)
 
 
 def _played_drafts(opening: Opening) -> list[Interaction]:

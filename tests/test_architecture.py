@@ -36,6 +36,7 @@ LEVELS = {
     "difference": 4,
     "exchange": 4,
     "index": 4,
+    "lean": 4,
     "leaks": 4,
     "replay": 5,
     "settings": 4,

@@ -87,7 +87,7 @@ def _run_one(path: Path, target: Path, to: str, *, is_check: bool) -> str:
             converted = convert(document, to, is_json=path.suffix == ".json")
             storage.write_bodies(target, converted.bodies)
             storage.replace(target, converted.data)
-            storage.remove_unused_bodies(target, converted.data)
+            storage.remove_unused_bodies(target)
     count = len(document.entries)
     line = f"{'checked' if is_check else 'converted':9} {path}"
     line += f" ({count} interaction{'s' * (count != 1)})"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_reqord.drafts import Drafts, reason_of
 from pytest_reqord.ending import Ending
 from pytest_reqord.leaks import first_leak
-from pytest_reqord.library import read_document
+from pytest_reqord.library import Recorded
 from pytest_reqord.notes import Notes
 from pytest_reqord.redaction.scan import KINDS
 from pytest_reqord.report.summary import drafts
@@ -104,8 +104,7 @@ def _list(found: Sequence[Record], parsed: argparse.Namespace) -> int:
 def _is_refused(recordings: Sequence[Recording], allowed: Sequence[str]) -> bool:
     """Whether a known secret is left in what would be saved; says where, and what to do."""
     owner = recordings[0].owner
-    entries = [entry for each in recordings for entry in read_document(each.path).entries]
-    leak = first_leak((entry.interaction() for entry in entries), allowed)
+    leak = first_leak(Recorded(*(each.path for each in recordings)), allowed)
     if leak is not None:
         words = " ".join(map(shlex.quote, (owner, *_allowing(*allowed, leak.finding.kind))))
         print(f"not saved {owner}: {leak}", file=sys.stderr)

@@ -12,6 +12,7 @@ from pytest_reqord.codec.reading import load, render
 if TYPE_CHECKING:
     from pytest_reqord.codec.dumping import with_extra
     from pytest_reqord.codec.emit import Encoded, encode
+    from pytest_reqord.codec.piecemeal import load_piecemeal
     from pytest_reqord.codec.vcr import (
         as_vcr,
         left_out_by_us,
@@ -33,22 +34,28 @@ __all__ = [
     "left_out_by_us",
     "left_out_by_vcr",
     "load",
+    "load_piecemeal",
     "refused_by_vcr",
     "render",
     "render_vcr",
     "with_extra",
 ]
 
-_WRITERS = {"Encoded": "emit", "encode": "emit", "with_extra": "dumping"}
+_HOMES = {
+    "Encoded": "emit",
+    "encode": "emit",
+    "load_piecemeal": "piecemeal",
+    "with_extra": "dumping",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import what writes on first use (PEP 562): a replay writes nothing."""
+    """Import what a recording needs on first use (PEP 562): a replay writes nothing."""
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
     import importlib
 
-    found = getattr(importlib.import_module(f"{__name__}.{_WRITERS.get(name, 'vcr')}"), name)
+    found = getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'vcr')}"), name)
     globals()[name] = found  # from now on it costs no more than another name
     return found

@@ -24,13 +24,17 @@ from pytest_reqord.storage.files import (
 if TYPE_CHECKING:
     from pytest_reqord.storage.family import Family
     from pytest_reqord.storage.locks import lock
+    from pytest_reqord.storage.parts import LARGE, OpenFile, Spool
     from pytest_reqord.storage.places import user_folder
     from pytest_reqord.storage.staging import Record, Recording, StagingArea, earlier_records
 
 __all__ = [
+    "LARGE",
     "Family",
+    "OpenFile",
     "Record",
     "Recording",
+    "Spool",
     "StagingArea",
     "append",
     "bodies_folder",
@@ -51,9 +55,12 @@ __all__ = [
 ]
 
 _LATE = {
+    "LARGE": "parts",
     "Family": "family",
+    "OpenFile": "parts",
     "Record": "staging",
     "Recording": "staging",
+    "Spool": "parts",
     "StagingArea": "staging",
     "earlier_records": "staging",
     "lock": "locks",

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = [
     "append",
@@ -35,6 +36,8 @@ __all__ = [
 AnyPath = str | os.PathLike[str]
 
 _MOST_BYTES = 255  # NAME_MAX of every file system that test suites live on
+_BODY_NAME = rb"[0-9a-f]{64}\.[a-z0-9]+"
+_WRITE = 1 << 20  # bytes that are read or written at once
 _TEMP_PREFIX = ".reqord-"
 _TEMP_SUFFIX = ".tmp"
 _swept: set[Path] = set()
@@ -79,9 +82,10 @@ def read_tail(path: AnyPath, size: int) -> bytes:
         return file.read(size)
 
 
-def append(path: AnyPath, data: bytes, *, header: bytes = b"") -> None:
-    """Add bytes at the end of a file with one write.
+def append(path: AnyPath, data: bytes | Iterable[bytes], *, header: bytes = b"") -> None:
+    """Add bytes at the end of a file, with one write unless they are many.
 
+    :param data: all of them, or pieces, which need not fit into the memory together.
     :param header: what a new or empty file starts with.
     :raises OSError: if not all could be written; the file is then what it was before.
     """
@@ -93,7 +97,8 @@ def append(path: AnyPath, data: bytes, *, header: bytes = b"") -> None:
     try:
         size = os.fstat(fd).st_size
         try:
-            _write_all(fd, data if size else header + data)
+            for piece in _joined(data, b"" if size else header):
+                _write_all(fd, piece)
         except BaseException:
             os.ftruncate(fd, size)
             if not size:
@@ -110,16 +115,17 @@ def _write_all(fd: int, data: bytes) -> None:
         written += os.write(fd, data[written:])
 
 
-def replace(path: AnyPath, data: bytes) -> None:
+def replace(path: AnyPath, data: bytes | Iterable[bytes]) -> None:
     """Make ``data`` a file's content in one step.
 
     A symlink stays, its target is replaced; the old file's permissions stay.
 
+    :param data: all of it, or pieces of it, which need not fit into the memory together.
     :raises OSError: if that failed; the old file is then untouched and nothing is left behind.
     """
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _write_beside(target, data)
+    temporary = _write_beside(target, _joined(data))
     try:
         os.replace(temporary, target)  # noqa: PTH105 - the call the promise rests on
     except BaseException:
@@ -129,7 +135,19 @@ def replace(path: AnyPath, data: bytes) -> None:
     _sweep(target.parent)
 
 
-def _write_beside(target: Path, data: bytes) -> Path:
+def _joined(data: bytes | Iterable[bytes], header: bytes = b"") -> Iterator[bytes]:
+    """Pieces that are worth a call of the system each."""
+    waiting = [header]
+    for piece in [data] if isinstance(data, bytes) else data:
+        waiting.append(piece)
+        if sum(map(len, waiting)) >= _WRITE:
+            yield b"".join(waiting)
+            waiting = []
+    if waiting:
+        yield b"".join(waiting)
+
+
+def _write_beside(target: Path, pieces: Iterable[bytes]) -> Path:
     """Write a temporary sibling of ``target``, on disk when this returns."""
     # short, for the target's own name may be as long as the file system allows
     temporary = target.with_name(f"{_TEMP_PREFIX}{os.getpid()}-{os.urandom(4).hex()}{_TEMP_SUFFIX}")
@@ -138,7 +156,8 @@ def _write_beside(target: Path, data: bytes) -> Path:
         try:
             with suppress(FileNotFoundError):
                 _take_over_permissions(fd, target)
-            _write_all(fd, data)
+            for piece in pieces:
+                _write_all(fd, piece)
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -243,14 +262,26 @@ def write_bodies(path: AnyPath, bodies: Mapping[str, bytes]) -> None:
             replace(body, data)
 
 
-def remove_unused_bodies(path: AnyPath, data: bytes) -> None:
-    """Remove the bodies beside the cassette ``path`` that its content ``data`` doesn't name."""
-    for body in bodies_of(path):
+def remove_unused_bodies(path: AnyPath) -> None:
+    """Remove the bodies beside the cassette ``path`` that it doesn't name."""
+    unused = {os.fsencode(body.name): body for body in bodies_of(path)}
+    for window in _windows(path) if unused else ():
         # a name is a hash, so where it stands in the cassette it is meant
-        if os.fsencode(body.name) not in data:
-            body.unlink(missing_ok=True)
+        for name in re.findall(_BODY_NAME, window):
+            unused.pop(name, None)
+    for body in unused.values():
+        body.unlink(missing_ok=True)
     with suppress(OSError):
         bodies_folder(path).rmdir()  # which only an empty one lets happen
+
+
+def _windows(path: AnyPath) -> Iterator[bytes]:
+    """A file piece by piece, each with enough of the one before to have any name whole."""
+    with suppress(FileNotFoundError), open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
+        window = b""
+        while piece := file.read(_WRITE):
+            window = window[-_MOST_BYTES:] + piece
+            yield window
 
 
 def copy_bodies(source: AnyPath, path: AnyPath) -> None:

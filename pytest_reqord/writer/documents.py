@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
-from operator import itemgetter
+from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from pytest_reqord import codec, storage
 from pytest_reqord.errors import WriteFailed
+from pytest_reqord.lean import read_lean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_reqord.codec import Document, Encoded
+    from pytest_reqord.codec import Document, Encoded, Entry
 
 __all__ = [
     "add",
     "can_append",
-    "drop_unused_bodies",
+    "merge",
     "no_stray_bodies",
     "read",
     "refuse_if_locked",
@@ -38,10 +40,9 @@ def read(path: str) -> Document | None:
     :raises CassetteFormatError: if it can't be read.
     """
     try:
-        data = storage.read(path)
+        return read_lean(path) if os.stat(path).st_size else None  # noqa: PTH116 -- a Path costs more
     except FileNotFoundError:
         return None
-    return codec.load(data, path, storage.body_reader(path)) if data else None
 
 
 def add(path: str, new: Sequence[Encoded]) -> None:
@@ -69,39 +70,33 @@ def no_stray_bodies(path: str) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(OSError):
-            if storage.bodies_of(path):
-                drop_unused_bodies(path)
+            storage.remove_unused_bodies(path)
         raise
-
-
-def drop_unused_bodies(path: str) -> None:
-    """Remove the bodies beside a cassette that it doesn't name."""
-    try:
-        data = storage.read(path)
-    except FileNotFoundError:
-        data = b""
-    storage.remove_unused_bodies(path, data)
 
 
 def _add(path: str, new: Sequence[Encoded]) -> None:
     if can_append(path, new[0].recorded_at):
         storage.append(path, b"".join(each.text for each in new))
         return
+    merge(path, new)
+
+
+def merge(path: str, new: Sequence[Encoded | Entry]) -> None:
+    """As `add`, but in an atomic rewrite, and with the bodies put beside it already."""
     document = read(path)
-    dated = [(entry.recorded_at, entry.text) for entry in (document.entries if document else ())]
-    dated += [(entry.recorded_at, entry.text) for entry in new]
-    dated.sort(key=itemgetter(0))  # stable: of one moment, what was there stays first
-    rewrite(path, [text for _, text in dated], document)
+    old = document.entries if document else ()
+    # stable: of one moment, what was there stays first
+    rewrite(path, sorted([*old, *new], key=attrgetter("recorded_at")), document)
 
 
-def rewrite(path: str, texts: Sequence[bytes], document: Document | None) -> None:
+def rewrite(path: str, entries: Sequence[Encoded | Entry], document: Document | None) -> None:
     """Make a cassette hold these entries, in this order, and nothing else.
 
     :param document: what it holds now, for what stands above its entries.
     """
-    data = codec.render(texts, codec.HEADER if document is None else document.head)
-    storage.replace(path, data)
-    storage.remove_unused_bodies(path, data)
+    head = codec.HEADER if document is None else document.head
+    storage.replace(path, chain([head], (entry.text for entry in entries)))
+    storage.remove_unused_bodies(path)
 
 
 def refuse_if_locked(path: str) -> None:

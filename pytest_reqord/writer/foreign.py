@@ -74,5 +74,5 @@ def save_as_vcr(
     except ValueError as error:
         raise WriteFailed(path, f"{error}; reqord_format = reqord saves it in ours") from error
     storage.replace(path, data)
-    storage.remove_unused_bodies(path, data)
+    storage.remove_unused_bodies(path)
     return revision

@@ -87,9 +87,9 @@ def _settle(
     """
     if not superseded:
         return list(new)
-    partners: dict[tuple[str, str, str, bytes], deque[Entry]] = defaultdict(deque)
+    partners: dict[int, deque[Entry]] = defaultdict(deque)
     for entry in superseded:
-        partners[_request_key(entry.interaction())].append(entry)
+        partners[hash(_request_key(entry.interaction()))].append(entry)
     changed: set[tuple[str, ...]] = set()
     chosen: list[Entry] = []
     for entry in new:
@@ -97,7 +97,7 @@ def _settle(
         request = interaction.request
         # each test is played its own answers, whatever the others' order
         series = () if is_ordered else (interaction.recorded_by, request.method, request.uri)
-        waiting = partners.get(_request_key(interaction))
+        waiting = partners.get(hash(_request_key(interaction)))  # their bodies may be large
         partner = waiting.popleft() if waiting else None
         if (
             partner is not None

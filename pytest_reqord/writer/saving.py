@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass
 from operator import attrgetter
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pytest_reqord.codec import Document, Encoded, Entry
-    from pytest_reqord.writer.revision import Revision
 
 __all__ = ["Saved", "save"]
 
@@ -41,6 +42,7 @@ class Saved:
 
 _UNCHANGED = Saved(False, None, 0, 0)
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+_MUCH_MORE = 8
 
 
 def save(
@@ -82,7 +84,8 @@ def save(
         if foreign.is_vcr(name, layout):
             every = list(new)
             bodies = {body: data for each in every for body, data in each.bodies.items()}
-            entries = _as_entries(name, every, bodies.__getitem__)
+            text = codec.render([each.text for each in every])
+            entries = codec.load(text, name, bodies.__getitem__).entries if every else ()
             made = foreign.save_as_vcr(
                 name,
                 entries,
@@ -92,26 +95,50 @@ def save(
                 beside=beside,
             )
             return Saved(True, made.kept, made.added, made.removed) if made else _UNCHANGED
-        put = list(_with_bodies_put(name, new))
-        if keep is None and not beside:
-            return _extend(name, sorted(put, key=attrgetter("recorded_at")))
-        document = documents.read(name)
-        old: Sequence[Entry] = document.entries if document else ()
-        revision = revise(
-            old,
-            _as_entries(name, put, storage.body_reader(name)),
-            keep=keep or (lambda _: True),
-            volatile=volatile,
-            is_ordered=is_ordered,
-            oldest=oldest,
-        )
-        texts = [entry.text for entry in revision.entries]
-        if beside:
-            documents.rewrite(name, texts, _with_extra(name, document, beside))
-        is_changed = bool(beside) or _write(name, document, texts, revision)
-        if not is_changed:
-            return Saved(False, len(old), 0, 0)
-        return Saved(True, revision.kept, revision.added, revision.removed)
+        with closing(storage.Spool(name)) as spool:
+            entries = _spooled(name, new, spool)
+            if keep is None and not beside:
+                return _extend(name, entries, spool)
+            document = documents.read(name)
+            old: Sequence[Entry] = document.entries if document else ()
+            revision = revise(
+                old,
+                entries,
+                keep=keep or (lambda _: True),
+                volatile=volatile,
+                is_ordered=is_ordered,
+                oldest=oldest,
+            )
+            if beside:
+                documents.rewrite(name, revision.entries, _with_extra(name, document, beside))
+            elif not _write(name, document, revision.entries, spool):
+                return Saved(False, len(old), 0, 0)
+            return Saved(True, revision.kept, revision.added, revision.removed)
+
+
+def _spooled(path: str, new: Iterable[Encoded], spool: storage.Spool) -> Sequence[Entry]:
+    """Put the bodies beside the cassette and the rest on the spool: all may be more than memory.
+
+    :returns: what is on the spool, in order of time.
+    """
+    spool.write(codec.HEADER)
+    for each in new:
+        storage.write_bodies(path, each.bodies)
+        spool.write(each.text)
+    if spool.size == len(codec.HEADER):
+        return ()
+    files = storage.body_reader(path)
+    document = codec.load_piecemeal(spool, path, files) if spool.is_large else None
+    document = document or codec.load(spool.read(0, spool.size), path, files)
+    return sorted(document.entries, key=attrgetter("recorded_at"))
+
+
+def _extend(path: str, new: Sequence[Entry], spool: storage.Spool) -> Saved:
+    if new and _can_append(path, new, spool):
+        storage.append(path, _texts(new))
+    elif new:
+        documents.merge(path, new)
+    return Saved(bool(new), None, len(new), 0)
 
 
 def _with_extra(path: str, document: Document | None, beside: Mapping[str, Any]) -> Document:
@@ -122,45 +149,43 @@ def _with_extra(path: str, document: Document | None, beside: Mapping[str, Any])
 
 
 def _write(
-    path: str, document: Document | None, texts: Sequence[bytes], revision: Revision
+    path: str, document: Document | None, entries: Sequence[Entry], spool: storage.Spool
 ) -> bool:
     """Bring a cassette to what it is to hold, unless it does, and drop the bodies it has no use for.
 
     :returns: whether it was written.
     """
-    before = [entry.text for entry in document.entries] if document else []
+    before = document.entries if document else ()
+    more = entries[len(before) :]
+    stays = _is_same(entries[: len(before)], before)
     is_whole = document is None or document.torn is None
-    is_changed = bool(texts) and not (is_whole and texts == before)
-    more = revision.entries[len(before) :]
-    if is_changed and not (
-        more and texts[: len(before)] == before and documents.can_append(path, more[0].recorded_at)
-    ):
-        documents.rewrite(path, texts, document)  # which drops them, too
-        return True
-    if is_changed:
-        storage.append(path, b"".join(texts[len(before) :]))
-    if storage.bodies_of(path):
-        documents.drop_unused_bodies(path)
-    return is_changed
+    if not entries or (stays and not more and is_whole):
+        storage.remove_unused_bodies(path)
+        return False
+    if stays and more and _can_append(path, more, spool):
+        storage.append(path, _texts(more))
+        storage.remove_unused_bodies(path)
+    else:
+        documents.rewrite(path, entries, document)
+    return True
 
 
-def _with_bodies_put(path: str, new: Iterable[Encoded]) -> Iterator[Encoded]:
-    """Put the bodies beside the cassette and forget them: all of them may be more than memory."""
-    for each in new:
-        storage.write_bodies(path, each.bodies)
-        yield replace(each, bodies={}) if each.bodies else each
+def _is_same(entries: Sequence[Entry], others: Sequence[Entry]) -> bool:
+    return len(entries) == len(others) and all(
+        one is other or one.text == other.text for one, other in zip(entries, others, strict=True)
+    )
 
 
-def _extend(path: str, new: Sequence[Encoded]) -> Saved:
-    if new:
-        documents.add(path, new)
-    return Saved(bool(new), None, len(new), 0)
+def _can_append(path: str, new: Sequence[Entry], spool: storage.Spool) -> bool:
+    """Whether new entries are to be written behind the others instead of all anew.
+
+    A process that is killed meanwhile leaves a part of them. So many are written anew with what
+    is there, unless that is so much more that it would cost more than they do.
+    """
+    return documents.can_append(path, new[0].recorded_at) and (
+        not spool.is_large or Path(path).stat().st_size > _MUCH_MORE * spool.size
+    )
 
 
-def _as_entries(
-    path: str, new: Sequence[Encoded], bodies: Callable[[str], bytes]
-) -> Sequence[Entry]:
-    """What was recorded as the entries that it will be."""
-    if not new:
-        return ()
-    return codec.load(codec.render([each.text for each in new]), path, bodies).entries
+def _texts(entries: Iterable[Entry]) -> Iterator[bytes]:
+    return (entry.text for entry in entries)

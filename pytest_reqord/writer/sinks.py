@@ -92,7 +92,7 @@ class CassetteSink:
                 return
             storage.copy_bodies(staged, path)
             entries.sort(key=attrgetter("recorded_at"))
-            documents.rewrite(name, [entry.text for entry in entries], document)
+            documents.rewrite(name, entries, document)
             self._written.pop(name, None)
             storage.remove_with_bodies(staged)
 

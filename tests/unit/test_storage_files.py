@@ -216,13 +216,16 @@ class TestBodies:
 
     def test_unused(self, path):
         """Bodies that a cassette doesn't name any more go, and their folder with the last."""
-        storage.write_bodies(path, {"ab12.json": b"1", "cd34.json": b"2"})
+        one, other = f"{'ab' * 32}.json", f"{'cd' * 32}.json"
+        storage.write_bodies(path, {one: b"1", other: b"2"})
+        path.write_text("-" * ((1 << 20) - 30) + f"file: {one}\n")  # over two pieces that are read
 
-        storage.remove_unused_bodies(path, b"body: ab12.json")
-        assert names(storage.bodies_folder(path)) == ["ab12.json"]
-        storage.remove_unused_bodies(path, b"")
+        storage.remove_unused_bodies(path)
+        assert names(storage.bodies_folder(path)) == [one]
+        path.unlink()
+        storage.remove_unused_bodies(path)
         assert not storage.bodies_folder(path).exists()
-        storage.remove_unused_bodies(path, b"")
+        storage.remove_unused_bodies(path)
 
     def test_links_lead_nowhere(self, path, tmp_path):
         """A body, or the folder of bodies, that is a link is neither read nor written nor emptied."""
@@ -234,7 +237,7 @@ class TestBodies:
 
         folder.symlink_to(away)
         self.refuses(path)
-        storage.remove_unused_bodies(path, b"")
+        storage.remove_unused_bodies(path)
         storage.remove_with_bodies(path)
         folder.unlink()
         folder.mkdir()

@@ -41,39 +41,33 @@ class Drafts:
         return earlier_records(self._root, self._run_id)
 
     @once
-    def _latest(self) -> dict[tuple[str, str], Recording]:
-        return {
-            (_real(record.recording.cassette), record.recording.owner): record.recording
-            for record in self.all
-        }
+    def _by_test(self) -> dict[tuple[str, str], list[Recording]]:
+        by_test: dict[tuple[str, str], list[Recording]] = {}
+        for record in self.all:
+            recording = record.recording
+            by_test.setdefault((_real(recording.cassette), recording.owner), []).append(recording)
+        return by_test
 
-    def has(self, path: Path, owner: str) -> bool:
-        """Whether an earlier run left a draft of a test for a cassette."""
-        return (_real(path), owner) in self._latest
+    def of(self, path: Path, owner: str) -> Sequence[Recording]:
+        """Every draft of a test for a cassette, the oldest first."""
+        return self._by_test.get((_real(path), owner), ())
 
-    def of(self, path: Path, owner: str) -> list[Recording]:
-        """Every draft of a test for a cassette."""
-        real = _real(path)
-        return [
-            record.recording
-            for record in self.all
-            if record.recording.owner == owner and _real(record.recording.cassette) == real
-        ]
+    def playable(self, path: Path, owner: str) -> Sequence[Recording]:
+        """The drafts of a test for a cassette that are played without being asked for.
 
-    def playable(self, path: Path, owner: str) -> Recording | None:
-        """The last draft of a test for a cassette, if it may be played without being asked.
-
-        One that holds a refusal, a server's error or a cut-off answer may be why its test failed.
+        The last one, and those that it went on from: what they have it doesn't. One that holds a
+        refusal, a server's error or a cut-off answer may be why its test failed, and is left out.
         """
-        draft = self._latest.get((_real(path), owner))
-        if draft is None:
-            return None
-        try:
-            recorded = Recorded(draft.path)
-            is_sound = all(map(_is_sound, recorded))
-        except (OSError, ReqordError):
-            return None
-        return draft if is_sound and recorded else None
+        sound = [draft for draft in self.of(path, owner) if _is_playable(draft)]
+        return [each for each in sound if each is sound[-1] or each.path in sound[-1].after]
+
+
+def _is_playable(draft: Recording) -> bool:
+    try:
+        recorded = Recorded(draft.path)
+        return bool(recorded) and all(map(_is_sound, recorded))
+    except (OSError, ReqordError):
+        return False
 
 
 def _is_sound(interaction: Interaction) -> bool:

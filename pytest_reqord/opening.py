@@ -88,7 +88,7 @@ class Opening:
     # the source of the cassette
 
     def index(self) -> Index:
-        """The recording that is played: the cassette's, and the draft's where there is one."""
+        """The recording that is played: the cassette's, and the drafts' where there are some."""
         return self._index
 
     @once
@@ -101,7 +101,13 @@ class Opening:
 
     @once
     def _drafted(self) -> Sequence[Entry]:
-        return read_document(self.plan.draft.path).entries if self.plan.draft else ()
+        """What the drafts hold, but for what a later one has recorded anew."""
+        drafted: list[Entry] = []
+        for draft in self.plan.drafts:
+            is_anew = self.plan.settings.with_saving(draft.saving).is_rerecorded
+            drafted = [each for each in drafted if not is_anew(each.method, each.uri)]
+            drafted += read_document(draft.path).entries
+        return drafted
 
     def replay(self) -> Player:
         """What plays the recording."""
@@ -141,10 +147,17 @@ class Opening:
                     owner=self.owner,
                     mode=plan.settings.record_mode,
                     saving=plan.settings.for_saving(),
+                    after=[before.path for before in self._before()],
                 )
                 if self.is_child and self.kin is not None:
                     self.kin.announce(self.recording.path)
             return self.recording
+
+    def _before(self) -> Sequence[Recording]:
+        """What this recording goes on from: drafts, and what its test has recorded before."""
+        openings = self.attempt.openings if self.attempt else ()
+        earlier = [each.recording for each in openings if each.plan.path == self.plan.path]
+        return [*self.plan.drafts, *filter(None, earlier)]
 
     def flush(self) -> None:
         """Return when everything that was recorded is in the staging file.
@@ -167,7 +180,7 @@ class Opening:
         return [entry.interaction() for entry in entries]
 
     def played_drafts(self) -> Sequence[Interaction]:
-        """What was played from the draft, and so belongs to the recording of this attempt."""
+        """What was played from drafts, and so belongs to the recording of this attempt."""
         drafted = {id(entry.interaction()) for entry in self._drafted}
         return [one for one in self.cassette.played if id(one) in drafted]
 
@@ -220,7 +233,7 @@ class Opening:
             nodeid=attempt.nodeid if attempt else "",
             rules=plan.redactor.rules,
             before=plan.before,
-            draft=plan.draft,
+            drafts=plan.drafts,
         )
 
     def after_fork(self) -> None:

@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     :param matching: what makes a request the recorded one.
     :param redactor: takes the secrets out.
     :param before: plays only what was recorded before this time, as text; None plays all.
-    :param draft: the draft of an earlier run that is played with the cassette.
+    :param drafts: the drafts of earlier runs that are played with the cassette.
     :param hints: what a miss tells the user to run.
     """
 
@@ -52,7 +52,7 @@ class Plan(NamedTuple):
     matching: Matching
     redactor: Redactor
     before: str | None = None
-    draft: Recording | None = None
+    drafts: Sequence[Recording] = ()
     hints: Callable[[], Sequence[str]] = tuple
 
 
@@ -71,4 +71,4 @@ class Shared(NamedTuple):
     nodeid: str
     rules: Rules
     before: str | None
-    draft: Recording | None
+    drafts: Sequence[Recording]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_reqord.plan import Shared
     from pytest_reqord.runinfo import RunInfo
     from pytest_reqord.settings import Settings
-    from pytest_reqord.storage import StagingArea
+    from pytest_reqord.storage import Recording, StagingArea
 
 __all__ = ["Planning"]
 
@@ -78,7 +78,8 @@ class Planning:
         :param rules: what is redacted before the settings add to it.
         """
         owner = attempt.owner if attempt else ""
-        access, draft, before = modes.PLAY_ONLY, None, None
+        access, before = modes.PLAY_ONLY, None
+        drafts: Sequence[Recording] = ()
         may_record = settings.record_mode != "none" or bool(settings.rerecord)
         head = Head.of(path) if may_record else None
         if head is not None and (settings.locked or head.is_locked):
@@ -90,12 +91,12 @@ class Planning:
                 settings = renewed(settings, path, owner, self._clock.now())
             if settings.record_mode not in modes.SAVED_AT_END:
                 before = self._info.started_at
-                draft = self._drafts().playable(path, owner)
+                drafts = self._drafts().playable(path, owner)
             access = modes.access(
                 settings.record_mode,
                 exists=head.exists,
                 is_born=self._is_born(path, head),
-                has_draft=draft is not None,
+                has_draft=bool(drafts),
             )
         return Plan(
             path=path,
@@ -104,7 +105,7 @@ class Planning:
             matching=self._matching(settings),
             redactor=self._redactor(settings, rules),
             before=before,
-            draft=draft,
+            drafts=drafts,
             hints=lambda: self._hints(path, settings, attempt),
         )
 
@@ -121,7 +122,7 @@ class Planning:
             matching=self._matching(shared.settings),
             redactor=Redactor(shared.rules, self._secrets),
             before=shared.before,
-            draft=shared.draft,
+            drafts=shared.drafts,
             hints=lambda: self._hints(shared.path, shared.settings, attempt),
         )
 
@@ -138,7 +139,7 @@ class Planning:
         lines = hints.commands(nodeid, path)
         if settings.locked or Head.of(path).is_locked:
             lines.insert(0, hints.LOCKED)
-        if self._drafts().has(path, owner):
+        if self._drafts().of(path, owner):
             lines.append(hints.keep_command(nodeid or owner or str(path)))
         if nodeid:
             from pytest_reqord import moved  # late: for a miss

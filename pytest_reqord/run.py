@@ -212,7 +212,7 @@ class Run:
         except (OSError, ReqordError) as error:
             self.notes.problems.append(f"{opening.plan.path}: {error}")
         self.notes.rerecorded.update(opening.cassette.rerecorded)
-        if opening.recording is not None or opening.plan.draft is not None:
+        if opening.recording is not None or opening.plan.drafts:
             self._settling.settle(opening, failure)
         elif not failure or opening.plan.settings.on_failure == "keep":
             self._tidy(opening)

@@ -114,9 +114,10 @@ class Settling:
 
     def _settle_draft(self, opening: Opening, failure: str) -> None:
         """Save what a test played of a draft that it had nothing to add to."""
-        draft, new = opening.plan.draft, _played_drafts(opening)
-        if draft is None or failure or not new:
+        new = _played_drafts(opening)
+        if failure or not new:
             return  # the draft stays
+        draft = opening.plan.drafts[-1]
         leak = None if opening.plan.settings.on_leak == "ignore" else first_leak(new)
         try:
             if leak:

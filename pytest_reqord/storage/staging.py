@@ -28,7 +28,7 @@ from pytest_reqord.storage.journal import Journal, is_alive, read_journal
 from pytest_reqord.storage.places import identity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Record", "Recording", "StagingArea", "earlier_records"]
 
@@ -47,6 +47,7 @@ class Recording:
     :param path: its staging file, there once something was written.
     :param opened_at: when it was opened, in seconds since the epoch.
     :param saving: what saving it has to know, in the words of who opened it.
+    :param after: the staging files of those that it goes on from: it lacks what they have.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Recording:
     path: Path
     opened_at: float
     saving: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    after: Sequence[Path] = ()
 
     @property
     def process(self) -> str:
@@ -108,11 +110,17 @@ class StagingArea:
             self._own_journal()
 
     def open_recording(
-        self, owner: str, cassette: Path, mode: str, saving: Mapping[str, Any] | None = None
+        self,
+        owner: str,
+        cassette: Path,
+        mode: str,
+        saving: Mapping[str, Any] | None = None,
+        after: Sequence[Path] = (),
     ) -> Recording:
         """Make room for a recording and enter it in the journal.
 
         :param saving: what saving it has to know, as JSON can hold it.
+        :param after: the staging files of those that it goes on from.
         :raises OSError: if the journal can't be written.
         """
         with self._lock:
@@ -121,8 +129,14 @@ class StagingArea:
             name = f"{journal.path.stem}-{self._opened}"
         tail = _UNSAFE.sub("-", owner.rpartition("/")[2])[-80:]
         path = self.folder / f"{name}-{tail}.yaml"
-        recording = Recording(name, owner, cassette, mode, path, time.time(), dict(saving or {}))
-        fields = asdict(recording) | {"path": path.name, "cassette": os.fspath(cassette)}
+        recording = Recording(
+            name, owner, cassette, mode, path, time.time(), dict(saving or {}), tuple(after)
+        )
+        fields = asdict(recording) | {
+            "path": path.name,
+            "cassette": os.fspath(cassette),
+            "after": [os.fspath(each) for each in after],
+        }
         journal.write(opened=fields)
         return recording
 
@@ -273,6 +287,7 @@ def _recording(folder: Path, fields: dict[str, Any]) -> Recording:
         path=folder / Path(fields["path"]).name,
         opened_at=float(fields["opened_at"]),
         saving=dict(fields.get("saving", {})),
+        after=tuple(map(Path, fields.get("after", ()))),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -85,6 +86,100 @@ def test_patterns_that_can_match_nothing_are_usage_errors(suite, pattern):
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--rerecord=*a method and a pattern of URIs*"])
+
+
+STEPS = """
+    import os, requests
+
+    def test_it(cassette):
+        for n in range(4):
+            requests.get(os.environ["API"] + os.environ.get(f"PATH_{{n}}", f"/json?{{n}}"))
+            assert n != int(os.environ.get("FAILS_AT", -1)){more}
+"""
+ONE_STEP_EACH = STEPS.format(more="")
+A_CASSETTE_A_STEP = (
+    STEPS.replace("(cassette)", "()")
+    .format(more="")
+    .replace("            requests", '            with use_cassette("steps.yaml"): requests')
+    .replace(
+        "import os, requests", "import os, requests\n    from pytest_reqord import use_cassette"
+    )
+)
+
+
+@pytest.mark.parametrize("text", [ONE_STEP_EACH, A_CASSETTE_A_STEP], ids=["one", "a step each"])
+def test_a_test_that_fails_a_step_further_each_time(suite, api, monkeypatch, text):
+    """All its drafts are played: nothing is asked for twice, and the cassette has it all."""
+    suite.makepyfile(test_it=text)
+    for n in range(3):
+        monkeypatch.setenv("FAILS_AT", str(n))
+        suite.runpytest("--record-mode=once").assert_outcomes(failed=1)
+        assert asked(api) == [f"/json?{each}" for each in range(n + 1)]
+    monkeypatch.delenv("FAILS_AT")
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+
+    assert asked(api) == [f"/json?{each}" for each in range(4)]
+    suite.runpytest().assert_outcomes(passed=1)
+    assert len(api.seen) == 4
+    assert "there are no drafts" in reqord(suite, "keep").stdout.str()
+
+
+def test_a_draft_with_a_refusal_between_others(suite, api, monkeypatch):
+    """It is left out; what the one before it has is played all the same."""
+    suite.makepyfile(test_it=ONE_STEP_EACH)
+    for n in range(2):
+        monkeypatch.setenv("FAILS_AT", str(n))
+        monkeypatch.setenv("PATH_1", "/status/503")
+        suite.runpytest("--record-mode=once").assert_outcomes(failed=1)
+    monkeypatch.delenv("FAILS_AT")
+    monkeypatch.delenv("PATH_1")
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+
+    assert asked(api) == ["/json?0", "/status/503", "/json?1", "/json?2", "/json?3"]
+
+
+def test_a_whole_draft_takes_the_place_of_those_before_it(suite, api, monkeypatch):
+    """In `all` nothing was played, so that the draft of it is played alone."""
+    suite.makepyfile(test_it=ONE_STEP_EACH)
+    for n, mode in enumerate(["once", "all"]):
+        monkeypatch.setenv("FAILS_AT", str(n))
+        suite.runpytest(f"--record-mode={mode}").assert_outcomes(failed=1)
+    monkeypatch.setenv("FAILS_AT", "-1")
+    before = len(list(suite.path.rglob(".pytest_cache/reqord/*/*.yaml")))
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+
+    assert before == 2
+    assert asked(api) == ["/json?0", "/json?0", "/json?1", "/json?2", "/json?3"]
+    text = (suite.path / "cassettes/test_it/test_it.yaml").read_text()
+    assert text.count("/json?0") == 1
+
+
+def test_a_draft_that_was_recorded_anew(suite, api, monkeypatch):
+    """What a later draft has because of `--rerecord` is played instead of the earlier one's."""
+    suite.makepyfile(test_it=ONE_STEP_EACH)
+    for option in ([], ["--rerecord=GET *?0"]):
+        monkeypatch.setenv("FAILS_AT", "1")
+        suite.runpytest("--record-mode=once", *option).assert_outcomes(failed=1)
+    monkeypatch.delenv("FAILS_AT")
+    drafts = sorted(suite.path.rglob(".pytest_cache/reqord/*/*.yaml"), key=mtime)
+    times = [re.findall("recorded_at: (.*)", each.read_text()) for each in drafts]
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+
+    assert asked(api) == ["/json?0", "/json?1", "/json?0", "/json?2", "/json?3"]
+    text = (suite.path / "cassettes/test_it/test_it.yaml").read_text()
+    assert re.findall("recorded_at: (.*)", text)[:2] == [times[0][1], times[1][0]]
+
+
+def mtime(path):
+    return path.stat().st_mtime_ns
+
+
+def asked(api):
+    return [request.target for request in api.seen]
 
 
 TWICE = """

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 
 import niquests
 import niquests.extensions.revocation._ocsp._async
 import pytest
 from contract.awaiting import attempt, drive
+from contract.crowd import in_asyncio, in_pool, in_threads, in_threads_with_loops, record_and_play
 from contract.face import outcome
 from contract.requests_alike import everything
 from contract.tape import Tape, offline
@@ -616,3 +619,33 @@ def test_alternative_service(kind, scheme, alternative, place_of):
     _, recorded = compare(run)
 
     assert {one.request.uri for one in recorded} == {url}
+
+
+@contextmanager
+def with_threads(url):
+    with niquests.Session(pool_maxsize=50) as session:
+        yield lambda body: session.post(url, data=body).content
+
+
+@asynccontextmanager
+async def with_tasks(url):
+    async with niquests.AsyncSession(pool_maxsize=200) as session:
+
+        async def post(body):
+            return (await session.post(url, data=body)).content
+
+        yield post
+
+
+@pytest.mark.parametrize(
+    ("way", "client", "number"),
+    [
+        (in_pool, with_threads, 50),
+        (in_threads, with_threads, 50),
+        (in_asyncio, with_tasks, 200),
+        (in_threads_with_loops, with_tasks, 50),
+    ],
+)
+def test_many_at_once(place, tmp_path, way, client, number):
+    """Every request is recorded once, in order of its start; in any order all get their own."""
+    record_and_play(place, tmp_path, number, partial(way, client, f"{place.url}/shuffle"))

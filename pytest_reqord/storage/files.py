@@ -82,18 +82,24 @@ def read_tail(path: AnyPath, size: int) -> bytes:
         return file.read(size)
 
 
-def append(path: AnyPath, data: bytes | Iterable[bytes], *, header: bytes = b"") -> None:
+def append(
+    path: AnyPath, data: bytes | Iterable[bytes], *, header: bytes = b"", is_new: bool = True
+) -> None:
     """Add bytes at the end of a file, with one write unless they are many.
 
     :param data: all of them, or pieces, which need not fit into the memory together.
     :param header: what a new or empty file starts with.
+    :param is_new: whether the file may be a new one.
     :raises OSError: if not all could be written; the file is then what it was before.
     """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT if is_new else 0)
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        fd = os.open(path, flags, 0o666)
     except FileNotFoundError:  # no folder yet: the rare case
+        if not is_new:
+            raise
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        fd = os.open(path, flags, 0o666)
     try:
         size = os.fstat(fd).st_size
         try:
@@ -115,24 +121,43 @@ def _write_all(fd: int, data: bytes) -> None:
         written += os.write(fd, data[written:])
 
 
-def replace(path: AnyPath, data: bytes | Iterable[bytes]) -> None:
+def replace(path: AnyPath, data: bytes | Iterable[bytes], *, is_new: bool = False) -> None:
     """Make ``data`` a file's content in one step.
 
     A symlink stays, its target is replaced; the old file's permissions stay.
 
     :param data: all of it, or pieces of it, which need not fit into the memory together.
+    :param is_new: whether there must be no such file yet, or an empty one.
     :raises OSError: if that failed; the old file is then untouched and nothing is left behind.
     """
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _write_beside(target, _joined(data))
     try:
-        os.replace(temporary, target)  # noqa: PTH105 - the call the promise rests on
+        if not (is_new and _link(temporary, target)):
+            os.replace(temporary, target)  # noqa: PTH105 - the call the promise rests on
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
     _sweep(target.parent)
+
+
+def _link(temporary: Path, target: Path) -> bool:
+    """Give a file its name unless another has it; False where the file system can't do that.
+
+    :raises FileExistsError: if another has that isn't empty.
+    """
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        if target.stat().st_size:
+            raise
+        return False
+    except OSError:
+        return False
+    temporary.unlink()
+    return True
 
 
 def _joined(data: bytes | Iterable[bytes], header: bytes = b"") -> Iterator[bytes]:

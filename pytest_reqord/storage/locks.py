@@ -7,6 +7,7 @@ file of that name.
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import sys
 import threading
@@ -29,15 +30,21 @@ _KEPT = 64
 _HOLDER_SIZE = 200
 _POLL = 0.005
 """Seconds between two tries: a save takes about as long."""
+_NONE = -1
+_TAKEN = -2
 
 
 class _PathLock:
-    """A path's lock in this process: a mutex for its threads, a file for other processes."""
+    """A path's lock in this process: a mutex for its threads, files for other processes.
 
-    __slots__ = ("file", "mutex", "users")
+    :param file: the file that stands for the path.
+    """
+
+    __slots__ = ("file", "itself", "mutex", "users")
 
     def __init__(self, file: BaseFileLock) -> None:
         self.file = file
+        self.itself = _NONE
         self.mutex = threading.Lock()
         self.users = 0
 
@@ -66,9 +73,13 @@ def lock(path: str | os.PathLike[str], timeout: float) -> Iterator[None]:
         try:
             _acquire(found.file, os.fspath(path), timeout, started)
             try:
+                found.itself = _hold(real, started + timeout)
+                if found.itself == _TAKEN:
+                    raise CassetteLocked(os.fspath(path), _holder(found.file.lock_file), timeout)
                 _name_holder(found.file.lock_file)
                 yield
             finally:
+                _let_go(found)
                 found.file.release()
         finally:
             found.mutex.release()
@@ -84,6 +95,42 @@ def _acquire(file: BaseFileLock, path: str, timeout: float, started: float) -> N
         file.acquire(timeout=left, poll_interval=_POLL)
     except Timeout:
         raise CassetteLocked(path, _holder(file.lock_file), timeout) from None
+
+
+def _hold(real: str, until: float) -> int:
+    """Hold the cassette itself, too: somebody may have removed the lock's file.
+
+    Whoever came then would have made another one, and hold that. A cassette that isn't there
+    can't be held, but is only made where there is none (`storage.replace`).
+
+    :returns: what holds it; `_NONE` where nothing does, `_TAKEN` if another process did too long.
+    """
+    while True:
+        try:
+            fd = os.open(real, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return _NONE
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(fd), os.stat(real)):  # noqa: PTH116 -- a Path costs more
+                return fd
+        except BlockingIOError:
+            if time.monotonic() > until:
+                os.close(fd)
+                return _TAKEN
+            time.sleep(_POLL)
+        except FileNotFoundError:
+            pass  # it went meanwhile
+        except OSError:  # a file system that can't do this
+            os.close(fd)
+            return _NONE
+        os.close(fd)
+
+
+def _let_go(found: _PathLock) -> None:
+    fd, found.itself = found.itself, _NONE
+    if fd >= 0:
+        os.close(fd)
 
 
 def _borrow(real: str) -> _PathLock:
@@ -158,6 +205,7 @@ def _disown(found: _PathLock) -> None:
 
     Newer filelocks do so themselves; an older one would unlock when it is collected.
     """
+    _let_go(found)
     context = getattr(found.file, "_context", None)
     fd = getattr(context, "lock_file_fd", None)
     if isinstance(fd, int):

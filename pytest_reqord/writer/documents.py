@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add",
+    "append",
     "can_append",
     "merge",
     "no_stray_bodies",
@@ -75,10 +76,19 @@ def no_stray_bodies(path: str) -> Iterator[None]:
 
 
 def _add(path: str, new: Sequence[Encoded]) -> None:
-    if can_append(path, new[0].recorded_at):
-        storage.append(path, b"".join(each.text for each in new))
-        return
-    merge(path, new)
+    if not append(path, new):
+        merge(path, new)
+
+
+def append(path: str, new: Sequence[Encoded | Entry]) -> bool:
+    """Add entries at the end of a cassette; False where they don't belong there, or it is gone."""
+    if not can_append(path, new[0].recorded_at):
+        return False
+    try:
+        storage.append(path, (each.text for each in new), is_new=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def merge(path: str, new: Sequence[Encoded | Entry]) -> None:
@@ -95,7 +105,8 @@ def rewrite(path: str, entries: Sequence[Encoded | Entry], document: Document | 
     :param document: what it holds now, for what stands above its entries.
     """
     head = codec.HEADER if document is None else document.head
-    storage.replace(path, chain([head], (entry.text for entry in entries)))
+    texts = chain([head], (entry.text for entry in entries))
+    storage.replace(path, texts, is_new=document is None)
     storage.remove_unused_bodies(path)
 
 

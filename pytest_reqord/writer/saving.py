@@ -16,7 +16,7 @@ from pytest_reqord.writer import documents, foreign
 from pytest_reqord.writer.revision import revise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from pytest_reqord.codec import Document, Encoded, Entry
@@ -134,9 +134,7 @@ def _spooled(path: str, new: Iterable[Encoded], spool: storage.Spool) -> Sequenc
 
 
 def _extend(path: str, new: Sequence[Entry], spool: storage.Spool) -> Saved:
-    if new and _can_append(path, new, spool):
-        storage.append(path, _texts(new))
-    elif new:
+    if new and not _append(path, new, spool):
         documents.merge(path, new)
     return Saved(bool(new), None, len(new), 0)
 
@@ -162,8 +160,7 @@ def _write(
     if not entries or (stays and not more and is_whole):
         storage.remove_unused_bodies(path)
         return False
-    if stays and more and _can_append(path, more, spool):
-        storage.append(path, _texts(more))
+    if stays and more and _append(path, more, spool):
         storage.remove_unused_bodies(path)
     else:
         documents.rewrite(path, entries, document)
@@ -176,16 +173,15 @@ def _is_same(entries: Sequence[Entry], others: Sequence[Entry]) -> bool:
     )
 
 
-def _can_append(path: str, new: Sequence[Entry], spool: storage.Spool) -> bool:
-    """Whether new entries are to be written behind the others instead of all anew.
+def _append(path: str, new: Sequence[Entry], spool: storage.Spool) -> bool:
+    """Write new entries behind the others; False where all is to be written anew.
 
     A process that is killed meanwhile leaves a part of them. So many are written anew with what
     is there, unless that is so much more that it would cost more than they do.
     """
-    return documents.can_append(path, new[0].recorded_at) and (
-        not spool.is_large or Path(path).stat().st_size > _MUCH_MORE * spool.size
-    )
+    is_risky = spool.is_large and _size(path) < _MUCH_MORE * spool.size
+    return not is_risky and documents.append(path, new)
 
 
-def _texts(entries: Iterable[Entry]) -> Iterator[bytes]:
-    return (entry.text for entry in entries)
+def _size(path: str) -> int:
+    return Path(path).stat().st_size if Path(path).exists() else 0

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from entries import number_of, write_every_fourth
@@ -46,11 +47,43 @@ def end(process):
     process.stdout.close()
 
 
+def lock_file(path):
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()
+    return storage.user_folder("locks") / f"{digest}.lock"
+
+
 def open_files():
     return len(list(Path("/dev/fd").iterdir()))
 
 
 class TestLock:
+    def test_removed_file(self, path):
+        """A holder whose lock's file was removed still holds a cassette that is there."""
+        path.write_bytes(b"old")
+        holder = hold_elsewhere(path)
+        lock_file(path).unlink()
+
+        with pytest.raises(CassetteLocked), storage.lock(path, 0.05):
+            pass
+
+        end(holder)
+        with storage.lock(path, 1):
+            pass
+
+    def test_no_locks_on_cassettes(self, path, monkeypatch):
+        """Where the cassette itself can't be locked its lock's file does alone."""
+        path.write_bytes(b"old")
+        holder = hold_elsewhere(path)
+        refuses = Mock(flock=Mock(side_effect=OSError(95, "not supported")), LOCK_EX=2, LOCK_NB=4)
+        monkeypatch.setattr(locks, "fcntl", refuses)
+
+        with pytest.raises(CassetteLocked), storage.lock(path, 0.05):
+            pass
+
+        end(holder)
+        with storage.lock(path, 1):
+            pass
+
     def test_holder(self, path):
         """A lock that can't be had is an error that names who has it and how long we waited."""
         holder = hold_elsewhere(path)
@@ -67,8 +100,7 @@ class TestLock:
     def test_unknown_holder(self, path):
         """A holder whose name can't be read is another process."""
         holder = hold_elsewhere(path)
-        digest = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()
-        (storage.user_folder("locks") / f"{digest}.lock.holder").unlink()
+        lock_file(path).with_suffix(".lock.holder").unlink()
         try:
             expected = pytest.raises(CassetteLocked, match="locked by another process")
             with expected, storage.lock(path, 0.05):
@@ -137,15 +169,13 @@ class TestLock:
         path.touch()
         link = tmp_path / "link.yaml"
         link.symlink_to(path)
-        digest = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()
-        file = storage.user_folder("locks") / f"{digest}.lock"
         with storage.lock(link, 1):
-            assert file.exists()
+            assert lock_file(path).exists()
             with pytest.raises(CassetteLocked), storage.lock(path, 0):
                 pass
 
-        assert file.exists()
-        assert file.parent.stat().st_mode & 0o777 == 0o700
+        assert lock_file(path).exists()
+        assert lock_file(path).parent.stat().st_mode & 0o777 == 0o700
         assert sorted(tmp_path.iterdir()) == [link, path]
 
     def test_other_temp_folder(self, path, tmp_path):
@@ -242,11 +272,15 @@ class TestUserFolder:
             storage.user_folder("locks")
 
 
-def test_processes(path):
-    """Four processes write one cassette: nothing is lost, and it is in order of time."""
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_processes(path, is_removed):
+    """Four processes write one cassette, which loses nothing, even with its lock's file removed."""
     processes = [SPAWN.Process(target=write_every_fourth, args=(path, start)) for start in range(4)]
     for process in processes:
         process.start()
+    while is_removed and any(process.is_alive() for process in processes):
+        lock_file(path).unlink(missing_ok=True)
+        time.sleep(0.002)
     for process in processes:
         process.join(60)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+from unittest.mock import Mock
 
 import pytest
 
@@ -136,6 +137,24 @@ class TestReplace:
 
         assert path.is_symlink()
         assert target.read_bytes() == b"new"
+
+    def test_is_new(self, path):
+        """Where there must be none yet, one that another process has made stays; an empty one goes."""
+        storage.replace(path, b"", is_new=True)
+        storage.replace(path, b"ours", is_new=True)
+        with pytest.raises(FileExistsError):
+            storage.replace(path, b"late", is_new=True)
+
+        assert path.read_bytes() == b"ours"
+        assert names(path.parent) == ["cassette.yaml"]
+
+    def test_no_links(self, path, monkeypatch):
+        """A file system that has no links is written all the same."""
+        monkeypatch.setattr(os, "link", Mock(side_effect=OSError(95, "not supported")))
+        storage.replace(path, b"new", is_new=True)
+
+        assert path.read_bytes() == b"new"
+        assert names(path.parent) == ["cassette.yaml"]
 
     @pytest.mark.parametrize("step", ["write", "fsync", "replace", "fchmod"])
     def test_failure(self, path, monkeypatch, step):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -23,27 +24,54 @@ __all__ = ["Journal", "is_alive", "read_journal"]
 class Journal:
     """The journal of this process.
 
-    :param path: its file, which must not be there yet.
+    :param path: its file, made when it is first needed.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.process = os.getpid()
+        self._fd = -1
+        self._unwritten = b""
+        self._lock = threading.RLock()
+
+    def hold(self) -> None:
+        """Make the process look alive as long as it lives.
+
+        :raises OSError: if the file can't be made.
+        """
+        with self._lock:
+            tries = 3
+            while self._fd < 0:
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                try:
+                    self._fd = self._make()
+                except FileNotFoundError:  # another run swept the folder just now
+                    tries -= 1
+                    if not tries:
+                        raise
+
+    def _make(self) -> int:
         # locked before it has its name, so that nobody takes a young journal for a dead one
-        unnamed = path.with_name(f"{path.name}.new")
-        self._fd = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        unnamed = self.path.with_name(f"{self.path.name}.new")
+        fd = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with suppress(OSError):  # a file system without locks: then its runs look dead
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.rename(unnamed, path)  # noqa: PTH104 - a Path says no more
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.rename(unnamed, self.path)  # noqa: PTH104 - a Path says no more
+        return fd
 
     def write(self, **fields: Any) -> None:
         """Add a line.
 
-        :raises OSError: if it could not be written.
+        :raises OSError: if it could not be written; it will be, with the next one.
         """
         import json  # late: only runs that record need it
 
-        append(self.path, json.dumps(fields).encode() + b"\n")
+        line = json.dumps(fields).encode() + b"\n"
+        with self._lock:
+            self._unwritten += line
+            self.hold()
+            append(self.path, self._unwritten)
+            self._unwritten = b""
 
     def close(self) -> None:
         """Let go of the journal. In a forked child this leaves the parent's lock alone."""

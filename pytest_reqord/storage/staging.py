@@ -107,7 +107,8 @@ class StagingArea:
         :raises OSError: if the folder can't be made.
         """
         with self._lock:
-            self._own_journal()
+            journal = self._own_journal()
+        journal.hold()
 
     def open_recording(
         self,
@@ -121,7 +122,6 @@ class StagingArea:
 
         :param saving: what saving it has to know, as JSON can hold it.
         :param after: the staging files of those that it goes on from.
-        :raises OSError: if the journal can't be written.
         """
         with self._lock:
             journal = self._own_journal()
@@ -137,7 +137,8 @@ class StagingArea:
             "cassette": os.fspath(cassette),
             "after": [os.fspath(each) for each in after],
         }
-        journal.write(opened=fields)
+        with suppress(OSError):  # no request fails for it; what is staged fails, too, and is told
+            journal.write(opened=fields)
         return recording
 
     def settle(self, recording: Recording, outcome: str, reason: str = "") -> None:
@@ -203,20 +204,12 @@ class StagingArea:
             if journal is not None:
                 journal.close()
             name = f"{os.getpid()}-{os.urandom(3).hex()}"
-            self._journal = journal = _open_journal(self.folder / f"{name}.journal")
+            self._journal = journal = Journal(self.folder / f"{name}.journal")
             self._opened = 0
         return journal
 
     def _born(self, cassette: Path) -> Path:
         return self.folder / "born" / _hash(cassette)
-
-
-def _open_journal(path: Path) -> Journal:
-    for _ in range(3):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):  # swept by another run before it held our journal
-            return Journal(path)
-    return Journal(path)
 
 
 def _hash(path: Path, name: str = "") -> str:

@@ -15,7 +15,8 @@ MANY = """
         for k in range(3):
             requests.post(API + "/echo", json={{"n": n, "k": k}})
 """
-SHARED = MANY.format(mark='pytestmark = pytest.mark.cassette("shared")', tests=20, fixture="")
+MARK = 'pytestmark = pytest.mark.cassette("shared")'
+SHARED = MANY.format(mark=MARK, tests=20, fixture="")
 OWN = MANY.format(mark="", tests=8, fixture=", cassette")
 
 
@@ -34,28 +35,36 @@ def assert_complete(data: bytes, tests: int) -> None:
 
 
 @pytest.mark.parametrize("mode", ["once", "new_episodes", "all", "rewrite"])
-def test_workers_record_into_one_cassette(suite, api, cassettes, mode):
+def test_workers_record_into_one_cassette(suite, api, request, mode):
     """Four workers, one cassette: every interaction is in it, in order of time."""
-    suite.makepyfile(SHARED)
+    tests = 200 if request.config.getoption("--full") else 20
+    suite.makepyfile(MANY.format(mark=MARK, tests=tests, fixture=""))
 
     result = suite.runpytest_subprocess("-n4", f"--record-mode={mode}")
 
-    result.assert_outcomes(passed=20)
-    assert_complete(cassettes()["shared.yaml"], 20)
-    result.stdout.fnmatch_lines(["saved *shared.yaml (60 interactions)"])
-    suite.runpytest_subprocess("-n4").assert_outcomes(passed=20)
-    assert len(api.seen) == 60
+    result.assert_outcomes(passed=tests)
+    (cassette,) = suite.path.rglob("shared.yaml")
+    assert_complete(cassette.read_bytes(), tests)
+    result.stdout.fnmatch_lines([f"saved *shared.yaml ({3 * tests} interactions)"])
+    suite.runpytest_subprocess("-n4").assert_outcomes(passed=tests)
+    assert len(api.seen) == 3 * tests
 
 
-@pytest.mark.parametrize("dist", ["load", "loadscope", "worksteal", "each"])
-def test_dist_modes(suite, cassettes, dist):
-    """One recording per test is saved, however the tests are spread."""
-    suite.makepyfile(OWN)
+@pytest.mark.parametrize("mode", ["once", "all"])
+@pytest.mark.parametrize(
+    "dist", ["load", "loadfile", "loadgroup", "loadscope", "worksteal", "each"]
+)
+def test_dist_modes(suite, cassettes, dist, mode):
+    """One recording per test is saved, however the tests are spread over four workers."""
+    suite.makepyfile(test_own=OWN, test_shared=SHARED)
 
-    suite.runpytest_subprocess("-n2", f"--dist={dist}", "--record-mode=once")
+    result = suite.runpytest_subprocess("-n4", f"--dist={dist}", f"--record-mode={mode}")
 
-    assert len(cassettes()) == 8
-    for data in cassettes().values():
+    result.assert_outcomes(passed=28 * (4 if dist == "each" else 1))
+    found = cassettes()
+    assert_complete(found.pop("shared.yaml"), 20)
+    assert len(found) == 8
+    for data in found.values():
         assert_complete(data, 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -84,18 +85,21 @@ def wait_until(holds) -> None:
     raise TimeoutError
 
 
-def test_workers_that_may_not_be_replaced(suite, cassettes):
-    """With `--max-worker-restart=0` what passed before the crash is saved."""
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_workers_that_may_not_be_replaced(suite, cassettes, restarts):
+    """With `--max-worker-restart` what passed before the last crash is saved."""
     suite.makepyfile(
-        ONE_FAILS.replace("assert n != 2", "cassette.flush()\n        n == 2 and os._exit(1)")
+        ONE_FAILS.replace("assert n != 2", "cassette.flush()\n        n in (2, 4) and os._exit(1)")
     )
 
-    result = suite.runpytest_subprocess("-n2", "--max-worker-restart=0", "--record-mode=all")
+    result = suite.runpytest_subprocess(
+        "-n2", f"--max-worker-restart={restarts}", "--record-mode=all"
+    )
 
     passed = result.parseoutcomes()["passed"]
     assert passed >= 1
     assert len(cassettes()) == passed
-    result.stdout.fnmatch_lines(["draft *test_it?2? *ended in the middle*"])
+    result.stdout.fnmatch_lines(["draft *test_it?[24]?*ended in the middle*"])
 
 
 @pytest.mark.parametrize("mode", ["once", "new_episodes", "all"])
@@ -164,8 +168,9 @@ def test_last_failed(suite, api, cassettes):
 
 
 @pytest.mark.parametrize("mode", ["all", "new_episodes", "once"])
-def test_two_runs_at_once(suite, cassettes, mode):
-    """Two runs in one checkout, as of two tox environments, lose nothing of either."""
+@pytest.mark.parametrize("place", ["one checkout", "two tox environments"])
+def test_two_runs_at_once(suite, cassettes, place, mode):
+    """Two runs with one cache, or each with its own and its own temp folder, lose nothing."""
     suite.makepyfile("""
         import os, pytest, requests
         @pytest.mark.parametrize("n", range(5))
@@ -174,8 +179,16 @@ def test_two_runs_at_once(suite, cassettes, mode):
             requests.get(os.environ["API"] + f"/json?{n}")
     """)
     command = [sys.executable, "-m", "pytest", "-n2", f"--record-mode={mode}"]
-
-    runs = [subprocess.Popen(command, cwd=suite.path, stdout=subprocess.DEVNULL) for _ in range(2)]
+    runs = []
+    for name in ("py1", "py2"):
+        options, environment = [], dict(os.environ)
+        if place == "two tox environments":
+            folder = suite.mkdir(name)
+            options, environment["TMPDIR"] = ["-o", f"cache_dir={folder}/cache"], str(folder)
+        run = subprocess.Popen(
+            [*command, *options], cwd=suite.path, env=environment, stdout=subprocess.DEVNULL
+        )
+        runs.append(run)
 
     assert [run.wait(120) for run in runs] == [0, 0]
     stored = queries(cassettes()["shared.yaml"])

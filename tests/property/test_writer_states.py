@@ -9,7 +9,7 @@ from pathlib import Path
 
 from entries import interaction, number_of
 from hypothesis import settings, strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pytest_reqord import codec
 from pytest_reqord.errors import WriteFailed
@@ -49,9 +49,7 @@ class Writers(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.sink = FaultySink()
-        self.writer = CassetteWriter.start_link(
-            sink=self.sink, batch_size=3, batch_timeout=10**6, aside=self.folder / "aside"
-        )
+        self.writer = self.start()
         self.other = CassetteWriter.start_link(batch_timeout=10**6)
         self.count = 0
         self.has_died = False
@@ -60,6 +58,11 @@ class Writers(RuleBasedStateMachine):
         self.staged = {name: Counter() for name in "abc"}
         self.others = {name: Counter() for name in "abc"}
         self.moments = {}
+
+    def start(self):
+        return CassetteWriter.start_link(
+            sink=self.sink, batch_size=3, batch_timeout=10**6, aside=self.folder / "aside"
+        )
 
     def path(self, name):
         return self.folder / f"{name}.yaml"
@@ -87,12 +90,26 @@ class Writers(RuleBasedStateMachine):
     def break_disk(self, error, count):
         self.sink.faults += [error("no") for _ in range(count)]
 
+    @precondition(lambda self: not self.has_died)
     @rule(error=st.sampled_from([Boom, ValueError]))
     def kill(self, error):
-        # a second death over one entry would have it set aside, and rightly so
-        if not self.has_died:
-            self.has_died = True
-            self.sink.faults.append(error("dead"))
+        self.has_died = True
+        self.sink.faults.append(error("dead"))
+
+    @precondition(lambda self: not any(self.staged.values()))
+    @rule()
+    def restart(self):
+        """Stop the service and start another, to which what is in the cassettes is others'."""
+        with suppress(WriteFailed, Boom):
+            self.writer.stop()
+        self.sink.faults.clear()
+        self.written()
+        assert self.writer.set_aside == ()
+        for name in "abc":
+            self.others[name] += self.ours[name]
+            self.ours[name].clear()
+        self.sink.start_afresh()
+        self.writer = self.start()
 
     @rule(name=NAMES)
     def flush(self, name):
@@ -102,7 +119,12 @@ class Writers(RuleBasedStateMachine):
     @rule()
     def flush_all(self):
         with suppress(WriteFailed, Boom):
-            self.writer.flush_all()
+            self.written()
+
+    def written(self):
+        """All is written: the next death is another entry's first, and sets nothing aside."""
+        self.writer.flush_all()
+        self.has_died = bool(self.sink.faults)
 
     @rule(name=NAMES)
     def replace(self, name):

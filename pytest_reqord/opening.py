@@ -97,7 +97,10 @@ class Opening:
         index = self._services.library.index(plan.path, plan.matching, plan.before)
         if not self._drafted:
             return index
-        return Index(sorted([*index.entries, *self._drafted], key=_recorded_at), plan.matching)
+        entries = index.entries
+        if plan.is_anew:
+            entries = [each for each in entries if not _is_of(each, plan.path, self.owner)]
+        return Index(sorted([*entries, *self._drafted], key=_recorded_at), plan.matching)
 
     @once
     def _drafted(self) -> Sequence[Entry]:
@@ -334,20 +337,27 @@ def save_into(
     )
 
 
-def keeping(path: Path, owner: str, settings: Settings) -> Callable[[Entry], bool] | None:
+def keeping(
+    path: Path, owner: str, settings: Settings, *, is_anew: bool = False
+) -> Callable[[Entry], bool] | None:
     """What of a cassette stays when a test's recording is added: all but what is recorded anew.
 
     None where that is all: what stays whole isn't read, so that a save into a long shared
     cassette costs what is new.
+
+    :param is_anew: whether all of the test's is.
     """
 
     def keep(entry: Entry) -> bool:
-        is_ours = entry.recorded_by == owner or (
-            not entry.recorded_by and is_default_of(path, owner)
-        )
-        return not (is_ours and settings.is_rerecorded(entry.method, entry.uri))
+        goes = is_anew or settings.is_rerecorded(entry.method, entry.uri)
+        return not (goes and _is_of(entry, path, owner))
 
-    return keep if settings.rerecord else None
+    return keep if settings.rerecord or is_anew else None
+
+
+def _is_of(entry: Stored, path: Path, owner: str) -> bool:
+    """Whether a test has recorded what a cassette has; in VCR.py's its name tells."""
+    return entry.recorded_by == owner or (not entry.recorded_by and is_default_of(path, owner))
 
 
 def _oldest(max_age: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_reqord.modes import SAVED_AT_END
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_reqord.storage.staging import Recording, StagingArea
     from pytest_reqord.writer import CassetteWriter
 
-__all__ = ["Plan", "Services", "Shared"]
+__all__ = ["Plan", "Services", "Shared", "are_anew"]
 
 
 class Services(NamedTuple):
@@ -54,6 +56,19 @@ class Plan(NamedTuple):
     before: str | None = None
     drafts: Sequence[Recording] = ()
     hints: Callable[[], Sequence[str]] = tuple
+
+    @property
+    def is_anew(self) -> bool:
+        """See `are_anew`."""
+        return are_anew(self.drafts)
+
+
+def are_anew(drafts: Sequence[Recording]) -> bool:
+    """Whether drafts are of a run that recorded anew what the cassette has of the test.
+
+    Then they stand for it, and take its place when they are saved.
+    """
+    return any(draft.mode in SAVED_AT_END for draft in drafts)
 
 
 class Shared(NamedTuple):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_reqord import hints, modes
 from pytest_reqord.library import Head
 from pytest_reqord.matching import Matching
-from pytest_reqord.plan import Plan
+from pytest_reqord.plan import Plan, are_anew
 from pytest_reqord.redaction import Redactor, Rules
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Planning:
                 drafts = self._drafts().playable(path, owner)
             access = modes.access(
                 settings.record_mode,
-                exists=head.exists,
+                exists=head.exists and not are_anew(drafts),
                 is_born=self._is_born(path, head),
                 has_draft=bool(drafts),
             )

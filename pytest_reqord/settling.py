@@ -133,7 +133,7 @@ class Settling:
         if not Head.of(opening.plan.path).exists:
             opening.plan = opening.plan._replace(path=self._staging.mark_born(opening.plan.path))
         plan = opening.plan
-        keep = keeping(plan.path, opening.owner, plan.settings)
+        keep = keeping(plan.path, opening.owner, plan.settings, is_anew=plan.is_anew)
         self._books.saved(plan.path, len(new), is_changed=opening.save(new, keep))
         self._staging.remove(recording)
         self._books.outdate(plan.path, opening.owner)

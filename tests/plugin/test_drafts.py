@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 SUITE = """
     import os, requests
@@ -107,6 +108,18 @@ A_CASSETTE_A_STEP = (
 )
 
 
+SHARED_STEPS = STEPS.replace("(cassette)", "()").format(
+    more="""
+
+    def test_other():
+        requests.get(os.environ["API"] + "/json?other")
+
+    import pytest
+    pytestmark = pytest.mark.cassette("shared")
+"""
+)
+
+
 @pytest.mark.parametrize("text", [ONE_STEP_EACH, A_CASSETTE_A_STEP], ids=["one", "a step each"])
 def test_a_test_that_fails_a_step_further_each_time(suite, api, monkeypatch, text):
     """All its drafts are played: nothing is asked for twice, and the cassette has it all."""
@@ -155,6 +168,29 @@ def test_a_whole_draft_takes_the_place_of_those_before_it(suite, api, monkeypatc
     assert asked(api) == ["/json?0", "/json?0", "/json?1", "/json?2", "/json?3"]
     text = (suite.path / "cassettes/test_it/test_it.yaml").read_text()
     assert text.count("/json?0") == 1
+
+
+@pytest.mark.parametrize("mode", ["once", "new_episodes"])
+def test_the_draft_of_a_test_that_was_recorded_anew(suite, api, monkeypatch, mode):
+    """It is played instead of what the cassette has of the test, and takes its place."""
+    suite.makepyfile(test_it=SHARED_STEPS)
+    monkeypatch.setenv("PATH_0", "/flaky/new/201,202,203")
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=2)
+    monkeypatch.setenv("FAILS_AT", "1")
+    suite.runpytest("--record-mode=all").assert_outcomes(passed=1, failed=1)
+    monkeypatch.setenv("FAILS_AT", "-1")
+    asked_before = len(api.seen)
+
+    result = suite.runpytest(f"--record-mode={mode}", "test_it.py::test_it")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("unplayed *")
+    assert asked(api)[asked_before:] == ["/json?2", "/json?3"]
+    stored = yaml.safe_load((suite.path / "cassettes/test_it/shared.yaml").read_bytes())
+    told = [(one["recorded_by"], one["response"]["status"]) for one in stored["interactions"]]
+    of_it = [("test_it.py::test_it", status) for status in (200, 200, 200, 202)]
+    assert sorted(told) == [*of_it, ("test_it.py::test_other", 200)]
+    suite.runpytest().assert_outcomes(passed=2)
 
 
 def test_a_draft_that_was_recorded_anew(suite, api, monkeypatch):

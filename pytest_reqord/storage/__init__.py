@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.storage.files import (
-    append,
     bodies_folder,
     bodies_of,
     body_path,
@@ -17,7 +16,6 @@ from pytest_reqord.storage.files import (
     read_tail,
     remove_unused_bodies,
     remove_with_bodies,
-    replace,
     write_bodies,
 )
 
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_reqord.storage.parts import LARGE, OpenFile, Spool
     from pytest_reqord.storage.places import user_folder
     from pytest_reqord.storage.staging import Record, Recording, StagingArea, earlier_records
+    from pytest_reqord.storage.writing import append, replace
 
 __all__ = [
     "LARGE",
@@ -62,8 +61,10 @@ _LATE = {
     "Recording": "staging",
     "Spool": "parts",
     "StagingArea": "staging",
+    "append": "writing",
     "earlier_records": "staging",
     "lock": "locks",
+    "replace": "writing",
     "user_folder": "places",
 }
 

@@ -12,7 +12,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.storage.files import append
+from pytest_reqord.storage.writing import append
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

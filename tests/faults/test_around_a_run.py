@@ -209,16 +209,16 @@ def test_a_lock_that_a_stopped_process_holds(path, record, mode):
 
 BROKEN_DISK = """
     import os
-    from pytest_reqord.storage import files
+    from pytest_reqord.storage import writing
 
-    write = files._write_all
+    write = writing._write_all
 
     def refuse(fd, data):
         if {where} in os.readlink(f"/proc/self/fd/{{fd}}"):
             raise OSError({error}, os.strerror({error}))
         write(fd, data)
 
-    files._write_all = refuse
+    writing._write_all = refuse
 """
 
 

@@ -9,6 +9,7 @@ import pytest
 from entries import interaction, number_of
 
 from pytest_reqord import codec, storage
+from pytest_reqord.storage import writing
 from pytest_reqord.writer import append_only
 
 TESTS = str(Path(__file__).parent.parent)
@@ -137,14 +138,38 @@ for name, when in {STEPS}:
             document = codec.load(data, str(path), dict)
             numbers = [number_of(entry) for entry in document.entries]
             state = "old" if data == old else "new" if numbers == {NEW[do]} else "broken"
-            print(name, when, "torn" if document.torn else state)
+            stray = [each.unlink() for each in path.parent.iterdir() if each != path]
+            print(name, when, "torn" if document.torn else state, len(stray))
 """
     lines = run(path, DO[do] + code).stdout.splitlines()
 
     assert {tuple(line.split()[:2]) for line in lines} == set(STEPS)
     assert {line.split()[2] for line in lines} == {"old", "new"}
-    assert "replace before old" in lines
-    assert "replace after new" in lines
+    assert "replace before old 1" in lines
+    assert "replace after new 0" in lines
+    if writing._UNNAMED:  # in all the time that it takes to write them
+        assert {line[-1] for line in lines if not line.startswith("replace before")} == {"0"}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", ["write", "fsync", "link", "unlink"])
+def test_new(tmp_path, step, when):
+    """Killed at any step of its making, a cassette is there whole or not at all."""
+    path = tmp_path / "one.yaml"
+    code = f"""
+for nth in (1, 2):
+    path.unlink(missing_ok=True)
+    if is_killed(do, {step!r}, {when!r}, nth) and path.exists():
+        numbers = [number_of(entry) for entry in codec.load(path.read_bytes(), "", dict).entries]
+        assert numbers == [1], numbers
+"""
+    assert run(path, DO["merge"] + code).returncode == 0
+
+    assert (
+        run(path, DO["merge"] + 'print(is_killed(do, "write", "before", 99))').stdout == "False\n"
+    )
+    document = codec.load(path.read_bytes(), str(path), dict)
+    assert {number_of(entry) for entry in document.entries} == {1}
 
 
 def test_next_writer(path):

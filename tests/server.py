@@ -318,8 +318,11 @@ def chunked(_: Server, seen: Seen) -> Iterator[Piece]:
             if "extension" not in seen.options
             else (b"%x;name=value\r\n%b\r\n" % (size, data))
         )
-    yield b"0\r\n" + (b"X-Checksum: abc\r\nX-Count: 2\r\n" if trailers else b"")
-    yield Close.NOW if "open" in seen.options else b"\r\n"
+    is_open = "open" in seen.options
+    last = b"X-Checksum: abc\r\nX-Count: 2\r\n" if trailers else b""
+    yield b"0\r\n" + last + (b"" if is_open else b"\r\n")
+    if is_open:
+        yield Close.NOW
 
 
 @route("empty")

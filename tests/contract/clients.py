@@ -43,6 +43,7 @@ class Row(NamedTuple):
 
 
 _WEBSOCKETS = Limit("WebSockets, which are refused where a cassette can't record")
+_CANCELLED = Limit("requests that were cancelled, which replay no wait")
 
 ROWS = (
     Row(
@@ -67,6 +68,7 @@ ROWS = (
             _WEBSOCKETS,
             Limit("the certificates in `conn_info`, and a server's address that isn't in the URL"),
             Limit("the headers of 1xx responses"),
+            _CANCELLED,
         ),
     ),
     Row(
@@ -81,6 +83,7 @@ ROWS = (
             _WEBSOCKETS,
             Limit("tornado's curl client: see pycurl"),
             Limit("1xx responses in a `header_callback`"),
+            _CANCELLED,
         ),
     ),
 )

@@ -58,11 +58,17 @@ failed: deque[tuple[Any, BaseException]] = deque(maxlen=64)
 """Connections that were refused only after the client had them, with the traces of the request."""
 
 _READING = "aiohttp.client_exceptions.SocketTimeoutError"
+_FINGERPRINT = "aiohttp.client_exceptions.ServerFingerprintMismatch"
+_DIGESTS = ("expected", "got")
 
 
 def describe_connect(error: Exception) -> Failure | None:
     """What kept the connector from connecting; None where it wasn't the network."""
     exceptions = sys.modules["aiohttp"]
+    if isinstance(error, exceptions.ServerFingerprintMismatch):
+        digests = {name: getattr(error, name).decode("latin-1") for name in _DIGESTS}
+        details = {socket_errors.CONNECTING: "yes", **digests}
+        return Failure(_FINGERPRINT, "the server has another certificate", details)
     if isinstance(error, exceptions.ClientConnectorError):
         error = getattr(error, "certificate_error", None) or error.os_error
     elif not isinstance(error, (OSError, asyncio.TimeoutError)):
@@ -104,7 +110,10 @@ def describe_break(error: BaseException | None, *, lost: BaseException | None) -
 def play(failure: Failure, protocol: Any, asked: Asked) -> None:
     """Have the client's protocol see a recorded failure."""
     if socket_errors.is_connecting(failure):
-        refuse(protocol, asked, _of_connector(socket_errors.revive(failure), asked))
+        if failure.kind == _FINGERPRINT:
+            refuse(protocol, asked, _mismatch(failure, asked))
+        else:
+            refuse(protocol, asked, _of_connector(socket_errors.revive(failure), asked))
         return
     if received := socket_errors.received(failure):
         protocol.data_received(received)
@@ -176,6 +185,13 @@ def _timeout(failure: Failure) -> BaseException:
         return error
     error = asyncio.TimeoutError(*filter(None, [failure.message]))
     error.__cause__ = error.__context__ = asyncio.CancelledError()
+    return error
+
+
+def _mismatch(failure: Failure, asked: Asked) -> BaseException:
+    digests = [failure.details.get(name, "").encode("latin-1", "replace") for name in _DIGESTS]
+    url = asked.client_request.url
+    error: BaseException = _newest("ServerFingerprintMismatch")(*digests, url.host, url.port)
     return error
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import socket
 import ssl
+import sys
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.interceptors.framing import IN_ORDER, RECEIVED
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "CONNECTING",
     "add_received",
     "describe",
     "describe_end",
@@ -110,6 +112,10 @@ def revive(failure: Failure, connection: Any = None) -> BaseException:
 
     :param connection: the connection whose ``connect`` fails, where it does.
     """
+    if is_urllib3(connection) and failure.kind in _URLLIB3:
+        module, _, name = failure.kind.rpartition(".")
+        own: Any = getattr(sys.modules.get(module), name, ssl.SSLError)
+        return own(failure.message)  # type: ignore[no-any-return]
     error = _error(failure.kind, failure.message, failure.details)
     if not is_urllib3(connection) or isinstance(error, ssl.SSLError):
         return of_connect(error, connection)
@@ -173,6 +179,12 @@ def _of_urllib3(error: OSError, connection: Any) -> BaseException:
     return wrapped
 
 
+_URLLIB3: dict[str, type[OSError]] = {
+    "urllib3.exceptions.SSLError": ssl.SSLError,
+    "urllib3.util.ssl_match_hostname.CertificateError": ssl.SSLCertVerificationError,
+}
+"""What urllib3 raises of its own about a name or fingerprint, and what is nearest to it."""
+
 _CLASSES: dict[str, type[OSError]] = {
     "socket.gaierror": socket.gaierror,
     "socket.timeout": TimeoutError,
@@ -180,4 +192,5 @@ _CLASSES: dict[str, type[OSError]] = {
     "ssl.SSLCertVerificationError": ssl.SSLCertVerificationError,
     "ssl.SSLEOFError": ssl.SSLEOFError,
     "ssl.SSLZeroReturnError": ssl.SSLZeroReturnError,
+    **_URLLIB3,
 }

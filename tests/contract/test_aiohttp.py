@@ -726,6 +726,17 @@ def test_untrusted(place_of):
 
 
 @pytest.mark.skipif(VERSION < (3, 10), reason="it looks like a cancellation there")
+def test_fingerprint(place_of):
+    """A certificate that isn't the one whose fingerprint is known is the same error again."""
+    url = f"{place_of('tls').url}/json"
+    fingerprint = aiohttp.Fingerprint(bytes(range(200, 232)))
+
+    bare, recorded, played = errors_of(failing(lambda: fetch(url, ssl=fingerprint)))
+
+    assert recorded == played == bare
+    assert bare["raised"] == "aiohttp.client_exceptions.ServerFingerprintMismatch"
+
+
 def test_connect_timeout(monkeypatch):
     """A connection that takes too long is the client's own timeout again."""
 

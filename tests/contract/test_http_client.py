@@ -467,6 +467,25 @@ class TestErrors:
         """A certificate that isn't trusted isn't trusted again."""
         self.compare(CLIENTS[client], f"{servers['tls'].url}/json")
 
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"ca_certs": True, "assert_hostname": "other.example"},
+            {"cert_reqs": "CERT_NONE", "assert_fingerprint": "00" * 32},
+        ],
+        ids=["name", "fingerprint"],
+    )
+    def test_other_certificate(self, servers, certificates, options):
+        """What urllib3 itself says of a certificate's name and fingerprint it says again."""
+        if "ca_certs" in options:
+            options = {**options, "ca_certs": certificates}
+
+        def get(url):
+            with urllib3.PoolManager(retries=False, **options) as pools:
+                return pools.request("GET", url)
+
+        self.compare(get, f"{servers['tls'].url}/json")
+
     @pytest.mark.skipif(IS_OLD, reason="urllib3 1.26 has one more link in the chain of causes")
     @pytest.mark.parametrize("client", CLIENTS)
     def test_handshake_timeout(self, server, client):

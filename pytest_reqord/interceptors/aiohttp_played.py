@@ -138,6 +138,8 @@ class Played(Transport):
         request = written.request(asked.client_request.method, asked.uri)
         try:
             answer = asked.exchange.play(request)
+            if isinstance(answer, Failure):
+                self._fail(answer)
         except BaseException as error:  # noqa: BLE001 -- whoever awaits the response has to see it
             self._protocol.set_exception(error)
             return
@@ -145,9 +147,7 @@ class Played(Transport):
             self._response = answer
             self._pieces.extend(pieces(answer, request.method))
             self._deliver()
-        elif isinstance(answer, Failure):
-            self._fail(answer)
-        elif self._go_live is not None:
+        elif answer is None and self._go_live is not None:
             self._go_live(bytes(written.raw))
 
     def _fail(self, failure: Failure) -> None:

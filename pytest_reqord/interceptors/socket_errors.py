@@ -148,9 +148,10 @@ def _error(kind: str, message: str, details: Mapping[str, str]) -> OSError:
             cls = OSError
         else:  # another client's own: what matters is whether it is worth another try later
             cls = TimeoutError if "timeout" in name.lower() else ConnectionError
-    if "errno" not in details:
+    number = details.get("errno", "")
+    if not number.lstrip("-").isdecimal():
         return cls(message) if message else cls()  # type: ignore[no-any-return]
-    error: OSError = cls(int(details["errno"]), details["strerror"])
+    error: OSError = cls(int(number), details.get("strerror"))
     for extra in _SSL_DETAILS:
         if extra in details:
             value = details[extra]

@@ -737,6 +737,17 @@ def test_fingerprint(place_of):
     assert bare["raised"] == "aiohttp.client_exceptions.ServerFingerprintMismatch"
 
 
+def test_hostile_failure(monkeypatch):
+    """What can't be made of a failure is raised where the response is awaited, and hangs nothing."""
+    tape = Tape(record_errors=True)
+    with tape.recording():
+        run(failing(lambda: fetch("http://127.0.0.1:1/")))
+    monkeypatch.setattr("pytest_reqord.interceptors.aiohttp_errors.play", lambda *_: 1 / 0)
+
+    with tape.playing(), pytest.raises(ZeroDivisionError):
+        asyncio.run(asyncio.wait_for(fetch("http://127.0.0.1:1/"), 5))
+
+
 def test_connect_timeout(monkeypatch):
     """A connection that takes too long is the client's own timeout again."""
 

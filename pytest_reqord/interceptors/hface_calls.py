@@ -8,8 +8,8 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_reqord.interceptors import active, socket_errors
-from pytest_reqord.interceptors.hface_errors import as_validated, is_of_connect
+from pytest_reqord.interceptors import active, cancelled, socket_errors
+from pytest_reqord.interceptors.hface_errors import as_validated, is_of_connect, patience
 from pytest_reqord.interceptors.hface_held import hold_back, is_held, release
 from pytest_reqord.interceptors.hface_package import base
 from pytest_reqord.interceptors.hface_protocol import GoesLive, Twin
@@ -163,6 +163,12 @@ def _wrap_async_exchange(original: Callable[..., Any]) -> Any:
             return await original(self, *args, **options)
         except OSError as error:
             _note(twin, options, error)
+            if seconds := patience(error):
+                await cancelled.sleep(seconds)
+            raise
+        except BaseException as error:
+            if cancelled.is_cancellation(error) and isinstance(twin, Twin):
+                twin.cancel(options.get("stream_id"))
             raise
 
     return exchange

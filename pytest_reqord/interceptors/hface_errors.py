@@ -6,7 +6,7 @@ import socket
 import ssl
 from typing import Any
 
-from pytest_reqord.interceptors import socket_errors
+from pytest_reqord.interceptors import cancelled, socket_errors
 from pytest_reqord.interceptors.framing import IN_ORDER
 from pytest_reqord.interceptors.hface_package import is_async, sibling
 from pytest_reqord.models import Failure
@@ -23,6 +23,7 @@ __all__ = [
     "is_of_connect",
     "is_stop",
     "of_connect",
+    "patience",
 ]
 
 BAD_REQUEST = 400
@@ -32,6 +33,7 @@ PROTOCOL_ERROR = 1
 CUT = "peer closed connection without sending complete message body"
 CUT_STREAM = "HTTP/2 connection closed before END_STREAM"
 
+_PATIENCE = "_reqord_patience"
 _CODE = "error_code"
 _TLS = "is_tls_error"
 _RESET = "http2.StreamReset"
@@ -82,7 +84,13 @@ def _of_read(failure: Failure, connection: Any) -> BaseException:
         import asyncio  # late: whoever awaits a connection has it
 
         error.__cause__ = error.__context__ = asyncio.TimeoutError()
+    setattr(error, _PATIENCE, cancelled.patience(failure))
     return error
+
+
+def patience(error: BaseException) -> float:
+    """For how many seconds to wait to be cancelled before an error is raised."""
+    return float(getattr(error, _PATIENCE, 0))
 
 
 def is_of_connect(failure: Failure) -> bool:

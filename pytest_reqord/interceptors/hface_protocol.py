@@ -221,9 +221,16 @@ class Twin:
         if not isinstance(error, OSError):
             return  # made of an event that has been kept already
         failure = socket_errors.describe(error)
-        for number, stream in self._streams.items():
-            if stream_id in (None, number):
-                stream.break_off(failure)
+        for stream in self._asked(stream_id):
+            stream.break_off(failure)
+
+    def cancel(self, stream_id: int | None) -> None:
+        """Whoever reads was cancelled: for one request, or for all of them."""
+        for stream in self._asked(stream_id):
+            stream.break_off(stream.cancelled())
+
+    def _asked(self, stream_id: int | None) -> Iterator[Stream]:
+        return (one for number, one in self._streams.items() if stream_id in (None, number))
 
     def events(self, stream_id: int | None = None) -> Iterator[Any]:
         """All that came."""

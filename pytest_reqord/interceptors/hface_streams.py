@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.errors import UnsupportedClient
+from pytest_reqord.interceptors import cancelled
 from pytest_reqord.interceptors.arriving import Arriving, Head, decode_headers
 from pytest_reqord.interceptors.hface_errors import describe_end, describe_reset, is_stop
 from pytest_reqord.interceptors.hface_package import base, version
@@ -41,6 +43,7 @@ class Stream:
         self._interim: list[int] = []
         self._failure: Failure | None = None
         self._is_live = exchange is None or exchange.route is Route.RECORD
+        self._started = perf_counter()
 
     @property
     def is_held(self) -> bool:
@@ -113,6 +116,10 @@ class Stream:
     def break_off(self, failure: Failure) -> None:
         """A read or a write failed. That is no end yet: after a timeout a client may read on."""
         self._failure = failure
+
+    def cancelled(self) -> Failure:
+        """What it ended in if whoever waited for it was cancelled just now."""
+        return cancelled.describe(perf_counter() - self._started)
 
     def terminate(self, event: Any) -> None:
         """The connection has ended, and with it what is still on its way."""

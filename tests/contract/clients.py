@@ -43,7 +43,6 @@ class Row(NamedTuple):
 
 
 _WEBSOCKETS = Limit("WebSockets, which are refused where a cassette can't record")
-_CANCELLED = Limit("requests that were cancelled, which replay no wait")
 
 ROWS = (
     Row(
@@ -68,7 +67,6 @@ ROWS = (
             _WEBSOCKETS,
             Limit("the certificates in `conn_info`, and a server's address that isn't in the URL"),
             Limit("the headers of 1xx responses"),
-            _CANCELLED,
         ),
     ),
     Row(
@@ -83,7 +81,7 @@ ROWS = (
             _WEBSOCKETS,
             Limit("tornado's curl client: see pycurl"),
             Limit("1xx responses in a `header_callback`"),
-            _CANCELLED,
+            Limit("fetches that were cancelled, which replay no wait"),
         ),
     ),
 )

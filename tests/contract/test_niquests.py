@@ -184,6 +184,22 @@ def test_no_connection(kind, scheme, host):
     assert one.request.body == b"body"
 
 
+@pytest.mark.parametrize("path", ["/slow/1", "/slow/0?body=1", "/endless"])
+def test_cancelled(path, place):
+    """A request that was cancelled waits to be cancelled again; the next one is as ever."""
+
+    async def run():
+        async with niquests.AsyncSession() as client:
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(client.get(place.url + path), 0.2)
+            return (await client.get(f"{place.url}/body/after")).text
+
+    bare, (one, _) = compare(lambda: asyncio.run(run()), place.server.reset, record_errors=True)
+
+    assert bare == "after"
+    assert (one.failure or one.response.broken).kind == "cancelled"
+
+
 @KINDS
 def test_certificate(kind, place_of):
     """A certificate that isn't trusted isn't trusted again."""

@@ -82,13 +82,9 @@ def save(
     with storage.lock(name, lock_timeout), documents.no_stray_bodies(name):
         documents.refuse_if_locked(name)
         if foreign.is_vcr(name, layout):
-            every = list(new)
-            bodies = {body: data for each in every for body, data in each.bodies.items()}
-            text = codec.render([each.text for each in every])
-            entries = codec.load(text, name, bodies.__getitem__).entries if every else ()
             made = foreign.save_as_vcr(
                 name,
-                entries,
+                _held(name, list(new)),
                 keep=keep,
                 volatile=volatile,
                 is_ordered=is_ordered,
@@ -114,6 +110,13 @@ def save(
             elif not _write(name, document, revision.entries, spool):
                 return Saved(False, len(old), 0, 0)
             return Saved(True, revision.kept, revision.added, revision.removed)
+
+
+def _held(path: str, new: Sequence[Encoded]) -> Sequence[Entry]:
+    """All that was recorded, in memory: another format is written as a whole."""
+    bodies = {name: data for each in new for name, data in each.bodies.items()}
+    text = codec.render([each.text for each in new])
+    return codec.load(text, path, bodies.__getitem__).entries if new else ()
 
 
 def _spooled(path: str, new: Iterable[Encoded], spool: storage.Spool) -> Sequence[Entry]:

@@ -77,6 +77,29 @@ def test_ctrl_c(suite, cassettes, mode, options):
     assert sorted(cassettes()) == [f"test_it[{n}].yaml" for n in range(4)]
 
 
+@pytest.mark.parametrize("signals", [[signal.SIGINT] * 2, [signal.SIGKILL]], ids=["^C^C", "kill"])
+@pytest.mark.parametrize("mode", ["once", "all"])
+def test_a_controller_that_dies(suite, api, cassettes, mode, signals):
+    """What its workers recorded is saved or a draft, so that the next run asks for nothing again."""
+    suite.makepyfile(HANGS.replace("sleep(60)", "sleep(3)"))
+    command = [sys.executable, "-m", "pytest", f"--record-mode={mode}", "-n2"]
+    run = subprocess.Popen(
+        command, cwd=suite.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_until((suite.path / "hangs").exists)
+    time.sleep(0.5)  # the other worker's reports are on their way
+
+    for each in signals:
+        run.send_signal(each)
+    run.wait(60)
+
+    time.sleep(4)  # the workers end with their tests
+    suite.makepyfile(HANGS.replace("if n == 3", "if False"))
+    suite.runpytest_subprocess("--record-mode=once").assert_outcomes(passed=4)
+    assert sorted(cassettes()) == [f"test_it[{n}].yaml" for n in range(4)]
+    assert len(api.seen) == 4
+
+
 def wait_until(holds) -> None:
     for _ in range(600):
         if holds():

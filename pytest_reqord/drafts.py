@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from pytest_reqord.clock import format_time
 from pytest_reqord.errors import ReqordError
+from pytest_reqord.lean import read_lean
 from pytest_reqord.library import Recorded
 from pytest_reqord.once import once
 
@@ -57,9 +60,21 @@ class Drafts:
 
         The last one, and those that it went on from: what they have it doesn't. One that holds a
         refusal, a server's error or a cut-off answer may be why its test failed, and is left out.
+        All are where the cassette has something newer of the test, as after ``git pull``.
         """
         sound = [draft for draft in self.of(path, owner) if _is_playable(draft)]
+        if not sound or _is_outdated(path, sound[-1]):
+            return ()
         return [each for each in sound if each is sound[-1] or each.path in sound[-1].after]
+
+
+def _is_outdated(path: Path, draft: Recording) -> bool:
+    since = format_time(datetime.fromtimestamp(draft.opened_at, timezone.utc))
+    try:
+        entries = read_lean(path).entries
+    except (OSError, ReqordError):  # there is none; or told when it is played
+        return False
+    return any(entry.recorded_at > since and entry.recorded_by == draft.owner for entry in entries)
 
 
 def _is_playable(draft: Recording) -> bool:

@@ -193,6 +193,28 @@ def test_the_draft_of_a_test_that_was_recorded_anew(suite, api, monkeypatch, mod
     suite.runpytest().assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize("mode", ["once", "all"])
+def test_a_draft_that_is_older_than_the_cassette(suite, api, cassettes, monkeypatch, mode):
+    """After `git pull` has brought a newer recording of the test it isn't played, but stays."""
+    suite.makepyfile(test_it=ONE_STEP_EACH)
+    monkeypatch.setenv("FAILS_AT", "1")
+    suite.runpytest(f"--record-mode={mode}").assert_outcomes(failed=1)
+    monkeypatch.setenv("FAILS_AT", "-1")
+    (folder,) = suite.path.glob(".pytest_cache/reqord/*")
+    folder.rename(suite.path / "away")
+    suite.runpytest("--record-mode=all").assert_outcomes(passed=1)
+    before = cassettes()
+    (suite.path / "away").rename(folder)
+
+    result = suite.runpytest("--record-mode=once")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("unplayed *")
+    assert cassettes() == before
+    assert len(api.seen) == 2 + 4
+    assert "test_it.py::test_it" in reqord(suite, "keep").stdout.str()
+
+
 def test_a_draft_that_was_recorded_anew(suite, api, monkeypatch):
     """What a later draft has because of `--rerecord` is played instead of the earlier one's."""
     suite.makepyfile(test_it=ONE_STEP_EACH)

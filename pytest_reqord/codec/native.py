@@ -13,6 +13,7 @@ _START = b"- recorded_at:"
 _NEXT = b"\n" + _START
 _OTHER_NEXT = re.compile(rb"\n-(?! recorded_at:)")
 _TORN = "the last interaction is cut off"
+_OTHER_KEY = re.compile(rb"\n[^ \n-]")  # beside the entries, behind the last of them
 _LAST_LINE = re.compile(rb"^interactions:.*\n\Z", re.MULTILINE)  # no end of document
 
 
@@ -33,6 +34,8 @@ def index(source: Source) -> Document | None:
     while start:
         starts.append(start)
         start = data.find(_NEXT, start) + 1
+    if _OTHER_KEY.search(data, starts[-1]):
+        return None
     torn = None
     end = len(data)
     if not is_complete(data, end):
@@ -75,5 +78,6 @@ def last_recorded_at(tail: bytes) -> str | None:
     """
     at = tail.rfind(_NEXT) + 1
     if (at or tail.startswith(_START)) and is_complete(tail, len(tail)):
-        return recorded_at_of(tail, at) if tail.find(b"\n-", at) < 0 else None
+        is_last = tail.find(b"\n-", at) < 0 and not _OTHER_KEY.search(tail, at)
+        return recorded_at_of(tail, at) if is_last else None
     return None

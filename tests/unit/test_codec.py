@@ -317,11 +317,15 @@ def test_unknown_keys_are_kept(change):
 
 
 def test_keys_after_the_entries_are_kept():
-    """``locked: true`` at the end of a file counts, too."""
-    document = load(codec.render([TEXT]) + b"locked: true\n")
+    """``locked: true`` at the end of a file counts, too, whatever comes after it."""
+    more = b"more:\n  elapsed: 1\n"
+    document = load(codec.render([TEXT]) + b"locked: true\n" + more)
 
     assert document.locked
     assert document.torn is None
+    assert document.extra == {"more": {"elapsed": 1}}
+    assert document.entries[0].text == TEXT
+    assert codec.last_recorded_at(codec.render([TEXT]) + more) is None
     assert load(codec.render([document.entries[0].text], document.head)).locked
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 __all__ = ["Loaded", "Place", "Plain", "SafeError", "load", "typed"]
 
 _MOST_DEPTH = 100
+_TOO_DEEP = f"it is nested more than {_MOST_DEPTH} deep"
 _MOST_ALIASED = 1_000_000
 _MOST_DIGITS = 600  # what every Python reads, however it is set up
 _TAG = "tag:yaml.org,2002:"
@@ -103,7 +104,7 @@ def load(text: str) -> Loaded:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
-        raise SafeError(f"not YAML: {error.problem or error.context}", line, column) from error
+        raise SafeError(_reason(error), line, column) from error
     except yaml.reader.ReaderError as error:
         line, column = _position(text, error.position)
         raise SafeError(f"not YAML: {error.reason}", line, column) from error
@@ -112,6 +113,12 @@ def load(text: str) -> Loaded:
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _reason(error: Any) -> str:
+    problem = error.problem or error.context
+    # libyaml looks ahead, and since 0.2.6 has a bound of its own that it may meet before ours
+    return _TOO_DEEP if "nesting depth" in problem else f"not YAML: {problem}"
 
 
 def _position(text: str, at: int | None) -> Place:
@@ -145,7 +152,7 @@ class _Builder:
         if isinstance(event, self.events.AliasEvent):
             return self._alias(event)
         if depth > _MOST_DEPTH:
-            raise _error(f"it is nested more than {_MOST_DEPTH} deep", event)
+            raise _error(_TOO_DEEP, event)
         before = self.count + self.aliased
         self.count += 1
         if isinstance(event, self.events.ScalarEvent):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pytest_reqord.errors import ReqordError
@@ -13,6 +15,7 @@ from pytest_reqord.interceptors import active
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator, Callable, Iterator
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from pytest_reqord.cassette import Cassette
@@ -57,14 +60,16 @@ class UseCassette:
     def __init__(self, path: str | os.PathLike[str], options: dict[str, Any]) -> None:
         self._path = path
         self._options = options
-        self._entered: list[tuple[Opening, active.Opened | None]] = []
+        self._entered: list[tuple[Opening, active.Opened | None, AbstractContextManager[None]]] = []
 
     def __enter__(self) -> Cassette:
         try:
             opened = current_run().open_path(self._path, self._options)
         except ReqordError as error:  # where in here it was found says nothing to a user
             raise error.with_traceback(None) from None
-        self._entered.append((opened, active.enter(opened.cassette)))
+        unguarded = _unguarded(opened)
+        unguarded.__enter__()
+        self._entered.append((opened, active.enter(opened.cassette), unguarded))
         return opened.cassette
 
     def __exit__(
@@ -73,8 +78,9 @@ class UseCassette:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        opened, before = self._entered.pop()
+        opened, before, unguarded = self._entered.pop()
         active.leave(before)
+        unguarded.__exit__(None, None, None)
         current_run().close(opened, error)
 
     async def __aenter__(self) -> Cassette:
@@ -107,6 +113,15 @@ def use_cassette(path: str | os.PathLike[str], **options: Any) -> UseCassette:
     :raises UsageError: when it is entered, if an option is wrong.
     """
     return UseCassette(path, options)
+
+
+def _unguarded(opened: Opening) -> AbstractContextManager[None]:
+    """Where the cassette records, the network guard of the test around it lets it."""
+    network = sys.modules.get("pytest_reqord.network")  # imported where a test is guarded
+    if network is None or not opened.cassette.access.record:
+        return nullcontext()
+    lifted: AbstractContextManager[None] = network.lifted()
+    return lifted
 
 
 def _wrap_generator(function: Callable[..., Any], use: Callable[[], UseCassette]) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,20 @@ from pytest_reqord.children.ticket import Ticket
 from pytest_reqord.interceptors import active, processes, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pytest_reqord.children.joining import Joined
     from pytest_reqord.opening import Opening
     from pytest_reqord.run import Run
 
-__all__ = ["enter", "enter_from_environment", "install", "run_of_parent", "uninstall"]
+__all__ = [
+    "enter",
+    "enter_from_environment",
+    "guarded",
+    "install",
+    "run_of_parent",
+    "uninstall",
+]
 
 VARIABLE = "REQORD_CHILD"
 _SITE = Path(__file__).parent / "site"
@@ -47,6 +55,17 @@ def uninstall() -> None:
     processes.uninstall()
 
 
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Have children hold to the network guard in a run that uses no cassette, too."""
+    processes.install(_variables, _carried)
+    try:
+        yield
+    finally:
+        if not _runs():
+            processes.uninstall()
+
+
 def enter_from_environment() -> None:
     """Join the cassette that the environment names, if it names one."""
     text = os.environ.get(VARIABLE, "")
@@ -64,6 +83,7 @@ def enter(ticket: Ticket | None, guard: Mapping[str, str]) -> None:
         from pytest_reqord import network  # late: most suites have no guard
 
         network.install_from_environment(guard)
+        processes.install(_variables, _carried)
     if ticket is not None:
         from pytest_reqord.children.joining import Joined  # late: as above
 

@@ -51,6 +51,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="REGEX,...",
         help="hosts that --block-network lets through",
     )
+    parser.addini("reqord_block_network", "as --block-network", type="bool", default=False)
+    parser.addini(
+        "reqord_allowed_hosts", "as --allowed-hosts, one a line", type="linelist", default=[]
+    )
     group.addoption(
         "--disable-recording",
         action="store_true",
@@ -67,20 +71,48 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers, and check what the command line lets through.
+    """Register the markers, and check what the run blocks and lets through.
 
     :raises pytest.UsageError: if that is no list of regular expressions.
     """
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
-    if config.option.allowed_hosts:
-        from pytest_reqord.errors import UsageError  # late: few runs have it
-        from pytest_reqord.network import guard
+    try:
+        _blocks(config)
+    except (ValueError, pytest.UsageError) as error:
+        raise pytest.UsageError(f"reqord_block_network: {error}") from error
+    places = "--allowed-hosts on the command line", f"reqord_allowed_hosts in {config.inipath}"
+    for hosts, place in zip(_given_hosts(config), places, strict=True):
+        if hosts:
+            _check_hosts(hosts, place)
 
-        try:
-            guard.make(config.option.allowed_hosts, "")
-        except UsageError as error:
-            raise pytest.UsageError(f"{error} (--allowed-hosts on the command line)") from error
+
+def _check_hosts(hosts: str | list[str], place: str) -> None:
+    from pytest_reqord.errors import UsageError  # late: few runs have it
+    from pytest_reqord.network import guard
+
+    try:
+        guard.make(hosts, "")
+    except UsageError as error:
+        raise pytest.UsageError(f"{error} ({place})") from error
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say so where hosts are allowed and nothing is blocked."""
+    if _blocks(config) or not any(_given_hosts(config)):
+        return []
+    line = "reqord: without --block-network, allowed hosts count only in tests marked block_network"
+    return [line]
+
+
+def _blocks(config: pytest.Config) -> bool:
+    """Whether the run as a whole has the network guard."""
+    return bool(config.option.block_network or config.getini("reqord_block_network"))
+
+
+def _given_hosts(config: pytest.Config) -> tuple[str | None, list[str]]:
+    """The hosts that the command line lets through, and those of the ini file."""
+    return config.option.allowed_hosts, config.getini("reqord_allowed_hosts")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -90,7 +122,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         mark.name for mark in item.iter_markers()
     }  # once: to walk up a test's nodes takes 4 us
     names = []
-    if item.config.option.block_network or "block_network" in marks:
+    if _blocks(item.config) or "block_network" in marks:
         names.append("block_network")
     if "vcr" in marks:
         names.append("vcr")
@@ -157,10 +189,13 @@ def vcr(request: pytest.FixtureRequest) -> Iterator[VcrCassette | None]:
 def allowed_hosts(request: pytest.FixtureRequest) -> list[str] | None:
     """The hosts that the network guard lets through, as regular expressions."""
     mark = request.node.get_closest_marker("block_network")
+    on_command_line, in_file = _given_hosts(request.config)
     hosts = (
         (mark.kwargs.get("allowed_hosts") if mark else None)
-        or request.config.option.allowed_hosts
+        or on_command_line
         or request.getfixturevalue("vcr_config").get("allowed_hosts")
+        or in_file
+        or None
     )
     return hosts.split(",") if isinstance(hosts, str) else hosts
 
@@ -170,5 +205,5 @@ def block_network(request: pytest.FixtureRequest) -> Iterator[None]:
     """The network guard, where the command line or a mark wants it and nothing is recorded."""
     from pytest_reqord.compat.session import guarded  # late: for tests that have it
 
-    with guarded(request):
+    with guarded(request, is_run_wide=_blocks(request.config)):
         yield

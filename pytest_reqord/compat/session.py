@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_reqord import network
+from pytest_reqord import children, network
 from pytest_reqord.compat.opening import Suite, VcrOpening
 from pytest_reqord.compat.options import Options, mode_name, settings_of
 from pytest_reqord.compat.placing import cassette_path, extra_paths, suffix_of
@@ -124,9 +124,10 @@ def _settings(request: pytest.FixtureRequest, values: dict[str, Any], vcr: VCR |
 
 
 @contextmanager
-def guarded(request: pytest.FixtureRequest) -> Iterator[None]:
+def guarded(request: pytest.FixtureRequest, *, is_run_wide: bool) -> Iterator[None]:
     """Refuse the network during a test, where that is wanted and no cassette records.
 
+    :param is_run_wide: whether the run wants it, and not only a mark.
     :raises pytest.UsageError: if the mark has arguments that it doesn't take.
     """
     mark = request.node.get_closest_marker("block_network")
@@ -135,10 +136,11 @@ def guarded(request: pytest.FixtureRequest) -> Iterator[None]:
             f"@pytest.mark.block_network of {request.node.nodeid} takes allowed_hosts=[...]"
             f" and nothing else, not {mark.args!r} {mark.kwargs!r}"
         )
-    if (mark is None and not request.config.option.block_network) or _records(request):
+    if (mark is None and not is_run_wide) or _records(request):
         yield
         return
-    with network.blocking(request.getfixturevalue("allowed_hosts"), owner=request.node.nodeid):
+    allowed = request.getfixturevalue("allowed_hosts")
+    with network.blocking(allowed, owner=request.node.nodeid), children.guarded():
         yield
 
 

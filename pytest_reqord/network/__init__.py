@@ -22,7 +22,7 @@ from pytest_reqord.network import guard, native, sockets, taken
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["block", "blocking", "environment", "install_from_environment", "unblock"]
+__all__ = ["block", "blocking", "environment", "install_from_environment", "lifted", "unblock"]
 
 VARIABLE = "REQORD_BLOCK_NETWORK"
 """The environment variable that puts a guard in place in a child process."""
@@ -57,6 +57,16 @@ def blocking(allowed_hosts: Sequence[str] | None = None, *, owner: str = "") -> 
         yield
     finally:
         _drop(own)
+
+
+@contextmanager
+def lifted() -> Iterator[None]:
+    """Let everything through for a while, where a guard is in force."""
+    if not guard.in_force:
+        yield
+        return
+    with blocking([".*"]):
+        yield
 
 
 def environment() -> dict[str, str]:

@@ -311,3 +311,45 @@ def test_another_sitecustomize(family):
     """)
 
     family.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+REFUSED = """
+    import os, socket, sys
+    def fetch(n):
+        host, port = os.environ["API"].removeprefix("http://").split(":")
+        refused = []
+        for ask in (
+            lambda: socket.create_connection((host, int(port))),
+            lambda: socket.getaddrinfo("api.example.com", 80),
+        ):
+            try:
+                ask()
+            except RuntimeError as error:
+                refused.append(str(error))
+        assert len(refused) == 2, refused
+        assert all("test_it.py::test_it wanted" in text for text in refused), refused
+    if __name__ == "__main__":
+        fetch(int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("cassette", ["", "cassette"])
+def test_children_hold_to_the_network_guard(suite, api, way, cassette):
+    """However they are started, with a cassette or without one, and for their children, too."""
+    suite.makepyfile(
+        work=REFUSED,
+        test_it=f"""
+        import os, subprocess, sys, traceback, warnings, work
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads
+        {WAYS[way]}
+        def test_it({cassette}):
+            assert not start(1)()
+            code = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, 'work.py', '1']))"
+            assert not subprocess.call([sys.executable, "-c", code])
+        """,
+    )
+
+    suite.runpytest_subprocess("--block-network").assert_outcomes(passed=1)
+
+    assert not api.seen

@@ -440,6 +440,67 @@ def test_block_network_marks(suite):
     result.assert_outcomes(passed=1)
 
 
+def test_the_ini_file_blocks_the_network_and_allows_hosts(suite):
+    """Each key is what the option of its name says; a mark and the option win over it."""
+    suite.makepyfile(
+        GUARDED
+        + """
+    def test_it(allowed_hosts):
+        assert is_blocked() == (allowed_hosts != [r"127\\.0\\.0\\.1$", "::1"])
+
+    @pytest.mark.block_network(allowed_hosts=["a.example"])
+    def test_mark(allowed_hosts):
+        assert is_blocked() and allowed_hosts == ["a.example"]
+    """
+    )
+
+    suite.makeini("[pytest]\nreqord_block_network = true")
+    suite.runpytest().assert_outcomes(passed=2)
+    suite.makeini(
+        "[pytest]\nreqord_block_network = true\nreqord_allowed_hosts = 127\\.0\\.0\\.1$\n  ::1"
+    )
+    suite.runpytest().assert_outcomes(passed=2)
+    suite.runpytest("--allowed-hosts=example.com").assert_outcomes(passed=2)
+    for wrong, said in (("block_network=maybe", "truth value"), ("allowed_hosts=*", "expression")):
+        result = suite.runpytest("-o", f"reqord_{wrong}")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"*{wrong.partition('=')[0]}*{said}*"])
+
+
+def test_hosts_that_are_allowed_where_nothing_is_blocked_are_told(suite):
+    """A line in the header, as they may be meant for tests with a mark; no error."""
+    suite.makepyfile("def test_it(): pass")
+    hint = "*without --block-network, allowed hosts count only in tests marked*"
+
+    for given in (["--allowed-hosts=a.example"], ["-o", "reqord_allowed_hosts=a.example"]):
+        result = suite.runpytest(*given)
+        result.assert_outcomes(passed=1)
+        result.stdout.fnmatch_lines([hint])
+        suite.runpytest(*given, "--block-network").stdout.no_fnmatch_line(hint)
+
+
+def test_use_cassette_records_where_the_network_is_blocked(suite, api):
+    """The guard of a test gives way to each cassette that records, and is back after it."""
+    suite.makepyfile(
+        GUARDED
+        + """
+    from pytest_reqord import use_cassette
+
+    def test_it():
+        for name in "ab":
+            with use_cassette(f"{name}.yaml"):
+                assert requests.get(API + "/json").ok
+            assert is_blocked()
+    """
+    )
+
+    suite.runpytest_subprocess("--block-network", "--record-mode=once").assert_outcomes(passed=1)
+    assert len(api.seen) == 2
+    suite.runpytest_subprocess("--block-network").assert_outcomes(passed=1)
+    suite.runpytest_subprocess("--block-network", "--record-mode=once").assert_outcomes(passed=1)
+    assert len(api.seen) == 2
+
+
 def test_a_miss_is_an_exception_of_the_test(suite):
     """A miss that reaches the test fails it; one that the code handles doesn't."""
     suite.makepyfile(

@@ -23,6 +23,20 @@ _NOT_HONOURED = {
     "skip_patchers": "let the requests through with ignore_hosts or before_record_request",
 }
 
+# keys of its `vcr_config`: unseen they would leave secrets in, or match what they shouldn't
+_NOT_HONOURED_OF_CASSETTER = {
+    "body_scrub_patterns": "use reqord_redact_patterns, or before_record_response",
+    "filter_replacement": 'give filter_headers and the like pairs: ("authorization", "[FILTERED]")',
+    "ignore_json_paths": "compare bodies in a matcher of your own, see vcr.register_matcher",
+    "uri_normalizer": "change the URI in before_record_request",
+    "compare": "--record-mode=verify has reqord_verify_body and reqord_verify_ignore",
+    "before_compare_response": "see reqord_verify_ignore",
+    "cassette_dir": "override the fixture vcr_cassette_dir",
+    "intercept": "let the requests through with ignore_hosts",
+}
+
+_OURS = ("max_age", "on_expiry", "on_unplayed")  # cassetter's, by the same names and values
+
 _LOCAL = ("localhost", "0.0.0.0", "127.0.0.1", "::1")  # noqa: S104 -- compared, not bound
 
 
@@ -63,6 +77,10 @@ class Options:
         for name, remedy in _NOT_HONOURED.items():
             if values.get(name, getattr(vcr, name)):
                 raise NotHonoured(f"{name} of VCR.py has no counterpart in pytest-reqord: {remedy}")
+
+        for name, remedy in _NOT_HONOURED_OF_CASSETTER.items():
+            if values.get(name):
+                raise NotHonoured(f"{name} of cassetter has no counterpart of that name: {remedy}")
 
         def value(name: str) -> Any:
             return values.get(name, getattr(vcr, name))
@@ -156,6 +174,7 @@ def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     if values.get("record_mode") is not None:
         settings["record_mode"] = mode_name(values["record_mode"])
+    settings.update({name: values[name] for name in _OURS if values.get(name) is not None})
     if "allow_playback_repeats" in values:
         settings["allow_playback_repeats"] = bool(values["allow_playback_repeats"])
     if "ignore_localhost" in values:

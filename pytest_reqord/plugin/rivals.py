@@ -11,9 +11,9 @@ __all__ = ["refuse_rivals"]
 
 # distribution -> (the name of its entry point, the module of its plugin)
 _RIVALS = {
-    "pytest-recording": ("recording", "pytest_recording"),
+    "pytest-recording": ("recording", "pytest_recording.plugin"),
     "pytest-vcr": ("vcr", "pytest_vcr"),
-    "cassetter": ("cassetter", "cassetter"),
+    "cassetter": ("cassetter", "cassetter.pytest_plugin"),
 }
 
 
@@ -26,8 +26,9 @@ def refuse_rivals(pluginmanager: pytest.PytestPluginManager) -> None:
     for distribution, (name, module) in _RIVALS.items():
         if pluginmanager.is_blocked(name):
             continue
-        is_loaded = pluginmanager.has_plugin(name) or pluginmanager.has_plugin(f"{module}.plugin")
-        if is_loaded or (is_autoloading and importlib.util.find_spec(module) is not None):
+        is_loaded = pluginmanager.has_plugin(name) or pluginmanager.has_plugin(module)
+        package = module.partition(".")[0]
+        if is_loaded or (is_autoloading and importlib.util.find_spec(package) is not None):
             raise pytest.UsageError(
                 f"pytest-reqord and {distribution} can't be used in one run, they take the same"
                 f" requests. Switch one off with -p no:{name} or -p no:reqord,"

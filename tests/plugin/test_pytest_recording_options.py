@@ -762,6 +762,33 @@ def test_unknown_options(suite):
     )
 
 
+def test_options_of_cassetter(suite):
+    """Its settings that are ours too count; a key that has no counterpart is an error with a remedy."""
+    store(
+        suite,
+        "test_old.yaml",
+        entry("users").replace("- request:", "- recorded_at: 2020-01-01T00:00:00Z\n  request:"),
+    )
+    suite.makepyfile(
+        test_it="""
+        import requests, pytest
+
+        @pytest.mark.vcr(max_age="30d", on_expiry="fail")
+        def test_old():
+            requests.get("http://api.invalid/users")
+
+        @pytest.mark.vcr(body_scrub_patterns=["secret"])
+        def test_scrubbed():
+            pass
+        """
+    )
+
+    result = suite.runpytest()
+
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*body_scrub_patterns of cassetter*redact_patterns*", "expired *"])
+
+
 @pytest.mark.parametrize("client", ["httpx.AsyncClient", "aiohttp.ClientSession"])
 def test_async_clients(suite, client):
     """Async clients play from VCR.py's cassettes too."""

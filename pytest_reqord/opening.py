@@ -187,6 +187,10 @@ class Opening:
         drafted = {id(entry.interaction()) for entry in self._drafted}
         return [one for one in self.cassette.played if id(one) in drafted]
 
+    def swept(self, interaction: Interaction) -> Interaction:
+        """What was recorded, without a secret that is known only now."""
+        return self.plan.redactor.interaction(interaction)
+
     def commands(self) -> Sequence[str]:
         """What a miss tells the user to run."""
         return self.plan.hints()

@@ -165,7 +165,7 @@ class Settling:
 
 def _sweep(opening: Opening, recording: Recording) -> None:
     """Go over what is staged once more: a secret may have become known after it was staged."""
-    redact = opening.plan.redactor.interaction
+    redact = opening.swept
     staged = Recorded(recording.path)
     if all(redact(interaction) is interaction for interaction in staged):
         return
@@ -185,4 +185,4 @@ def _played_drafts(opening: Opening) -> list[Interaction]:
     """What a test played of a draft, gone over with what is known to be secret now: a process
     that crashed didn't get so far.
     """
-    return [opening.plan.redactor.interaction(one) for one in opening.played_drafts()]
+    return [opening.swept(one) for one in opening.played_drafts()]

@@ -95,7 +95,12 @@ class VcrOpening(Opening):
 
     def filter_of(self, plan: Plan) -> Filter:
         """The suite's filters before our redaction."""
-        return Redacting(self._suite.options.pipeline, plan.redactor)
+        self._redacting = Redacting(self._suite.options.pipeline, plan.redactor)
+        return self._redacting
+
+    def swept(self, interaction: Interaction) -> Interaction:
+        """See `Opening.swept`; what a hook wrote stands."""
+        return self._redacting.swept(interaction)
 
     # playing
 
@@ -152,7 +157,7 @@ class VcrOpening(Opening):
         return VcrReplay(
             self.index().entries,
             self.plan.matching,
-            self.plan.redactor.request,
+            self._redacting.stored,
             self.owner,
             repeats=self.plan.settings.allow_playback_repeats,
         )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_reqord.compat.messages import VcrRequest, request_from_vcr
 from pytest_reqord.compat.responses import response_from_vcr, response_to_vcr
+from pytest_reqord.models import Headers, Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_reqord.index import Stored
-    from pytest_reqord.models import Interaction, Request, Response
+    from pytest_reqord.models import Interaction
     from pytest_reqord.redaction import Redactor
 
     Hook = Callable[..., Any]
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["FilteredEntry", "Pipeline", "Redacting", "is_foreign"]
 
 _FIRST_YEAR = 1970
+_M = TypeVar("_M", Request, Response)
 
 
 def is_foreign(interaction: Interaction) -> bool:
@@ -131,6 +133,8 @@ def _takes_cassette(hook: Hook) -> bool:
 class Redacting:
     """The filter of a cassette: first what the suite says, then the headers that are secret.
 
+    Where a hook has given one of these a value of its own, that stands.
+
     :param pipeline: the suite's filters and hooks, which see real values.
     :param redactor: takes the secrets out.
     """
@@ -138,16 +142,62 @@ class Redacting:
     def __init__(self, pipeline: Pipeline, redactor: Redactor) -> None:
         self._pipeline = pipeline
         self._redactor = redactor
+        self._given: set[str] = set()
+        self._given_in_responses: set[str] = set()
 
     def request(self, request: Request) -> Request | None:
         """See `pytest_reqord.cassette.Filter.request`."""
         filtered = self._pipeline.request(request)
-        return None if filtered is None else self._redactor.request(filtered)
+        if filtered is None:
+            return None
+        self._given |= _changed(request.headers, filtered.headers)
+        return _restored(filtered, self._redactor.request(filtered), self._given)
+
+    def stored(self, request: Request) -> Request:
+        """A stored request, to be compared with one that went through `request`."""
+        return _restored(request, self._redactor.request(request), self._given)
 
     def interaction(self, interaction: Interaction) -> Interaction | None:
         """See `pytest_reqord.cassette.Filter.interaction`."""
         kept = self._pipeline.recorded(interaction)
-        return None if kept is None else self._redactor.interaction(kept)
+        if kept is None:
+            return None
+        self._given |= _changed(interaction.request.headers, kept.request.headers)
+        if interaction.response and kept.response:
+            changed = _changed(interaction.response.headers, kept.response.headers)
+            self._given_in_responses |= changed
+        return self.swept(kept)
+
+    def swept(self, interaction: Interaction) -> Interaction:
+        """An interaction after the filters, with no secret that is known by now."""
+        redacted = self._redactor.interaction(interaction)
+        response = redacted.response
+        if response and interaction.response:
+            response = _restored(interaction.response, response, self._given_in_responses)
+        request = _restored(interaction.request, redacted.request, self._given)
+        if request is redacted.request and response is redacted.response:
+            return redacted
+        made = replace(redacted, request=request, response=response)
+        return interaction if made == interaction else made  # as a redactor has it
+
+
+def _changed(before: Headers, after: Headers) -> set[str]:
+    """The names, in lower case, of headers to which a hook gave another value."""
+    if before.pairs == after.pairs:
+        return set()
+    names = {name.lower() for name in after}
+    return {name for name in names if before.get_all(name) != after.get_all(name)}
+
+
+def _restored(wanted: _M, redacted: _M, given: set[str]) -> _M:
+    """A redacted message with the values of some headers that it had before."""
+    if not given or wanted.headers.pairs == redacted.headers.pairs:
+        return redacted
+    both = zip(wanted.headers.pairs, redacted.headers.pairs, strict=True)
+    pairs = tuple(old if old[0].lower() in given else new for old, new in both)
+    return (
+        redacted if redacted.headers.pairs == pairs else replace(redacted, headers=Headers(pairs))
+    )
 
 
 class FilteredEntry:

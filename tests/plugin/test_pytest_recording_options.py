@@ -70,6 +70,40 @@ def test_hooks_change_what_is_recorded_and_what_is_loaded(suite, cassettes):
     assert stored[0]["response"]["status"] == 201
 
 
+def test_what_a_hook_writes_stands(suite, cassettes):
+    """A secret header has the value that a hook gave it, in the file and where headers are matched."""
+    suite.makepyfile(
+        test_it="""
+        import os, requests, pytest
+
+        def change_request(request):
+            request.headers["Authorization"] = "FAKE"
+            return request
+
+        def change_response(response):
+            response["headers"]["Set-Cookie"] = ["a=FAKE", "b=FAKE"]
+            return response
+
+        @pytest.mark.vcr(
+            before_record_request=change_request,
+            before_record_response=change_response,
+            match_on=["method", "uri", "headers"],
+        )
+        def test_it(vcr):
+            secret = {"Authorization": "Bearer 0123456789abcdef", "X-Api-Key": "0123456789abcdef"}
+            assert requests.get(os.environ["API"] + "/cookies", headers=secret).ok
+            assert vcr.requests[0].headers["authorization"] == "FAKE"
+        """
+    )
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+    suite.runpytest().assert_outcomes(passed=1)
+
+    (stored,) = cassettes().values()
+    assert stored.count(b"FAKE") == 3
+    assert b"0123456789abcdef" not in stored
+
+
 def test_a_request_that_a_hook_drops_goes_through_when_playing(suite, api):
     """With record mode none too, a request for which the hook gives None is live."""
     suite.makepyfile(

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_reqord.codec import LocatedEntries
-from pytest_reqord.matching import PLAIN_URI, body_key
+from pytest_reqord.matching import PLAIN_URI, body_key, hidden_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,6 +54,13 @@ class Index:
         self.matching = matching
 
         self._found: dict[Any, dict[str, list[int]]] = {}
+
+    @cached_property
+    def hidden(self) -> frozenset[str]:
+        """The parameters whose values another tool has hidden: any value there is the recorded one."""
+        if isinstance(self.entries, LocatedEntries):
+            return frozenset()
+        return hidden_parameters(entry.uri for entry in self.entries)
 
     @cached_property
     def _directory(self) -> Directory | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -18,6 +19,8 @@ __all__ = [
     "Matcher",
     "Matching",
     "body_key",
+    "hidden_parameters",
+    "hide",
     "normalise_uri",
     "operation",
 ]
@@ -35,6 +38,7 @@ _PORT = r"(?!80/|443/)(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3})"
 PLAIN_URI = rf"https?://[a-z0-9._-]+(?::{_PORT})?/[!-\"$->@-~]*(?:\?[!-\"$%'-~]+)?"
 """A pattern of URIs that no other spelling is equal to: at most one parameter, all in ASCII."""
 
+_HIDDEN = "[REDACTED]"
 _PLAIN_URI = re.compile(PLAIN_URI)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -51,6 +55,28 @@ def normalise_uri(uri: str) -> str:
     parts = urlsplit(uri)
     query = "&".join(sorted(parts.query.split("&"), key=_parameter_name))
     return f"{parts.scheme}://{_authority(uri)}{parts.path or '/'}" + (f"?{query}" if query else "")
+
+
+def hidden_parameters(uris: Iterable[str]) -> frozenset[str]:
+    """The parameters of recorded URIs of which nothing is known but that they are secret.
+
+    Ours are spelt otherwise, and what is secret in a live URI is known here: these are the secrets
+    of another tool, by rules of its own.
+    """
+    parameters = (
+        part for uri in uris if _HIDDEN in uri for part in uri.split("?", 1)[-1].split("&")
+    )
+    return frozenset(_parameter_name(each) for each in parameters if each.endswith(f"={_HIDDEN}"))
+
+
+def hide(request: Request, names: frozenset[str]) -> Request:
+    """A live request without the values of some parameters."""
+    path, question, query = request.uri.partition("?")
+    parts = [
+        f"{_parameter_name(part)}={_HIDDEN}" if _parameter_name(part) in names else part
+        for part in query.split("&")
+    ]
+    return replace(request, uri=f"{path}{question}{'&'.join(parts)}")
 
 
 def _parameter_name(parameter: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pytest_reqord.errors import SequenceMismatchError
 from pytest_reqord.index import Candidates
-from pytest_reqord.matching import body_key
+from pytest_reqord.matching import body_key, hide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -118,6 +118,8 @@ class Replay:
         :returns: None if there is none left for it.
         :raises SequenceMismatchError: with ``strict_order``, if it isn't the next one.
         """
+        if self._index.hidden:
+            live = hide(live, self._index.hidden)
         with self._lock:
             at = self._candidate(live)
             while at is not None and not self._take(at):

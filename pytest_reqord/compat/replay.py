@@ -11,6 +11,7 @@ from collections import Counter, defaultdict, deque
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.matching import hidden_parameters, hide
 from pytest_reqord.replay import Claimed
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ class VcrReplay:
         self._lock = threading.Lock()
 
     @cached_property
+    def _hidden(self) -> frozenset[str]:
+        return hidden_parameters(entry.uri for entry in self.entries)
+
+    @cached_property
     def _positions(self) -> dict[Any, deque[int]]:
         positions: dict[Any, deque[int]] = defaultdict(deque)
         own: list[int] = []
@@ -66,6 +71,8 @@ class VcrReplay:
 
     def claim(self, live: Request) -> Claimed | None:
         """Find the interaction for a request and mark it played; None if there is none left."""
+        if self._hidden:
+            live = hide(live, self._hidden)
         with self._lock:
             at = self._find(live)
             if at is None:

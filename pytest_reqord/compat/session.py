@@ -102,6 +102,11 @@ def _case(request: pytest.FixtureRequest) -> _Case:
 def _merged(request: pytest.FixtureRequest) -> dict[str, Any]:
     """``vcr_config``, then the marks from the widest to the nearest: the last word counts."""
     values: dict[str, Any] = copy.deepcopy(request.getfixturevalue("vcr_config"))
+    if not isinstance(values, dict):
+        raise pytest.UsageError(
+            f"{request.node.nodeid}: the fixture vcr_config has to return a dictionary of VCR.py's"
+            f" options, not {values!r}"
+        )
     for mark in reversed(request.getfixturevalue("vcr_markers")):
         values.update(mark.kwargs)
     return values

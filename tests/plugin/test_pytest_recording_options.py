@@ -17,6 +17,34 @@ def store(suite, name, *entries):
     return file
 
 
+CASSETTER = "version: 1\ninteractions:\n" + "".join(
+    f"""\
+- request:
+    method: POST
+    uri: http://api.invalid/users?pin=[FILTERED]&x=1
+    headers:
+      content-type:
+      - application/json
+    body:
+      type: json
+      content:
+        password: "[FILTERED]"
+  response:
+    status: 200
+    headers:
+      content-type:
+      - application/json
+    body:
+      type: json
+      content:
+        name: {name}
+        token: "[FILTERED]"
+  recorded_at: 2026-11-26T01:51:36.824000+00:00
+"""
+    for name in ("Ada", "Grace")
+)
+
+
 def interactions(path):
     return yaml.safe_load(path.read_text())["interactions"]
 
@@ -814,13 +842,53 @@ def test_options_of_cassetter(suite):
         @pytest.mark.vcr(body_scrub_patterns=["secret"])
         def test_scrubbed():
             pass
+
+        class TestObject:
+            @pytest.fixture
+            def vcr_config(self):
+                return object()
+
+            @pytest.mark.vcr
+            def test_it(self):
+                pass
         """
     )
 
     result = suite.runpytest()
 
-    result.assert_outcomes(failed=1, errors=1)
-    result.stdout.fnmatch_lines(["*body_scrub_patterns of cassetter*redact_patterns*", "expired *"])
+    result.assert_outcomes(failed=1, errors=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*body_scrub_patterns of cassetter*redact_patterns*",
+            "*vcr_config has to return a dictionary*<object object*",
+            "expired *",
+        ]
+    )
+
+
+@pytest.mark.parametrize("mark", ["vcr", "cassette"])
+def test_what_cassetter_has_hidden(suite, mark):
+    """A secret that cassetter has taken out of a cassette matches any that is sent, silently."""
+    folder = suite.path / "cassettes/test_it"
+    folder.mkdir(parents=True)
+    (folder / "test_it.yaml").write_text(CASSETTER)
+    suite.makepyfile(
+        test_it=f"""
+        import pytest, requests
+
+        @pytest.mark.{mark}
+        def test_it():
+            sent = {{"pin": "1234", "x": "1"}}
+            for name in ("Ada", "Grace"):
+                answer = requests.post("http://api.invalid/users", params=sent, json={{"password": "p"}})
+                assert answer.json() == {{"name": name, "token": "[REDACTED]"}}
+        """
+    )
+
+    result = suite.runpytest()
+
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*= cassettes =*")
 
 
 @pytest.mark.parametrize("client", ["httpx.AsyncClient", "aiohttp.ClientSession"])

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Candidates", "Index", "Stored"]
 
 
+_HIDDEN = b"=[REDACTED]"
+
+
 class Stored(Protocol):
     """An interaction in a cassette, decoded when it is first needed."""
 
@@ -58,7 +61,7 @@ class Index:
     @cached_property
     def hidden(self) -> frozenset[str]:
         """The parameters whose values another tool has hidden: any value there is the recorded one."""
-        if isinstance(self.entries, LocatedEntries):
+        if isinstance(self.entries, LocatedEntries) and not self.entries.have(_HIDDEN):
             return frozenset()
         return hidden_parameters(entry.uri for entry in self.entries)
 

@@ -102,6 +102,10 @@ class LocatedEntries(Sequence[Entry]):
             entry = self._made.setdefault(number, made)  # of two threads one makes it
         return entry
 
+    def have(self, text: bytes) -> bool:
+        """Whether this stands somewhere in the file."""
+        return text in self._source.data
+
     def earlier_than(self, time: str) -> Sequence[Entry]:
         """Those that were recorded before a time; 0.2 us for each up to the first that wasn't.
 

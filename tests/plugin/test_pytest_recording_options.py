@@ -8,6 +8,8 @@ import pytest
 import yaml
 from vcr_files import cassette, entry
 
+from pytest_reqord.cli import main as reqord
+
 
 def store(suite, name, *entries):
     """Put a cassette of VCR.py's into the folder of `test_it.py`."""
@@ -889,6 +891,8 @@ def test_what_cassetter_has_hidden(suite, mark):
 
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("*= cassettes =*")
+    assert reqord(["convert", str(folder)]) == 0
+    suite.runpytest().assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("client", ["httpx.AsyncClient", "aiohttp.ClientSession"])

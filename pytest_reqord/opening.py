@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_reqord import modes
 from pytest_reqord.cassette import Cassette
 from pytest_reqord.clock import Clock, expiry_limit, format_time
-from pytest_reqord.errors import CassetteMiss, CassetteMissError, WriteFailed
+from pytest_reqord.errors import CassetteMiss, CassetteMissError, ReqordError, WriteFailed
 from pytest_reqord.index import Index, Stored
 from pytest_reqord.library import read_document
 from pytest_reqord.once import once
@@ -136,6 +136,8 @@ class Opening:
         if self.is_over:
             return
         recording = self._staged()
+        with suppress(OSError, ReqordError):  # it is tried again when the recording is settled
+            self._services.staged().learn(recording.path)
         self._services.writer().write_entry(recording.path, interaction)
         if self.is_child:
             with suppress(WriteFailed):  # it waits, and is tried again with the next one
@@ -152,6 +154,7 @@ class Opening:
                     saving=plan.settings.for_saving(),
                     after=[before.path for before in self._before()],
                 )
+                self._services.staged().watch(self.recording.path, plan.redactor, self.swept)
                 if self.is_child and self.kin is not None:
                     self.kin.announce(self.recording.path)
             return self.recording

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_reqord.modes import Access
     from pytest_reqord.redaction import Redactor, Rules
     from pytest_reqord.settings import Settings
+    from pytest_reqord.staged import Staged
     from pytest_reqord.storage.staging import Recording, StagingArea
     from pytest_reqord.writer import CassetteWriter
 
@@ -25,13 +26,14 @@ __all__ = ["Plan", "Services", "Shared", "are_anew"]
 class Services(NamedTuple):
     """What the openings of a run share.
 
-    The writer and the staging folder are made with the first recording: a run that only plays
-    has neither.
+    The writer, the staging folder and what is in it are made with the first recording: a run that
+    only plays has none of them.
     """
 
     clock: Clock
     library: Library
     staging: Callable[[], StagingArea]
+    staged: Callable[[], Staged]
     writer: Callable[[], CassetteWriter]
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_reqord.plan import Plan, Shared
     from pytest_reqord.runinfo import RunInfo
     from pytest_reqord.settling import Settling
+    from pytest_reqord.staged import Staged
     from pytest_reqord.storage import StagingArea
     from pytest_reqord.writer import CassetteWriter
 
@@ -73,6 +74,7 @@ class Run:
             clock=Clock(),
             library=Library(),
             staging=lambda: self._staging,
+            staged=lambda: self._staged,
             writer=lambda: self._writer,
         )
 
@@ -103,15 +105,21 @@ class Run:
         return StagingArea(self.info.staging, self.info.id)
 
     @once
+    def _staged(self) -> Staged:
+        from pytest_reqord.staged import Staged
+
+        return Staged()
+
+    @once
     def _writer(self) -> CassetteWriter:
-        from pytest_reqord.writer import CassetteWriter, append_only
+        from pytest_reqord.writer import CassetteWriter
 
         return CassetteWriter.start_link(
             batch_size=self.settings.batch_size,
             batch_timeout=self.settings.batch_timeout,
             max_entries=self.settings.queue_entries,
             max_bytes=self.settings.queue_bytes,
-            sink=append_only,
+            sink=self._staged,
         )
 
     @once
@@ -214,6 +222,8 @@ class Run:
         self.notes.rerecorded.update(opening.cassette.rerecorded)
         if opening.recording is not None or opening.plan.drafts:
             self._settling.settle(opening, failure)
+            if opening.recording is not None:
+                self._staged.forget(opening.recording.path)
         elif not failure or opening.plan.settings.on_failure == "keep":
             self._tidy(opening)
 

@@ -6,17 +6,17 @@ import os
 from typing import TYPE_CHECKING
 
 from pytest_reqord.books import Books
-from pytest_reqord.codec import HEADER, encode
 from pytest_reqord.drafts import reason_of
 from pytest_reqord.errors import ReqordError, WriteFailed
 from pytest_reqord.leaks import first_leak
 from pytest_reqord.lean import read_lean
 from pytest_reqord.library import Head, Recorded
 from pytest_reqord.opening import keeping
-from pytest_reqord.storage import lock, remove_unused_bodies, replace, write_bodies
+from pytest_reqord.staged import sweep
+from pytest_reqord.storage import lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from pytest_reqord.drafts import Drafts
@@ -86,7 +86,7 @@ class Settling:
             return
         if self._handover is not None and opening.needs_its_suite:
             raise WriteFailed(str(recording.cassette), _ONLY_HERE)
-        _sweep(opening, recording)
+        sweep(recording.path, opening.swept)
         new = Recorded(recording.path, more=_played_drafts(opening))
         leak = None if settings.on_leak == "ignore" else first_leak(new)
         if failure and settings.on_failure == "draft":
@@ -161,24 +161,6 @@ class Settling:
                 continue
             gone = sorted(owner for owner in owners if owner and is_gone(path, owner))
             self._notes.gone.extend((os.fspath(path), owner) for owner in gone)
-
-
-def _sweep(opening: Opening, recording: Recording) -> None:
-    """Go over what is staged once more: a secret may have become known after it was staged."""
-    redact = opening.swept
-    staged = Recorded(recording.path)
-    if all(redact(interaction) is interaction for interaction in staged):
-        return
-
-    def swept() -> Iterator[bytes]:
-        yield HEADER
-        for interaction in staged:
-            encoded = encode(redact(interaction))
-            write_bodies(recording.path, encoded.bodies)
-            yield encoded.text
-
-    replace(recording.path, swept())
-    remove_unused_bodies(recording.path)
 
 
 def _played_drafts(opening: Opening) -> list[Interaction]:

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import brotli
 import requests
 
-__all__ = ["ANSWERS", "PLACES", "VARIABLE", "core", "left_in", "secret", "send"]
+__all__ = ["ANSWERS", "PLACES", "VARIABLE", "answered", "core", "left_in", "secret", "send"]
 
 VARIABLE = "PLANTED_KEY"
 """A variable for ``reqord_secrets``."""
@@ -143,6 +143,13 @@ def _answer(body: str | bytes, *lines: str, kind: str = "application/json") -> b
     data = body if isinstance(body, bytes) else body.encode()
     head = [f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}", *lines]
     return "\r\n".join(head).encode() + b"\r\n\r\n" + data
+
+
+def answered(said: str, *, packed: bool) -> bytes:
+    """An answer with this text."""
+    if packed:
+        return _answer(brotli.compress(said.encode()), "Content-Encoding: br", kind="text/plain")
+    return _answer(said, kind="text/plain")
 
 
 def _moved(place: str) -> bytes:

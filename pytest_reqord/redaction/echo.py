@@ -79,8 +79,16 @@ class Echo:
         self._known.add(secret)
         self._needles[secret] = needles_of(secret)
 
-    def __bool__(self) -> bool:
-        return bool(self._needles)
+    def __len__(self) -> int:
+        return len(self._needles)
+
+    def may_be_in(self, data: bytes, since: int) -> bool:
+        """Whether one of the secrets may be in the data; the first so many aren't looked for."""
+        return any(
+            needle.anchor.encode() in data
+            for needles in tuple(self._needles.values())[since:]
+            for needle in needles
+        )
 
     def seen_in(self, text: str) -> list[Needle]:
         """What may be in the text, the longest first: a secret may be part of another."""

@@ -110,19 +110,19 @@ class Redactor:
         sweep(edited, self._echo.seen_in(edited.text))
         return from_latin(edited.text) if edited.is_changed else text
 
-    def sweep(self, data: bytes) -> bytes:
-        """Bytes without the secrets that are known by now, in whatever form they stand.
+    @property
+    def known(self) -> int:
+        """How many secrets are known by now; it only grows."""
+        return len(self._echo)
 
-        Of an encoded cassette it says whether something is left in it: then decode, redact and
-        encode again, so that lengths stay right.
+    def may_be_in(self, data: bytes, since: int) -> bool:
+        """Whether an encoded cassette may hold one of the secrets that became known last.
 
-        :returns: the same object if there are none.
+        Then decode, redact and encode it again, so that lengths stay right.
+
+        :param since: what `known` was before.
         """
-        if not self.rules.is_on:
-            return data
-        edited = EditedText(data.decode("latin-1"))
-        sweep(edited, self._echo.seen_in(edited.text))
-        return edited.text.encode("latin-1") if edited.is_changed else data
+        return self.rules.is_on and self._echo.may_be_in(data, since)
 
     def _request(self, request: Request) -> Request:
         found = self._echo.add

@@ -1,0 +1,127 @@
+"""Staging files, free of all that is known to be secret while they are written, too.
+
+A value may turn out to be a secret after it was staged: the token that an answer had under a name
+that says nothing, once a request sends it in a header. The recording is swept when it is settled;
+but a process that is killed settles nothing, and takes what it knew with it. So it is swept when
+there is more to know, before the interaction that told is staged.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from pytest_reqord.codec import HEADER, encode
+from pytest_reqord.library import Recorded
+from pytest_reqord.storage import bodies_of, read, remove_unused_bodies, replace, write_bodies
+from pytest_reqord.writer import append_only
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from pytest_reqord.models import Interaction
+    from pytest_reqord.redaction import Redactor
+
+__all__ = ["Staged", "sweep"]
+
+_LARGE = 4 << 20  # bytes from which a file is swept but once, when it is settled
+_PACKED = b"\n      base64: "  # a body in which a secret isn't seen
+
+
+class Staged:
+    """The staging files that are being written: a `Sink`."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, _File] = {}
+
+    def watch(
+        self, path: Path, redactor: Redactor, redact: Callable[[Interaction], Interaction]
+    ) -> None:
+        """Keep a file swept from now on; nothing is in it yet.
+
+        :param redactor: what redacts all that is to be in it, and has seen the first of that.
+        :param redact: what goes over it once more.
+        """
+        self._files[os.fspath(path)] = _File(path, redactor, redact)
+
+    def forget(self, path: Path) -> None:
+        """Leave a file to itself: its recording is settled."""
+        self._files.pop(os.fspath(path), None)
+
+    def learn(self, path: Path) -> None:
+        """Sweep a file for what became known since the last time: mostly nothing, at no cost.
+
+        :raises OSError: if that failed, or a ReqordError.
+        """
+        file = self._files.get(os.fspath(path))
+        if file is not None:
+            file.learn()
+
+    def __call__(self, path: Path, entries: Sequence[Interaction], /) -> None:
+        """Write a batch, without what became known while it waited."""
+        file = self._files.get(os.fspath(path))
+        if file is None:
+            append_only(path, entries)
+        else:
+            file.append(entries)
+
+
+class _File:
+    """One staging file."""
+
+    def __init__(
+        self, path: Path, redactor: Redactor, redact: Callable[[Interaction], Interaction]
+    ) -> None:
+        self._path = path
+        self._redactor = redactor
+        self._redact = redact
+        self._at_first = self._swept_for = redactor.known
+        self._lock = threading.Lock()
+
+    def append(self, entries: Sequence[Interaction]) -> None:
+        with self._lock:
+            if self._redactor.known != self._at_first:
+                entries = [self._redact(entry) for entry in entries]
+            append_only(self._path, entries)
+
+    def learn(self) -> None:
+        known = self._redactor.known
+        if known == self._swept_for:
+            return
+        with self._lock:
+            if self._may_hold_a_secret():
+                sweep(self._path, self._redact)
+            self._swept_for = known
+
+    def _may_hold_a_secret(self) -> bool:
+        try:
+            data = b"" if self._path.stat().st_size > _LARGE else read(self._path)
+        except FileNotFoundError:
+            return False
+        if not data:
+            return False
+        is_packed = _PACKED in data or bool(bodies_of(self._path))
+        return is_packed or self._redactor.may_be_in(data, self._swept_for)
+
+
+def sweep(path: Path, redact: Callable[[Interaction], Interaction]) -> None:
+    """Go over what is staged once more: a secret may have become known after it was staged.
+
+    :param redact: gives an interaction itself where nothing in it is known to be secret.
+    :raises OSError: if it can't be read or written, or a ReqordError.
+    """
+    staged = Recorded(path)
+    if all(redact(interaction) is interaction for interaction in staged):
+        return
+
+    def swept() -> Iterator[bytes]:
+        yield HEADER
+        for interaction in staged:
+            encoded = encode(redact(interaction))
+            write_bodies(path, encoded.bodies)
+            yield encoded.text
+
+    replace(path, swept())
+    remove_unused_bodies(path)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 from pytest_reqord.codec import HEADER, encode
 from pytest_reqord.library import Recorded
 from pytest_reqord.storage import bodies_of, read, remove_unused_bodies, replace, write_bodies
-from pytest_reqord.writer import append_only
+from pytest_reqord.writer import append_encoded, append_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Staged", "sweep"]
 
-_LARGE = 4 << 20  # bytes from which a file is swept but once, when it is settled
+_LARGE = 8 << 20  # bytes from which a recording is swept but once, when it is settled
 _PACKED = b"\n      base64: "  # a body in which a secret isn't seen
 
 
@@ -77,33 +78,45 @@ class _File:
         self._path = path
         self._redactor = redactor
         self._redact = redact
-        self._at_first = self._swept_for = redactor.known
         self._lock = threading.Lock()
+        self._swept_for = redactor.known
+        # at the last two batches: what waits was redacted since, or while the last was written
+        self._known = deque([redactor.known] * 2, maxlen=2)
 
     def append(self, entries: Sequence[Interaction]) -> None:
         with self._lock:
-            if self._redactor.known != self._at_first:
-                entries = [self._redact(entry) for entry in entries]
-            append_only(self._path, entries)
+            known = self._redactor.known
+            encoded = [encode(entry) for entry in entries]
+            if known != self._known[0] and any(
+                self._is_suspect(each.text, self._known[0], has_bodies=bool(each.bodies))
+                for each in encoded
+            ):
+                encoded = [encode(self._redact(entry)) for entry in entries]
+            append_encoded(self._path, encoded)
+            self._known.append(known)
 
     def learn(self) -> None:
         known = self._redactor.known
         if known == self._swept_for:
             return
         with self._lock:
-            if self._may_hold_a_secret():
+            bodies = bodies_of(self._path)
+            data = self._read(bodies)
+            if data and self._is_suspect(data, self._swept_for, has_bodies=bool(bodies)):
                 sweep(self._path, self._redact)
             self._swept_for = known
 
-    def _may_hold_a_secret(self) -> bool:
+    def _is_suspect(self, data: bytes, since: int, *, has_bodies: bool) -> bool:
+        """Whether one of the secrets that became known last may be in it; quick, mostly no."""
+        return has_bodies or _PACKED in data or self._redactor.may_be_in(data, since)
+
+    def _read(self, bodies: Sequence[Path]) -> bytes:
+        """What is in it; nothing where that and its bodies are too much to be read each time."""
         try:
-            data = b"" if self._path.stat().st_size > _LARGE else read(self._path)
+            size = sum(path.stat().st_size for path in (self._path, *bodies))
+            return read(self._path) if size <= _LARGE else b""
         except FileNotFoundError:
-            return False
-        if not data:
-            return False
-        is_packed = _PACKED in data or bool(bodies_of(self._path))
-        return is_packed or self._redactor.may_be_in(data, self._swept_for)
+            return b""
 
 
 def sweep(path: Path, redact: Callable[[Interaction], Interaction]) -> None:

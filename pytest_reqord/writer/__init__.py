@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_reqord.writer.rescue import SetAside
 from pytest_reqord.writer.saving import Saved, save
 from pytest_reqord.writer.service import CassetteWriter
-from pytest_reqord.writer.sinks import CassetteSink, Sink, append_only
+from pytest_reqord.writer.sinks import CassetteSink, Sink, append_encoded, append_only
 
 __all__ = [
     "CassetteSink",
@@ -13,6 +13,7 @@ __all__ = [
     "Saved",
     "SetAside",
     "Sink",
+    "append_encoded",
     "append_only",
     "save",
 ]

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_reqord.codec import Document, Entry
+    from pytest_reqord.codec import Document, Encoded, Entry
     from pytest_reqord.models import Interaction
 
-__all__ = ["CassetteSink", "Sink", "append_only"]
+__all__ = ["CassetteSink", "Sink", "append_encoded", "append_only"]
 
 _Key = tuple[str, str, str]
 
@@ -38,7 +38,11 @@ class Sink(Protocol):
 
 def append_only(path: Path, entries: Sequence[Interaction]) -> None:
     """Write to a file that nobody else writes, in the order in which the batches come."""
-    encoded = [codec.encode(entry) for entry in entries]
+    append_encoded(path, [codec.encode(entry) for entry in entries])
+
+
+def append_encoded(path: Path, encoded: Sequence[Encoded]) -> None:
+    """The same with entries as they are to stand in the file."""
     for each in encoded:
         storage.write_bodies(path, each.bodies)
     storage.append(path, b"".join(each.text for each in encoded), header=codec.HEADER)

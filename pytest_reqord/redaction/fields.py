@@ -29,6 +29,7 @@ _ANY_NAME = Pattern(rf'"({_NAME})\\*"\s*:', re.ASCII)
 _ARGUMENT = Pattern(r'\b([A-Za-z_][A-Za-z0-9_]{1,63})\s*:\s*(\\*)"', re.ASCII)
 _NEXT = Pattern(rf'{_BLANK},{_BLANK}(\\*)"')
 _AUTHORIZATION = Pattern(r"(?:proxy[-_]?)?authorization", re.IGNORECASE)
+_REMARK = Pattern(r"[A-Za-z][a-z']*(?: [A-Za-z0-9'(),:-]+)+[.!]?")
 _WORD_OF_A_TEXT = Pattern(r"log_?prob|\"bytes|start_?offset|token_?id", re.IGNORECASE)
 _NEARBY = 160
 
@@ -53,7 +54,8 @@ def field_edits(text: str, names: Names, found: Found, *, parseable: bool) -> It
         depth = len(slashes)
         while True:
             end = _end(text, at, depth)
-            if secrecy is Secrecy.YES or _is_secret(text, match.start(), at, end, depth):
+            is_secret = secrecy is Secrecy.YES or _is_secret(text, match.start(), at, end, depth)
+            if is_secret and not (in_list and _is_remark(name, text[at:end])):
                 yield at, end, _new(name, _decoded(text[at:end], depth), found, parseable)
             at = end + depth + 1
             following = _NEXT.match(text, at) if in_list else None
@@ -69,7 +71,13 @@ def argument_edits(text: str, names: Names, found: Found) -> Iterator[Edit]:
         at = match.end()
         name, slashes = match.groups()
         if names[name] is Secrecy.YES:
-            end = _end(text, at, len(slashes))
+            quotes = f'{slashes}"' * 2  # two more make it a block string
+            if text.startswith(quotes, at):
+                at += len(quotes)
+                end = text.find(f'{quotes}{slashes}"', at)
+                end = len(text) if end < 0 else end
+            else:
+                end = _end(text, at, len(slashes))
             yield at, end, _new(name, _decoded(text[at:end], len(slashes)), found, parseable=False)
             at = end
 
@@ -107,6 +115,11 @@ def _new(name: str, text: str, found: Found, parseable: bool) -> str:
     if _AUTHORIZATION.fullmatch(name):
         return values.authorization(text, found, parseable=parseable)
     return values.value(text, found, parseable=parseable)
+
+
+def _is_remark(name: str, raw: str) -> bool:
+    """Whether it is what validators say of a field: ``"password": ["can't be blank"]``."""
+    return _REMARK.fullmatch(raw) is not None and not _AUTHORIZATION.fullmatch(name)
 
 
 def _is_secret(text: str, name_at: int, start: int, end: int, depth: int) -> bool:

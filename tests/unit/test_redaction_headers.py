@@ -87,6 +87,10 @@ def test_authorization_keeps_its_scheme_and_structure(value, expected):
         "DD-API-KEY",
         "X-Client-Secret",
         "X-CSRF-Token",
+        "X-RapidAPI-Key",
+        "Fastly-Key",
+        "Token",
+        "X-Authentication",
     ],
 )
 def test_headers_that_hold_keys_are_replaced(name):

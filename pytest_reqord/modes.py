@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pytest_reqord.options import SAVED_AT_END
 
-__all__ = ["PLAY_ONLY", "SAVED_AT_END", "Access", "access"]
+__all__ = ["LIVE_ONLY", "PLAY_ONLY", "SAVED_AT_END", "Access", "access"]
 
 LIVE_ONLY = SAVED_AT_END | {"verify"}
 """The modes in which nothing is played."""

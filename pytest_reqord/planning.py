@@ -91,6 +91,7 @@ class Planning:
                 settings = renewed(settings, path, owner, self._clock.now())
             if settings.record_mode not in modes.SAVED_AT_END:
                 before = self._info.started_at
+            if settings.record_mode not in modes.LIVE_ONLY:
                 drafts = self._drafts().playable(path, owner)
             access = modes.access(
                 settings.record_mode,

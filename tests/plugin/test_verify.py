@@ -53,6 +53,24 @@ def test_an_api_that_changed(suite, cassettes):
     assert cassettes() == before
 
 
+def test_a_draft_is_none_of_its_business(suite, cassettes, monkeypatch):
+    """What an earlier run left is neither compared nor saved."""
+    suite.makepyfile(TWO + "        assert not os.environ.get('BREAK')")
+    suite.runpytest("--record-mode=once")
+    monkeypatch.setenv("BREAK", "1")
+    suite.runpytest("--record-mode=all").assert_outcomes(failed=1)
+    monkeypatch.delenv("BREAK")
+    path = next(suite.path.rglob("cassettes/**/test_it.yaml"))
+    path.write_text(path.read_text().replace("::test_it", "::test_other"))
+    before = cassettes()
+
+    result = suite.runpytest("--record-mode=verify")
+
+    result.assert_outcomes(passed=1)
+    assert cassettes() == before
+    result.stdout.no_fnmatch_line("saved *")
+
+
 def test_nothing_recorded(suite, api):
     """Without a cassette `verify` is a miss, before anything is sent."""
     suite.makepyfile(TWO)

@@ -53,7 +53,7 @@ def check_whole(document: Document, path: Path) -> None:
     if document.torn is not None:
         line, reason = document.torn
         remedy = "Restore it from git, or record it anew with --record-mode=all"
-        raise CassetteFormatError(os.fspath(path), line, 0, reason, remedy)
+        raise CassetteFormatError(os.fspath(path), line, 1, reason, remedy)
 
 
 def _unreadable(path: Path, error: OSError) -> CassetteFormatError:

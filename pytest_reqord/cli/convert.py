@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_reqord import codec, storage
 from pytest_reqord.cli.finding import cassettes, why
 from pytest_reqord.errors import ReqordError
-from pytest_reqord.library import read_document
+from pytest_reqord.library import check_whole, read_document
 
 if TYPE_CHECKING:
     import argparse
@@ -78,6 +78,9 @@ def run(parsed: argparse.Namespace) -> int:
 def _run_one(path: Path, target: Path, to: str, *, is_check: bool) -> str:
     document = read_document(path)
     if document.format == to and target == path:
+        check_whole(document, path)
+        for entry in document.entries:
+            entry.interaction()  # one that can't be read isn't called good
         return f"unchanged {path}: it is in that format"
     if is_check:
         converted = convert(document, to, is_json=path.suffix == ".json")

@@ -36,7 +36,7 @@ class Source(NamedTuple):
         self, reason: str, remedy: str, line: int = 0, column: int = 0
     ) -> CassetteFormatError:
         """An error about the file; line and column count from 1, 0 where none is to blame."""
-        return CassetteFormatError(self.path, line, column, reason, remedy)
+        return CassetteFormatError(self.path, line, column or min(line, 1), reason, remedy)
 
     def broken(self, reason: str, line: int = 0, column: int = 0) -> CassetteFormatError:
         """An error about something that must have been edited or was written by another tool."""

@@ -16,7 +16,10 @@ __all__ = ["Loaded", "Place", "Plain", "SafeError", "load", "typed"]
 
 _MOST_DEPTH = 100
 _TOO_DEEP = f"it is nested more than {_MOST_DEPTH} deep"
-_MOST_ALIASED = 1_000_000
+_MOST_ALIASED = 1_000_000  # values, and so many times the characters below
+_ALIASED_TEXT = 128
+_MOST_VALUES = 250_000  # and one more for each so many characters of the file
+_DENSITY = 4
 _MOST_DIGITS = 600  # what every Python reads, however it is set up
 _TAG = "tag:yaml.org,2002:"
 _NULLS = ("", "~", "null", "Null", "NULL")
@@ -100,7 +103,8 @@ def load(text: str) -> Loaded:
     loader = None
     try:
         loader = make(text)
-        return _Builder(loader, yaml.events).document()
+        most = _MOST_VALUES + len(text) // _DENSITY
+        return _Builder(loader, yaml.events, most).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
@@ -130,10 +134,12 @@ def _position(text: str, at: int | None) -> Place:
 class _Builder:
     loader: Any
     events: Any
+    most: int
     anchors: dict[str, tuple[Any, int]] = field(default_factory=dict)
     items: dict[str, Sequence[Place]] = field(default_factory=dict)
     duplicate: tuple[str, Place] | None = None
     count: int = 0
+    characters: int = 0
     aliased: int = 0
 
     def document(self) -> Loaded:
@@ -153,16 +159,21 @@ class _Builder:
             return self._alias(event)
         if depth > _MOST_DEPTH:
             raise _error(_TOO_DEEP, event)
-        before = self.count + self.aliased
+        before, text_before = self.count + self.aliased, self.characters
         self.count += 1
+        if self.count > self.most:
+            raise _error("it has more values than any cassette of its size", event)
         if isinstance(event, self.events.ScalarEvent):
+            self.characters += len(event.value)
             value = _scalar(event)
         elif isinstance(event, self.events.SequenceStartEvent):
             value = self._list(event, depth, key)
         else:
             value = self._mapping(event, depth)
         if event.anchor is not None:
-            self.anchors[event.anchor] = value, self.count + self.aliased - before
+            size = self.count + self.aliased - before
+            size += (self.characters - text_before) // _ALIASED_TEXT
+            self.anchors[event.anchor] = value, size
         return value
 
     def _alias(self, event: Any) -> Any:
@@ -179,12 +190,14 @@ class _Builder:
             raise _refused(start)
         values: list[Any] = []
         places: list[Place] = []
+        is_indexed = depth == 1 and not start.flow_style
         event = self.loader.get_event()
         while not isinstance(event, self.events.SequenceEndEvent):
-            places.append(_place(event))
+            if is_indexed:
+                places.append(_place(event))
             values.append(self._value(event, depth + 1))
             event = self.loader.get_event()
-        if depth == 1 and not start.flow_style:
+        if is_indexed:
             self.items[key] = [*places, _place(event)]
         return [_stream(values)] if start.tag in _STREAM_TAGS else values
 

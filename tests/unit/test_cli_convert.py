@@ -64,6 +64,19 @@ def write(path, *interactions):
     path.write_bytes(codec.render([codec.encode(each).text for each in interactions]))
 
 
+def test_a_broken_file_is_not_called_good(tmp_path, capsys):
+    """Also where it is in the right format already, and would stay as it is."""
+    path = tmp_path / "a.yaml"
+    text = codec.render([codec.encode(interaction(0)).text])
+    for broken in (text[:-3], text.replace(b"status: 200", b"status: fine")):
+        path.write_bytes(broken)
+
+        assert main(["convert", str(path)]) == 1
+
+        assert f"REFUSED   {path}, line 3, column 1: " in capsys.readouterr().out
+        assert path.read_bytes() == broken
+
+
 def test_there_and_back(folder, capsys):
     """A cassette of VCR.py's comes back from our format as it was, to the byte."""
     path = folder / "a.yaml"

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["decode", "encode"]
+__all__ = ["MOST_UNPACKED", "decode", "encode"]
+
+MOST_UNPACKED = 256 << 20
+"""Bytes that a body may have when it is unpacked: a few of a stranger's may become terabytes."""
+
+_MOST_CODINGS = 4
+_PIECE = 4096  # of many small members, each copies the rest of the piece it is in
 
 
 def decode(body: bytes, coding: str) -> bytes | None:
@@ -18,9 +24,12 @@ def decode(body: bytes, coding: str) -> bytes | None:
     :param body: the bytes as they were transferred.
     :param coding: the header's value, codings in the order in which they were applied.
     :returns: the unpacked bytes; None where a coding is unknown here, needs a package that
-        isn't installed, or the bytes are not what the header says they are.
+        isn't installed, the bytes are not what the header says they are, or become too many.
     """
-    for name in reversed([part.strip().lower() for part in coding.split(",")]):
+    names = [part.strip().lower() for part in coding.split(",")]
+    if len(names) > _MOST_CODINGS:
+        return None
+    for name in reversed(names):
         decoder = _DECODERS.get(name)
         if decoder is None:
             return None
@@ -52,37 +61,69 @@ def _identity(body: bytes) -> bytes:
 
 
 def _gzip(body: bytes) -> bytes:
-    unpacked = b""
-    while body:  # RFC 1952: a gzip file is a series of members
-        decoder = zlib.decompressobj(wbits=31)
-        unpacked += decoder.decompress(body) + decoder.flush()
-        if not decoder.eof:
-            message = "the last gzip member is cut off"
-            raise ValueError(message)
-        body = decoder.unused_data
-    return unpacked
+    return _in_pieces(body, lambda: zlib.decompressobj(wbits=31))  # RFC 1952: a series of members
+
+
+def _in_pieces(body: bytes, make: Callable[[], Any]) -> bytes:
+    """Unpack one member after another.
+
+    :param make: makes what unpacks one.
+    """
+    parts: list[bytes] = []
+    size = 0
+    decoder = None
+    for at in range(0, len(body), _PIECE):
+        piece = body[at : at + _PIECE]
+        while piece:
+            decoder = make() if decoder is None else decoder
+            parts.append(decoder.decompress(piece))
+            size += len(parts[-1])
+            if size > MOST_UNPACKED:
+                raise _too_large()
+            piece = decoder.unused_data
+            decoder = None if decoder.eof else decoder
+    if decoder is not None:
+        raise _too_large()
+    return b"".join(parts)
 
 
 def _deflate(body: bytes) -> bytes:
     try:
-        return zlib.decompress(body)
+        return _inflated(body, 15)
     except zlib.error:  # many servers send the raw stream, without the zlib header
-        return zlib.decompress(body, wbits=-15)
+        return _inflated(body, -15)
+
+
+def _inflated(body: bytes, wbits: int) -> bytes:
+    decoder = zlib.decompressobj(wbits=wbits)
+    unpacked = decoder.decompress(body, MOST_UNPACKED)
+    if not decoder.eof:
+        raise _too_large()
+    return unpacked
 
 
 def _brotli(body: bytes) -> bytes:
-    unpacked: bytes = _first_module("brotli", "brotlicffi").decompress(body)
+    module = _first_module("brotli", "brotlicffi")
+    try:
+        decoder = module.Decompressor()
+        unpacked: bytes = decoder.process(body, output_buffer_limit=MOST_UNPACKED)
+    except TypeError:  # of an older release, which knows no limit
+        whole: bytes = module.decompress(body)
+        return whole
+    if not decoder.is_finished():
+        raise _too_large()
     return unpacked
 
 
 def _zstd(body: bytes) -> bytes:
     module = _first_module("compression.zstd", "backports.zstd", "zstandard")
     if module.__name__ == "zstandard":
-        with module.ZstdDecompressor().stream_reader(body, read_across_frames=True) as reader:
-            unpacked: bytes = reader.read()
-    else:
-        unpacked = module.decompress(body)
-    return unpacked
+        return _in_pieces(body, lambda: module.ZstdDecompressor().decompressobj())
+    return _in_pieces(body, module.ZstdDecompressor)
+
+
+def _too_large() -> ValueError:
+    return ValueError("it is cut off, or too large when it is unpacked")
 
 
 def _to_gzip(body: bytes) -> bytes:

@@ -70,7 +70,9 @@ def _first_part(body: bytes, coding: str) -> bytes | None:
     if coding not in _WBITS:
         return None
     try:
-        return zlib.decompressobj(wbits=_WBITS[coding]).decompress(body) or None
+        return (
+            zlib.decompressobj(wbits=_WBITS[coding]).decompress(body, content.MOST_UNPACKED) or None
+        )
     except zlib.error:
         return None
 

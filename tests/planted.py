@@ -203,6 +203,11 @@ ANSWERED: dict[str, Callable[[str], bytes]] = {
         "you sent " + base64.b64encode(f"ada:{s}".encode()).decode(), kind="text/plain"
     ),
     "echo escaped": lambda s: _answer(f'{{"error": "bad key: {json.dumps(s)[1:-1]}"}}'),
+    "echo in reason": lambda s: _answer("{}").replace(b"200 OK", f"401 bad key {s}".encode()),
+    "echo html": lambda s: _answer(
+        f"<p>{s.replace(chr(34), '&quot;').replace('/', '&#x2F;')}</p>", kind="text/html"
+    ),
+    "echo in a header": lambda s: _answer("{}", f"X-Received: {s}"),
     "echo in location": lambda s: _moved(f"/body/{quote(s, safe='')}"),
     "late echo": lambda s: _answer(f"it will be {s}", kind="text/plain"),
 }
@@ -210,7 +215,7 @@ ANSWERS = {place: make(secret(place)) for place, make in ANSWERED.items()}
 """What a server answers at ``/planted/<place>``, to the byte."""
 
 PLACES = (*SENT, *ANSWERED)
-_ECHOES = ("echo plain", "echo percent", "echo base64", "echo escaped", "echo in location")
+_ECHOES = tuple(place for place in ANSWERED if place.startswith("echo "))
 
 
 def send(api: str, place: str) -> bytes:
@@ -231,4 +236,5 @@ def send(api: str, place: str) -> bytes:
             return first + session.get(url, headers={"X-Api-Key": secret(place)}).content
         auth = ("ada", secret(place)) if place in _ECHOES else None
         answer = session.get(url, auth=auth, timeout=10)
-        return answer.content + repr(answer.headers).encode() + answer.url.encode()
+        told = f"{answer.reason} {answer.headers} {answer.url}"
+        return answer.content + told.encode()

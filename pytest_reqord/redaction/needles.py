@@ -82,6 +82,7 @@ def _spellings(character: str) -> str:
         re.escape(latin),
         "".join(f"%(?:25)?(?i:{ord(byte):02x})" for byte in latin),
         "".join(rf"{_ESCAPE}u(?i:{unit:04x})" for unit in _utf16(character)),
+        rf"&#(?:0*{ord(character)}|[xX]0*(?i:{ord(character):x}));",
         *_SHORT_FORMS.get(character, ()),
     ]
     return f"(?:{'|'.join(forms)})"
@@ -94,15 +95,15 @@ def _utf16(character: str) -> Iterator[int]:
 
 _SHORT_FORMS = {
     " ": (r"\+",),
-    '"': (rf'{_ESCAPE}(?:"|%(?:25)?22)', "&quot;", "&#34;"),
+    '"': (rf'{_ESCAPE}(?:"|%(?:25)?22)', "&quot;"),
     "/": (rf"{_ESCAPE}(?:/|%(?:25)?2[Ff])",),
-    "\n": (rf"{_ESCAPE}n", "&#10;"),
-    "\r": (rf"{_ESCAPE}r", "&#13;"),
-    "\t": (rf"{_ESCAPE}t", "&#9;"),
+    "\n": (rf"{_ESCAPE}n",),
+    "\r": (rf"{_ESCAPE}r",),
+    "\t": (rf"{_ESCAPE}t",),
     "&": ("&amp;",),
     "<": ("&lt;",),
     ">": ("&gt;",),
-    "'": ("&#39;", "&#x27;", "&apos;"),
+    "'": ("&apos;",),
 }
 
 

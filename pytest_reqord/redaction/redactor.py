@@ -140,7 +140,9 @@ class Redactor:
         pairs = self._headers.redact(response.headers.pairs, found, parseable=True)
         trailers = self._headers.redact(response.trailers.pairs, found, parseable=True)
         body = self._body(response, parseable=True)
-        _, pairs = self._finish("", pairs, body)
+        reason, pairs = self._finish(response.reason, pairs, body, REDACTED)
+        if reason != response.reason:
+            response = replace(response, reason=reason)
         if trailers:
             _, trailers = self._finish("", trailers, None)
             if trailers is not response.trailers.pairs:
@@ -164,22 +166,28 @@ class Redactor:
         )
         return body
 
-    def _finish(self, uri: str, pairs: Pairs, body: Unpacked | None) -> tuple[str, Pairs]:
-        """Replace what names didn't show: the user's patterns, and echoes in any of the parts."""
+    def _finish(
+        self, line: str, pairs: Pairs, body: Unpacked | None, marker: str = REDACTED_IN_URL
+    ) -> tuple[str, Pairs]:
+        """Replace what names didn't show: the user's patterns, and echoes in any of the parts.
+
+        :param line: what the first line of the message says: the URI, or the reason.
+        :param marker: what comes in the place of a secret there.
+        """
         needles: list[Needle] = []
         if self._echo:
-            texts = [uri, *[value for _, value in pairs]]
+            texts = [line, *[value for _, value in pairs]]
             if body is not None:
                 texts.append(body.text.text)
             needles = self._echo.seen_in("\n".join(texts))
         if not needles and not self.rules.patterns:
-            return uri, pairs
+            return line, pairs
         if body is not None:
             self._replace(body.text, needles, body.marker)
         new = tuple(
             (name, self._replaced(value, needles, _marker_in(name))) for name, value in pairs
         )
-        return self._replaced(uri, needles, REDACTED_IN_URL), pairs if new == pairs else new
+        return self._replaced(line, needles, marker), pairs if new == pairs else new
 
     def _replaced(self, text: str, needles: list[Needle], marker: str) -> str:
         edited = EditedText(text)

@@ -141,6 +141,7 @@ def _parts(interaction: Interaction) -> Iterator[tuple[str, str]]:
     yield from _header_parts("request header", request.headers)
     yield "request body", _latin(request.content)
     if response is not None:
+        yield "response reason", response.reason
         yield from _header_parts("response header", response.headers)
         yield "response body", _latin(response.content)
         yield from _header_parts("response trailer", response.trailers)

@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import threading
+from dataclasses import replace
 from datetime import datetime, timezone
 from urllib.parse import quote, quote_plus
 
@@ -46,6 +47,7 @@ def after_login(password=SECRET):
         lambda text: json.dumps(text).replace("/", "\\/").replace("&", "\\u0026"),
         lambda text: json.dumps(text).replace("<", "\\u003C").replace(">", "\\u003E"),
         html.escape,
+        lambda text: "".join(f"&#x{ord(c):02X};" if c in "/+&=<>" else c for c in text),
         lambda text: base64.b64encode(f"ada:{text}".encode()).decode(),
         lambda text: base64.urlsafe_b64encode(f"ada:{text}".encode()).decode(),
         lambda text: quote(base64.b64encode(f"user:{text}".encode()).decode(), safe="+"),
@@ -181,6 +183,12 @@ def test_backslashes_are_known_however_often_they_are_escaped(spell):
     secret = "domain\\user\\\\password"
     text = Redactor(secrets=[secret]).text(f"a {spell(secret)} b")
     assert text.replace('"', "").replace("\\", "") == "a [REDACTED] b"
+
+
+def test_the_reason_is_swept():
+    """A server may say in it which key it refused."""
+    answer = replace(response(b""), reason="bad key 0123456789ab")
+    assert after_login("0123456789ab").response(answer).reason == f"bad key {REDACTED}"
 
 
 def test_trailers_are_swept():

@@ -23,10 +23,13 @@ _NEXT = b"\n" + _START
 _AFTER = re.compile(rb"\n(?=[^ \n])")
 _PLACEHOLDER, _OURS = "[FILTERED]", "[REDACTED]"
 _OF_CASSETTER = re.compile(rb"\n    status: [0-9]")
+_LAST_LINE = re.compile(rb"^interactions:\n\Z", re.MULTILINE)
 _HEAD_AND_TAIL = b"interactions:\n", b"version: 1\n"  # but for metadata, all of VCR.py's
 # method and URI as cassetter has them, first of all, and as VCR.py's sorted keys have them
 _FIRST = re.compile(rb"- request:\n    method: ([A-Z]+)\n    uri: ([!-~]+)\n")
 _LAST = re.compile(rb"\n    method: ([A-Z]+)\n    uri: ([!-~]+)\n  response:\n")
+_KEYS = b"\n    method: ", b"\n    uri: ", b"\n  response:"
+"""What an entry has once; where it is there twice, one may be part of a text, and the last counts."""
 
 
 class _Indexed(ForeignEntry):
@@ -64,7 +67,8 @@ class _Indexed(ForeignEntry):
         place = self._source.data, self._start, self._end
         match = _FIRST.match(*place) or _LAST.search(*place)
         method, uri = (match[1].decode(), match[2].decode()) if match else ("", "")
-        if not is_plain(uri):
+        is_said_once = all(self._source.data.count(key, *place[1:]) == 1 for key in _KEYS)
+        if not is_said_once or not is_plain(uri):
             request = self.interaction().request
             method, uri = request.method, request.uri
         self._found = method, uri
@@ -157,7 +161,8 @@ def _extra(head: bytes, tail: bytes) -> Mapping[str, Any] | None:
     if any(not isinstance(part.value, dict) or part.duplicate for part in parts):
         return None
     top = {key: value for part in parts for key, value in part.value.items()}
-    if list(parts[0].value)[-1:] != ["interactions"] or top["interactions"] is not None:
+    is_last = _LAST_LINE.search(head) and list(parts[0].value)[-1:] == ["interactions"]
+    if not is_last or top["interactions"] is not None:
         return None
     if str(top.get("version")) != "1" or "reqord" in top:
         return None

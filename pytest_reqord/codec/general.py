@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["entry", "is_complete", "load", "load_safely", "top"]
 
 _VERSION = 1
+_START = b"\n- recorded_at:"
 _ENTRY = re.compile(r"- recorded_at:.*\n  elapsed: [0-9.]+\n", re.DOTALL)
 _OTHER_LINE_END = re.compile("[\r\x85\u2028\u2029]")
 
@@ -154,8 +155,9 @@ def _item(source: Source, text: bytes, line: int) -> Any:
             loaded = safe.load(source.data.decode()).unambiguous()
         except (safe.SafeError, UnicodeDecodeError):
             raise error from None
-        lines = [place.line + 1 for place in loaded.items.get("interactions", ())]
-        if line not in lines:  # what looks like an entry's start is part of a text
+        lines = [place.line + 1 for place in loaded.items.get("interactions", ())[:-1]]
+        # what looks like an entry's start may be part of a text, or stand under another key
+        if line not in lines or len(lines) != source.data.count(_START):
             raise error from None
         item = loaded.value["interactions"][lines.index(line)]
     return item

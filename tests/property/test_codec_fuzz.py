@@ -247,6 +247,10 @@ def load_and_render(data):
 @given(changed())
 def test_a_changed_file_is_never_read_in_two_ways(data):
     """What the quick reader reads, the safe loader reads, and as the same."""
+    read_in_one_way(data)
+
+
+def read_in_one_way(data):
     try:
         document = codec.load(data, "a.yaml", no_files)
         ours = read(document)
@@ -256,3 +260,32 @@ def test_a_changed_file_is_never_read_in_two_ways(data):
         safely = general.load_safely(Source(data, "a.yaml", no_files))
         assert read(safely) == ours
         assert (safely.locked, safely.extra) == (document.locked, document.extra)
+
+
+START = b"- recorded_at: '2026-11-23T07:13:33.000000Z'\n"
+FOREIGN = b"""\
+- request:
+    body: a
+    method: GET
+    uri: http://h/1
+  response:
+    status: {code: 200}
+"""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        OURS.replace(START, b"other:\n" + START),
+        OURS.replace(b"uri: https:", b'uri: "https:').replace(b'"http://h/\\xe4"', b'http://h/"'),
+        OURS + b"other:\n  elapsed: 1\n",
+        b"interactions:\n" + FOREIGN + FOREIGN.replace(b"- ", b"  ").replace(b"/1", b"/2"),
+        b"interactions:\n"
+        + FOREIGN.replace(b"a\n", b"a\n    method: POST\n    uri: http://h/3\n  response:\n", 1),
+        b" interactions:\n" + FOREIGN,
+    ],
+)
+def test_what_a_fuzzer_found(data):
+    """Starts of entries in texts and under other keys, keys that are there twice."""
+    read_in_one_way(data)
+    read_in_one_way(data + b"version: 1\n")

@@ -2,18 +2,21 @@
 
 A child plays and records by the same rules as its parent. What it records is staged in a file of
 its own, which the parent takes over when the test is over; an interaction that one of them plays
-is played for all; and a miss of a child is an error of the parent's test.
+is played for all; a miss of a child is an error of the parent's test; and what a child found to be
+secret is for all of them, told under a key that no file has.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from pytest_reqord.errors import CassetteMissError
     from pytest_reqord.storage import Family
@@ -21,16 +24,20 @@ if TYPE_CHECKING:
 __all__ = ["Kin"]
 
 _PLAYED, _RECORDING, _MISSED, _SPEC = "played", "recording", "missed", "spec"
+_SECRETS = "secrets"
+_NONCE = 16
 
 
 class Kin:
     """One process's side of it.
 
     :param family: what the processes share; given to a child.
+    :param key: the same for all of them; in their memories only.
     """
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: Family, key: bytes) -> None:
         self._family = family
+        self.key = key
 
     @property
     def folder(self) -> Path:
@@ -77,6 +84,22 @@ class Kin:
         """The misses of the children; each is told once."""
         # ours: nobody else may write into the folder
         return [pickle.loads(data) for data in self._family.pick_up(_MISSED)]  # noqa: S301
+
+    def confide(self, secrets: Sequence[str]) -> None:
+        """Tell the parent what became known to be secret here."""
+        nonce = os.urandom(_NONCE)
+        self._family.leave(_SECRETS, nonce + self._sealed(nonce, json.dumps(secrets).encode()))
+
+    def secrets(self) -> list[str]:
+        """What the children found to be secret; each is told once."""
+        told = self._family.pick_up(_SECRETS)
+        opened = (self._sealed(data[:_NONCE], data[_NONCE:]) for data in told)
+        return [secret for text in opened for secret in json.loads(text)]
+
+    def _sealed(self, nonce: bytes, data: bytes) -> bytes:
+        """Data that only who has the key can read; done again, the data itself."""
+        stream = hashlib.shake_256(self.key + nonce).digest(len(data))
+        return bytes(one ^ other for one, other in zip(data, stream, strict=True))
 
     # what a child needs to begin
 

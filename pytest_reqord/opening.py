@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -73,6 +74,7 @@ class Opening:
         self._shared_replay: Replay | None = None
         self._misses_of_children: list[BaseException] = []
         self._to_take_over: list[Path] = []
+        self._confided = 0  # how many secrets the parent knows of
         self.cassette = Cassette(
             plan.path, self.owner, access=plan.access, settings=plan.settings, source=self
         )
@@ -140,8 +142,16 @@ class Opening:
             self._services.staged().learn(recording.path)
         self._services.writer().write_entry(recording.path, interaction)
         if self.is_child:
+            self._confide()
             with suppress(WriteFailed):  # it waits, and is tried again with the next one
                 self.flush()
+
+    def _confide(self) -> None:
+        redactor = self.plan.redactor
+        if self.kin is not None and redactor.known > self._confided:
+            new = redactor.secrets(self._confided)
+            self._confided += len(new)
+            self.kin.confide(new)
 
     def _staged(self) -> Recording:
         with self._lock:
@@ -226,7 +236,7 @@ class Opening:
                 from pytest_reqord.kin import Kin  # late: few tests start child processes
                 from pytest_reqord.storage import Family
 
-                self.kin = Kin(Family.make())
+                self.kin = Kin(Family.make(), os.urandom(32))
             kin, replay = self.kin, self._shared_replay
         if replay is not None:
             replay.share(kin)
@@ -255,6 +265,7 @@ class Opening:
             self._shared_replay.after_fork()
         self.recording = None
         self.is_child = True
+        self._confided = self.plan.redactor.known
 
     def take_misses(self) -> list[BaseException]:
         """The misses of its child processes since the last call."""
@@ -275,6 +286,7 @@ class Opening:
             if self._shared_replay is not None:
                 self._shared_replay.gather()
         self._to_take_over = kin.recordings()
+        self.plan.redactor.learn(kin.secrets())
         self._misses_of_children += kin.misses()
         kin.remove()
         self.kin = None

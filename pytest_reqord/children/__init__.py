@@ -138,7 +138,7 @@ def _ticket() -> Ticket | None:
             if opening.cassette is recorder:
                 kin = opening.share()
                 kin.provide(functools.partial(_spec, run, opening))
-                return Ticket(str(kin.folder), str(opening.plan.path), opening.owner)
+                return Ticket(str(kin.folder), str(opening.plan.path), opening.owner, kin.key.hex())
     return None
 
 

@@ -84,7 +84,7 @@ class Joined:
         from pytest_reqord.run import Run
         from pytest_reqord.storage import Family
 
-        kin = Kin(Family(Path(self.ticket.folder)))
+        kin = Kin(Family(Path(self.ticket.folder)), bytes.fromhex(self.ticket.key))
         spec = kin.spec()
         if spec is None:
             return None

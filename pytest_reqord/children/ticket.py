@@ -13,11 +13,13 @@ class Ticket(NamedTuple):
     :param folder: where the processes that use it meet; gone when it is closed.
     :param cassette: its file.
     :param owner: the test.
+    :param key: what the processes tell each other is told under, in hexadecimal.
     """
 
     folder: str
     cassette: str
     owner: str
+    key: str
 
     def __str__(self) -> str:
         return "\n".join(self)

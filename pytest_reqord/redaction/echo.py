@@ -82,6 +82,10 @@ class Echo:
     def __len__(self) -> int:
         return len(self._needles)
 
+    def secrets(self, since: int) -> list[str]:
+        """All of them but the first so many."""
+        return list(self._needles)[since:]
+
     def may_be_in(self, data: bytes, since: int) -> bool:
         """Whether one of the secrets may be in the data; the first so many aren't looked for."""
         return any(

@@ -115,6 +115,18 @@ class Redactor:
         """How many secrets are known by now; it only grows."""
         return len(self._echo)
 
+    def secrets(self, since: int) -> list[str]:
+        """The secrets that became known last.
+
+        :param since: what `known` was before.
+        """
+        return self._echo.secrets(since)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Know what another process has found to be secret."""
+        for secret in secrets:
+            self._echo.add(secret)
+
     def may_be_in(self, data: bytes, since: int) -> bool:
         """Whether an encoded cassette may hold one of the secrets that became known last.
 

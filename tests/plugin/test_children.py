@@ -313,6 +313,38 @@ def test_another_sitecustomize(family):
     family.runpytest_subprocess().assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("way", ["fork", "spawn", "subprocess"])
+def test_what_a_child_found_to_be_secret_is_for_all(suite, cassettes, way):
+    """What its parent and the other children had recorded before is gone over for it."""
+    suite.makepyfile(
+        work="""
+        import os, requests, sys
+        SECRET = "correct horse" + " battery staple"
+        def fetch(n):
+            headers = {"X-Api-Key": SECRET} if n == 2 else {}
+            requests.post(os.environ["API"] + "/echo", data="not" if n == 2 else SECRET, headers=headers)
+        if __name__ == "__main__":
+            fetch(int(sys.argv[1]))
+        """,
+        test_it=f"""
+        import os, traceback, warnings, work
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads
+        {WAYS[way]}
+        def test_it(cassette):
+            work.fetch(0)
+            for n in (1, 2):
+                assert not start(n)()
+        """,
+    )
+
+    suite.runpytest_subprocess("--record-mode=once").assert_outcomes(passed=1)
+
+    (cassette,) = cassettes().values()
+    assert cassette.count(b"uri:") == 3
+    assert b"battery" not in cassette
+    suite.runpytest_subprocess().assert_outcomes(passed=1)
+
+
 REFUSED = """
     import os, socket, sys
     def fetch(n):

@@ -8,6 +8,7 @@ from entries import interaction
 from pytest_reqord.codec import encode, load, render
 from pytest_reqord.errors import SequenceMismatchError
 from pytest_reqord.index import Index
+from pytest_reqord.kin import Kin
 from pytest_reqord.matching import DEFAULT_MATCH_ON, Matching
 from pytest_reqord.replay import Replay
 from pytest_reqord.storage import Family
@@ -122,3 +123,18 @@ def test_strict_order(two):
     assert one.claim(RECORDED[2].request) is not None
     with pytest.raises(SequenceMismatchError):
         other.claim(RECORDED[2].request)
+
+
+def test_secrets_are_told_in_secret():
+    """Who has the key can read them, once; the files say nothing."""
+    parent = Kin(Family.make(), b"key")
+    child = Kin(Family(parent.folder), b"key")
+    child.confide(["0123456789ab"])
+    child.confide(["cdefghijklmn", "0123456789ab"])
+
+    left = [path.read_bytes() for path in parent.folder.iterdir()]
+    assert len(left) == 2
+    assert not any(b"0123" in data or b"cdef" in data for data in left)
+    assert parent.secrets() == ["0123456789ab", "cdefghijklmn", "0123456789ab"]
+    assert parent.secrets() == []
+    parent.remove()

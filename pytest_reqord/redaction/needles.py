@@ -21,6 +21,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*")
 _BASE64_IN_URL = re.compile(r"[A-Za-z0-9+_-]*")
 _PADDING = Pattern(r"(?:=|%3[Dd]){0,2}")
 _LONGEST_BASE64 = 4096
+_LONGEST_PATTERN = 8192
 _ESCAPE = r"(?:\\|%(?:25)?5[Cc])+"  # JSON's, which may stand in a URL or a form
 _NUMBER_BEFORE = Pattern(r"[:,\[\s]\Z")
 _NUMBER_AFTER = Pattern(r"\s*[,\]}]|\s*\Z")
@@ -53,16 +54,38 @@ class Needle:
 
     def edits(self, text: str, marker: str) -> Iterator[Edit]:
         """Replace it."""
-        if self._pattern is None:  # most secrets never show up again
-            self._pattern = re.compile(_pattern(self._secret, is_word=self._is_word))
         last = 0
-        for match in self._pattern.finditer(text):
-            start, end = match.span()
-            if self._is_base64:
-                start, end = _base64_around(text, start, end, in_url=marker == REDACTED_IN_URL)
+        in_url = marker == REDACTED_IN_URL
+        for place in self._places(text):
+            is_part = self._is_base64
+            start, end = _base64_around(text, *place, in_url=in_url) if is_part else place
             if start >= last:
                 last = end
                 yield start, end, self._new or _in_number(text, start, end) or marker
+
+    def _places(self, text: str) -> Iterator[tuple[int, int]]:
+        if len(self._secret) > _LONGEST_PATTERN:
+            return iter(sorted(_whole(self._secret, text)))
+        if self._pattern is None:  # most secrets never show up again
+            self._pattern = re.compile(_pattern(self._secret, is_word=self._is_word))
+        return (match.span() for match in self._pattern.finditer(text))
+
+
+def _whole(secret: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where a secret of many kilobytes is, in its usual spellings: a pattern would take seconds."""
+    import html  # late: few secrets are so long
+    import json
+    from urllib.parse import quote, quote_plus
+
+    plain = from_latin(secret)
+    data = plain.encode("utf-8", "surrogateescape")
+    spellings = {plain, quote(data, safe=""), quote_plus(data), html.escape(plain)}
+    spellings |= {json.dumps(plain, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)}
+    for spelling in map(to_latin, spellings):
+        at = text.find(spelling)
+        while at >= 0:
+            yield at, at + len(spelling)
+            at = text.find(spelling, at + len(spelling))
 
 
 def _pattern(secret: str, *, is_word: bool) -> str:

@@ -164,10 +164,15 @@ def hidden(text: str) -> str:
 
 def _findings(place: str, text: str) -> Iterator[Finding]:
     spans = _spans(text)
-    for start, end, kind in spans:
-        line = text.count("\n", 0, start) + 1
+    line, counted, end_before = 1, 0, 0
+    for at, (start, end, kind) in enumerate(spans):
+        line, counted = line + text.count("\n", counted, start), start
         where = f"{place}, line {line}" if "\n" in text else place
-        yield Finding(kind, where, _excerpt(text, start, end, spans))
+        next_start = spans[at + 1][0] if at + 1 < len(spans) else len(text)
+        before = text[max(start - _AROUND, end_before) : start]
+        after = text[end : min(end + _AROUND, next_start)]
+        end_before = end
+        yield Finding(kind, where, " ".join(f"{before}…{after}".split()))
 
 
 def _spans(text: str) -> list[tuple[int, int, str]]:
@@ -194,11 +199,3 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 def _is_harmless(text: str) -> bool:
     return is_dummy(text) or is_dummy_jwt(text) or _EXAMPLES.search(text) is not None
-
-
-def _excerpt(text: str, start: int, end: int, spans: list[tuple[int, int, str]]) -> str:
-    """A few characters before and after, up to the next secret."""
-    before = max([start - _AROUND, *(span[1] for span in spans if span[1] <= start)])
-    after = min([end + _AROUND, *(span[0] for span in spans if span[0] >= end)])
-    around = f"{text[max(0, before) : start]}…{text[end:after]}"
-    return " ".join(around.split())

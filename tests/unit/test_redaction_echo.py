@@ -185,6 +185,14 @@ def test_backslashes_are_known_however_often_they_are_escaped(spell):
     assert text.replace('"', "").replace("\\", "") == "a [REDACTED] b"
 
 
+@pytest.mark.parametrize("spell", [str, json.dumps, html.escape, quote_plus])
+def test_a_secret_of_many_kilobytes_is_replaced(spell):
+    """Such as a key or an assertion; in its usual spellings, and in no time."""
+    secret = 'a+/é<"&\\n' * 40_000
+    new = after_login(secret).response(response(f"a {spell(secret)} b".encode()))
+    assert new.body.decode().replace('"', "") == f"a {REDACTED} b"
+
+
 def test_the_reason_is_swept():
     """A server may say in it which key it refused."""
     answer = replace(response(b""), reason="bad key 0123456789ab")

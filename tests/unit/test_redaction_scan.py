@@ -168,6 +168,14 @@ def test_one_excerpt_shows_no_other_secret():
     assert [finding.excerpt for finding in found] == ["… and", "and …"]
 
 
+def test_many_findings_cost_as_much_as_each():
+    """Their lines and surroundings are found on the way."""
+    token = "ghp_" + "0123456789abcdefghijklmnopqrstuvwxyz"
+    found = scan(f"{token}\n" * 20_000)
+    assert len(found) == 20_000
+    assert found[-1].place == "text, line 20000"
+
+
 def test_nothing_is_found_in_what_was_redacted():
     """The scan agrees with the redactor."""
     body = {"access_token": SECRETS["JSON Web Token"], "api_key": SECRETS["Stripe secret key"]}

@@ -56,7 +56,11 @@ class Journal:
         fd = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with suppress(OSError):  # a file system without locks: then its runs look dead
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.rename(unnamed, self.path)  # noqa: PTH104 - a Path says no more
+        try:
+            os.rename(unnamed, self.path)  # noqa: PTH104 - a Path says no more
+        except OSError:
+            os.close(fd)
+            raise
         return fd
 
     def write(self, **fields: Any) -> None:

@@ -73,7 +73,7 @@ def lock(path: str | os.PathLike[str], timeout: float) -> Iterator[None]:
         try:
             _acquire(found.file, os.fspath(path), timeout, started)
             try:
-                found.itself = _hold(real, started + timeout)
+                found.itself = _hold(path, started + timeout)
                 if found.itself == _TAKEN:
                     raise CassetteLocked(os.fspath(path), _holder(found.file.lock_file), timeout)
                 _name_holder(found.file.lock_file)
@@ -97,7 +97,7 @@ def _acquire(file: BaseFileLock, path: str, timeout: float, started: float) -> N
         raise CassetteLocked(path, _holder(file.lock_file), timeout) from None
 
 
-def _hold(real: str, until: float) -> int:
+def _hold(path: str | os.PathLike[str], until: float) -> int:
     """Hold the cassette itself, too: somebody may have removed the lock's file.
 
     Whoever came then would have made another one, and hold that. A cassette that isn't there
@@ -107,12 +107,12 @@ def _hold(real: str, until: float) -> int:
     """
     while True:
         try:
-            fd = os.open(real, os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return _NONE
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(fd), os.stat(real)):  # noqa: PTH116 -- a Path costs more
+            if os.path.samestat(os.fstat(fd), os.stat(path)):  # noqa: PTH116 -- a Path costs more
                 return fd
         except BlockingIOError:
             if time.monotonic() > until:

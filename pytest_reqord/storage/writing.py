@@ -18,7 +18,7 @@ __all__ = ["append", "replace"]
 
 AnyPath = str | os.PathLike[str]
 
-_WRITE = 1 << 20  # bytes that are written at once
+_WRITE = 4 << 20  # bytes that are written at once: all of a recording, unless it is large
 _TEMP_PREFIX = ".reqord-"
 _TEMP_SUFFIX = ".tmp"
 _swept: set[Path] = set()

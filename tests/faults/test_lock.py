@@ -16,7 +16,7 @@ from entries import number_of, write_every_fourth
 
 from pytest_reqord import codec, storage
 from pytest_reqord.errors import CassetteLocked
-from pytest_reqord.storage import locks
+from pytest_reqord.storage import locks, places
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -48,7 +48,7 @@ def end(process):
 
 
 def lock_file(path):
-    digest = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()
+    digest = hashlib.sha256(os.fsencode(places.identity(path))).hexdigest()
     return storage.user_folder("locks") / f"{digest}.lock"
 
 
@@ -57,8 +57,9 @@ def open_files():
 
 
 class TestLock:
-    def test_removed_file(self, path):
+    def test_removed_file(self, tmp_path):
         """A holder whose lock's file was removed still holds a cassette that is there."""
+        path = tmp_path / "One.yaml"
         path.write_bytes(b"old")
         holder = hold_elsewhere(path)
         lock_file(path).unlink()

@@ -134,8 +134,8 @@ def test_a_test_that_fails_there(machines, api, cassettes, monkeypatch, mode):
 @pytest.mark.parametrize("mode", ["once", "all"])
 def test_a_worker_that_crashes_there(machines, suite, cassettes, monkeypatch, mode):
     """What it had staged is a draft here, by way of the next worker there; all else is saved."""
-    suite.makepyfile(SUITE.replace("os._exit", "requests.get(API + '/json'); os._exit"))
-    suite.makeini("[pytest]\nreqord_batch_size = 1")
+    text = SUITE.replace("def test_shared(n)", "def test_shared(n, cassette)")
+    suite.makepyfile(text.replace("os._exit", "cassette.flush(); os._exit"))
     monkeypatch.setenv("WHAT", "dies 3")
 
     result = machines.run(f"--record-mode={mode}")

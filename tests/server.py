@@ -496,6 +496,8 @@ def shuffle(_: Server, seen: Seen) -> Iterator[Piece]:
 class Server:
     """One listening socket and a thread for each connection.
 
+    As a proxy it refuses tunnels to ``refused.`` whatever, and closes on those to ``closed.``.
+
     :param tls: wrap every connection in TLS with this context. Behind a ``CONNECT`` it is the
         context of the tunnel's far end, which this server plays, too.
     :param plain_proxy: the outside is not TLS though ``tls`` is given: for a proxy.
@@ -623,6 +625,12 @@ class Server:
             return False
         with self._lock:
             self.seen.append(seen)
+        if seen.method == "CONNECT" and seen.target.startswith("refused."):
+            challenge = ("Proxy-Authenticate", 'Basic realm="proxy"')
+            sock.sendall(reply(b"who?", challenge, status=407, reason="Proxy Says No"))
+            return False
+        if seen.method == "CONNECT" and seen.target.startswith("closed."):
+            return False
         if seen.method == "CONNECT":
             sock.sendall(b"HTTP/1.1 200 Tunnel Open\r\nVia: test\r\n\r\n")
             return self._tunnel(sock, number)

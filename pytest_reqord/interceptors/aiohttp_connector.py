@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active
-from pytest_reqord.interceptors.aiohttp_errors import Asked, failed, failure_of
+from pytest_reqord.interceptors.aiohttp_errors import Asked, changed, failed, failure_of
 from pytest_reqord.interceptors.aiohttp_live import Held, Tee, Teed, fail
 from pytest_reqord.interceptors.aiohttp_played import Played
 from pytest_reqord.seam import Route
@@ -226,10 +226,7 @@ _played = cache(_Played)
 
 
 def _key_of_played(key: Any) -> Any:
-    changed = {"proxy_headers_hash": _played(key.proxy_headers_hash)}
-    if isinstance(key, tuple):
-        return key._replace(**changed)  # type: ignore[attr-defined]
-    return sys.modules["attr"].evolve(key, **changed)  # before aiohttp 3.10
+    return changed(key, proxy_headers_hash=_played(key.proxy_headers_hash))
 
 
 def _new_protocol(connector: Any, req: Any) -> Any:

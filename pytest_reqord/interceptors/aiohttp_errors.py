@@ -13,7 +13,7 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_reqord.interceptors import socket_errors
+from pytest_reqord.interceptors import aiohttp_refusals, socket_errors
 from pytest_reqord.models import Failure, Response
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Asked",
     "break_off",
+    "changed",
     "describe",
     "describe_break",
     "describe_connect",
@@ -58,17 +59,13 @@ failed: deque[tuple[Any, BaseException]] = deque(maxlen=64)
 """Connections that were refused only after the client had them, with the traces of the request."""
 
 _READING = "aiohttp.client_exceptions.SocketTimeoutError"
-_FINGERPRINT = "aiohttp.client_exceptions.ServerFingerprintMismatch"
-_DIGESTS = ("expected", "got")
 
 
 def describe_connect(error: Exception) -> Failure | None:
     """What kept the connector from connecting; None where it wasn't the network."""
+    if refusal := aiohttp_refusals.describe(error):
+        return refusal
     exceptions = sys.modules["aiohttp"]
-    if isinstance(error, exceptions.ServerFingerprintMismatch):
-        digests = {name: getattr(error, name).decode("latin-1") for name in _DIGESTS}
-        details = {socket_errors.CONNECTING: "yes", **digests}
-        return Failure(_FINGERPRINT, "the server has another certificate", details)
     if isinstance(error, exceptions.ClientConnectorError):
         error = getattr(error, "certificate_error", None) or error.os_error
     elif not isinstance(error, (OSError, asyncio.TimeoutError)):
@@ -110,10 +107,8 @@ def describe_break(error: BaseException | None, *, lost: BaseException | None) -
 def play(failure: Failure, protocol: Any, asked: Asked) -> None:
     """Have the client's protocol see a recorded failure."""
     if socket_errors.is_connecting(failure):
-        if failure.kind == _FINGERPRINT:
-            refuse(protocol, asked, _mismatch(failure, asked))
-        else:
-            refuse(protocol, asked, _of_connector(socket_errors.revive(failure), asked))
+        error = aiohttp_refusals.rebuild(failure, asked.client_request)
+        refuse(protocol, asked, error or _of_connector(socket_errors.revive(failure), asked))
         return
     if received := socket_errors.received(failure):
         protocol.data_received(received)
@@ -188,13 +183,6 @@ def _timeout(failure: Failure) -> BaseException:
     return error
 
 
-def _mismatch(failure: Failure, asked: Asked) -> BaseException:
-    digests = [failure.details.get(name, "").encode("latin-1", "replace") for name in _DIGESTS]
-    url = asked.client_request.url
-    error: BaseException = _newest("ServerFingerprintMismatch")(*digests, url.host, url.port)
-    return error
-
-
 def _of_connector(error: BaseException, asked: Asked) -> BaseException:
     """What a connector makes of an error: the error that its caller sees."""
     if isinstance(error, TimeoutError) and error.errno is None:
@@ -206,8 +194,9 @@ def _of_connector(error: BaseException, asked: Asked) -> BaseException:
         names = ["ClientConnectorSSLError"]
     elif isinstance(error, socket.gaierror):
         names = ["ClientConnectorDNSError", "ClientConnectorError"]
-    elif asked.client_request.proxy is not None:
-        names = ["ClientProxyConnectionError"]
+    elif (proxy := asked.client_request.proxy) is not None:
+        key = changed(asked.client_request.connection_key, host=proxy.host, port=proxy.port)
+        names, arguments = ["ClientProxyConnectionError"], (key, error)
     elif path := getattr(asked.connector, "path", None):
         names, arguments = ["UnixClientConnectorError"], (path, *arguments)
     else:
@@ -215,6 +204,13 @@ def _of_connector(error: BaseException, asked: Asked) -> BaseException:
     wrapped: BaseException = _newest(*names)(*arguments)
     wrapped.__cause__ = wrapped.__context__ = error
     return wrapped
+
+
+def changed(key: Any, **fields: Any) -> Any:
+    """A connection's key with other fields."""
+    if isinstance(key, tuple):
+        return key._replace(**fields)  # type: ignore[attr-defined]
+    return sys.modules["attr"].evolve(key, **fields)  # before aiohttp 3.10
 
 
 def _newest(*names: str) -> Any:

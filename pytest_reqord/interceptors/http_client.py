@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active
+from pytest_reqord.interceptors.socket_errors import HAS_PROXY
 from pytest_reqord.interceptors.wire import Wire
 from pytest_reqord.seam import Route
 
@@ -28,7 +29,6 @@ NAME = "http.client"
 MODULES = ("http.client", "urllib3.connection", "urllib3.http2.connection", "httplib2")
 
 _HTTPS_PORT = 443
-_HAS_PROXY = "_has_connected_to_proxy"
 
 _is_connecting: ContextVar[bool] = ContextVar("pytest_reqord_connecting", default=False)
 """Set while a client's own ``connect`` runs: what it sends (``CONNECT``) is no request."""
@@ -179,8 +179,8 @@ def _verify_as_urllib3(connection: Any) -> None:
             connection.assert_fingerprint
         )
         connection.is_verified = is_verified and not (has_proxy and not is_tunnelling)
-    if hasattr(connection, _HAS_PROXY):  # urllib3 2
-        setattr(connection, _HAS_PROXY, has_proxy or is_tunnelling)
+    if hasattr(connection, HAS_PROXY):  # urllib3 2
+        setattr(connection, HAS_PROXY, has_proxy or is_tunnelling)
         if has_proxy:
             is_tls = getattr(connection, "_tunnel_scheme", None) == "https" or not is_tunnelling
             connection.proxy_is_verified = is_tls and is_verified
@@ -201,6 +201,8 @@ def _connect_late(connection: Any, timeout: Any) -> Any:
     """
     wire, before = connection.sock, connection.timeout
     connection.sock, connection.timeout = None, timeout
+    if hasattr(connection, HAS_PROXY):
+        setattr(connection, HAS_PROXY, False)  # `_hold_back` said so too early
     try:
         _connect(type(connection).connect, connection)
     except BaseException:

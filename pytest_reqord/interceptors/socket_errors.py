@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONNECTING",
+    "HAS_PROXY",
     "add_received",
     "describe",
     "describe_end",
     "is_broken",
     "is_connecting",
     "is_urllib3",
+    "leave",
     "of_connect",
     "received",
     "revive",
@@ -34,19 +36,31 @@ __all__ = [
 CONNECTING = "connecting"
 """The detail that says that there was no connection at all."""
 
+HAS_PROXY = "_has_connected_to_proxy"
+"""What urllib3 2 calls it that a connection has one to its proxy."""
+_PROXY = "proxy"
+"""The detail that says so of a connection that failed."""
+_TUNNEL = "Tunnel connection failed"
+"""What http.client says of a proxy that refuses a tunnel."""
+
 _WRAPPED = "wrapped"
 """The detail that says that the client's ``connect`` made an error of its own of it."""
 
 _SSL_DETAILS = ("library", "reason", "verify_code", "verify_message")
 
 
-def describe(error: BaseException, *, is_connecting: bool = False) -> Failure:
+def describe(
+    error: BaseException, *, is_connecting: bool = False, connection: Any = None
+) -> Failure:
     """What a request without a response ended in.
 
     :param error: what the socket raised, or what a client's ``connect`` made of it.
     :param is_connecting: whether there was no connection yet.
+    :param connection: the connection whose ``connect`` failed, where it did.
     """
     details = {CONNECTING: "yes"} if is_connecting else {}
+    if getattr(connection, HAS_PROXY, False):
+        details[_PROXY] = "yes"
     outer, error = error, _of_socket(error)
     if outer is not error:
         details[_WRAPPED] = "yes"
@@ -112,16 +126,32 @@ def revive(failure: Failure, connection: Any = None) -> BaseException:
 
     :param connection: the connection whose ``connect`` fails, where it does.
     """
-    if is_urllib3(connection) and failure.kind in _URLLIB3:
-        module, _, name = failure.kind.rpartition(".")
-        own: Any = getattr(sys.modules.get(module), name, ssl.SSLError)
-        return own(failure.message)  # type: ignore[no-any-return]
+    if (own := _raised_as_it_is(failure, connection)) is not None:
+        return own
     error = _error(failure.kind, failure.message, failure.details)
     if not is_urllib3(connection) or isinstance(error, ssl.SSLError):
         return of_connect(error, connection)
     if isinstance(error, TimeoutError) and _WRAPPED not in failure.details:
         return error  # it was in the TLS handshake
     return _of_urllib3(error, connection)
+
+
+def _raised_as_it_is(failure: Failure, connection: Any) -> BaseException | None:
+    """What ``connect`` raises that has nothing of the socket's in it; None for all else."""
+    module, _, name = failure.kind.rpartition(".")
+    if connection is not None and failure.message.startswith(_TUNNEL):
+        return OSError(failure.message)
+    is_own = is_urllib3(connection) and failure.kind in _URLLIB3
+    if not is_own and (connection is None or f"{module}." != IN_ORDER):
+        return None
+    kind: Any = getattr(sys.modules.get(module), name, ConnectionError)
+    return kind(failure.message)  # type: ignore[no-any-return]
+
+
+def leave(connection: Any, failure: Failure) -> None:
+    """Leave a connection as its failed ``connect`` did: urllib3 asks how far it was."""
+    if getattr(connection, "proxy", None) and hasattr(connection, HAS_PROXY):
+        setattr(connection, HAS_PROXY, _PROXY in failure.details)
 
 
 def is_urllib3(connection: Any) -> bool:

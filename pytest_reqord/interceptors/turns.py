@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.interceptors import active
 from pytest_reqord.interceptors.framing import (
@@ -263,10 +263,10 @@ class Turn:
         else:
             self._end(lambda exchange: exchange.discard())
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, connection: Any) -> None:
         """There is no connection to send it over."""
         if self.is_open:
-            failure = describe(error, is_connecting=True)
+            failure = describe(error, is_connecting=True, connection=connection)
             self.route = Route.RECORD
             self._end(lambda exchange: exchange.fail(self.request(), failure))
 

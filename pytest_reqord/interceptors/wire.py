@@ -91,7 +91,7 @@ class Wire:
             if self._timeout is not _UNSET:
                 self._real.settimeout(self._timeout)
         except Exception as error:  # noqa: BLE001 -- a client's connect raises its own
-            turn.fail(error)
+            turn.fail(error, connection)
             self._raise_or_hold(socket_errors.of_connect(error, connection), connection)
             return False
         return True
@@ -107,6 +107,7 @@ class Wire:
             self._answer = lambda: answer.reader(self)
         elif socket_errors.is_connecting(played):
             connection = self._connection()
+            socket_errors.leave(connection, played)
             self._raise_or_hold(socket_errors.revive(played, connection), connection)
         else:
             self._answer = lambda: readers.failing(played, self)

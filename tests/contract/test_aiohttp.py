@@ -726,12 +726,39 @@ def test_untrusted(place_of):
 
 
 @pytest.mark.skipif(VERSION < (3, 10), reason="it looks like a cancellation there")
+@pytest.mark.parametrize(
+    "url",
+    ["https://refused.example.test/", "https://closed.example.test/", "http://any/", ""],
+    ids=["refused", "closed", "down", "down-tls"],
+)
+def test_proxy(place_of, url):
+    """A proxy that refuses a tunnel, closes, or isn't there does so again."""
+    proxy = place_of("proxy").proxy if url.startswith("https") else "http://127.0.0.1:1"
+
+    async def main():
+        try:
+            await fetch(url or "https://any/", proxy=proxy)
+        except aiohttp.ClientError as error:
+            headers = list((getattr(error, "headers", None) or {}).items())
+            return visible(error), headers, getattr(error, "host", "")
+
+    bare, recorded, played = errors_of(main)
+
+    assert recorded == played == bare
+    assert bare is not None
+
+
 def test_fingerprint(place_of):
     """A certificate that isn't the one whose fingerprint is known is the same error again."""
     url = f"{place_of('tls').url}/json"
     fingerprint = aiohttp.Fingerprint(bytes(range(200, 232)))
 
-    bare, recorded, played = errors_of(failing(lambda: fetch(url, ssl=fingerprint)))
+    async def main():
+        seen = await failing(lambda: fetch(url, ssl=fingerprint))()
+        await asyncio.sleep(0.1)  # its connection over TLS closes some time after
+        return seen
+
+    bare, recorded, played = errors_of(main)
 
     assert recorded == played == bare
     assert bare["raised"] == "aiohttp.client_exceptions.ServerFingerprintMismatch"

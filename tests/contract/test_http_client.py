@@ -432,6 +432,20 @@ CLIENTS = {
 }
 
 
+def by_urllib(proxy, url):
+    handler = urllib.request.ProxyHandler({"http": proxy, "https": proxy})
+    return urllib.request.build_opener(handler).open(url, timeout=5)
+
+
+def by_urllib3(proxy, url):
+    with urllib3.ProxyManager(proxy, retries=False) as pools:
+        return pools.request("GET", url)
+
+
+def by_requests(proxy, url):
+    return requests.get(url, proxies={"http": proxy, "https": proxy}, timeout=5)
+
+
 class TestErrors:
     """With ``record_errors``, a replay fails as the recording did."""
 
@@ -485,6 +499,20 @@ class TestErrors:
                 return pools.request("GET", url)
 
         self.compare(get, f"{servers['tls'].url}/json")
+
+    @pytest.mark.parametrize("get", [by_urllib, by_urllib3, by_requests])
+    @pytest.mark.parametrize(
+        "url",
+        ["https://refused.example.test/", "https://closed.example.test/", "http://any/", ""],
+        ids=["refused", "closed", "down", "down-tls"],
+    )
+    # without us, too: before Python 3.12 http.client forgets the socket of a tunnel that it hasn't
+    @pytest.mark.filterwarnings("ignore::ResourceWarning")
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    def test_proxy(self, servers, get, url):
+        """A proxy that refuses a tunnel, closes, or isn't there does so again."""
+        proxy = servers["proxy"].url if url.startswith("https") else refused()
+        self.compare(lambda asked: get(proxy, asked), url or "https://any/")
 
     @pytest.mark.skipif(IS_OLD, reason="urllib3 1.26 has one more link in the chain of causes")
     @pytest.mark.parametrize("client", CLIENTS)

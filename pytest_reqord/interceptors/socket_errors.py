@@ -138,14 +138,18 @@ def revive(failure: Failure, connection: Any = None) -> BaseException:
 
 def _raised_as_it_is(failure: Failure, connection: Any) -> BaseException | None:
     """What ``connect`` raises that has nothing of the socket's in it; None for all else."""
-    module, _, name = failure.kind.rpartition(".")
-    if connection is not None and failure.message.startswith(_TUNNEL):
-        return OSError(failure.message)
-    is_own = is_urllib3(connection) and failure.kind in _URLLIB3
-    if not is_own and (connection is None or f"{module}." != IN_ORDER):
+    if connection is None:
         return None
-    kind: Any = getattr(sys.modules.get(module), name, ConnectionError)
-    return kind(failure.message)  # type: ignore[no-any-return]
+    if failure.message.startswith(_TUNNEL):
+        return OSError(failure.message)
+    module, _, name = failure.kind.rpartition(".")
+    is_own = is_urllib3(connection) and failure.kind in _URLLIB3
+    if not is_own and f"{module}." != IN_ORDER:
+        return None
+    kind = getattr(sys.modules.get(module), name, None)
+    if not (isinstance(kind, type) and issubclass(kind, Exception)):
+        kind = ConnectionError
+    return kind(failure.message)
 
 
 def leave(connection: Any, failure: Failure) -> None:

@@ -72,7 +72,7 @@ ROWS = (
     Row(
         ("aiohttp", "aiobotocore"),
         "the connector, `BaseConnector.connect`",
-        (_WEBSOCKETS,),
+        (_WEBSOCKETS, Limit("traces of name look-ups, of which a replay makes none")),
     ),
     Row(
         ("tornado",),

@@ -1,13 +1,33 @@
-"""When a request was started: UTC, microseconds, never backwards and never twice."""
+"""When a request was started: UTC, microseconds, never backwards and never twice.
+
+Tests freeze time: freezegun replaces the functions of `time` in every module, time_machine what
+they and the realtime clock give. So nothing of ours asks those: the wall clock is asked once, and
+time runs on the monotonic clock of the system, by the one way to it that both leave alone.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
-__all__ = ["Clock", "expiry_limit", "format_time", "has_expired", "parse_age", "parse_time"]
+__all__ = [
+    "Clock",
+    "expiry_limit",
+    "format_time",
+    "has_expired",
+    "monotonic",
+    "parse_age",
+    "parse_time",
+    "wall_time",
+]
 
+monotonic = partial(time.clock_gettime, time.CLOCK_MONOTONIC)
+"""Seconds, as ``time.monotonic`` gives them while no test has frozen them."""
+
+_monotonic_ns = partial(time.clock_gettime_ns, time.CLOCK_MONOTONIC)
+_ANCHOR = time.clock_gettime_ns(time.CLOCK_REALTIME) - _monotonic_ns()
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -20,14 +40,13 @@ class Clock:
     """
 
     def __init__(self) -> None:
-        self._anchor = time.time_ns() - time.monotonic_ns()
         self._last = 0
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
         """The time now in UTC, later than every time this clock has given."""
         with self._lock:
-            now = (self._anchor + time.monotonic_ns()) // 1000
+            now = (_ANCHOR + _monotonic_ns()) // 1000
             if now <= self._last:
                 now = self._last + 1
             self._last = now
@@ -36,6 +55,11 @@ class Clock:
     def after_fork(self) -> None:
         """Make the clock usable in a forked child, whose copy of the lock may be held."""
         self._lock = threading.Lock()
+
+
+def wall_time() -> float:
+    """Seconds since the epoch, as ``time.time`` gives them while no test has frozen them."""
+    return (_ANCHOR + _monotonic_ns()) / 1e9
 
 
 def format_time(time: datetime) -> str:

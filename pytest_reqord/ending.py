@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from pytest_reqord import modes
 from pytest_reqord.books import Books
+from pytest_reqord.clock import monotonic
 from pytest_reqord.drafts import reason_of
 from pytest_reqord.errors import ReqordError
 from pytest_reqord.library import Recorded

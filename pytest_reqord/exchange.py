@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_reqord.clock import monotonic
 from pytest_reqord.models import Failure, Interaction
 from pytest_reqord.seam import Route
 
@@ -87,7 +87,7 @@ class CassetteExchange:
         self.started_at = started_at
         self.is_ended = False
         self._decisions = decisions
-        self._started = perf_counter()
+        self._started = monotonic()
 
     @property
     def records_errors(self) -> bool:
@@ -124,7 +124,7 @@ class CassetteExchange:
     def _end(self, request: Request, response: Response | None, failure: Failure | None) -> None:
         decisions = self._decisions
         if decisions.unfinished.end(self):
-            elapsed = round(perf_counter() - self._started, 6)
+            elapsed = round(monotonic() - self._started, 6)
             decisions.keep(
                 Interaction(request, response, self.started_at, decisions.owner, elapsed, failure)
             )

@@ -10,9 +10,9 @@ from __future__ import annotations
 import inspect
 import sys
 from functools import cache, partial, wraps
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
+from pytest_reqord.clock import monotonic
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active
 from pytest_reqord.interceptors.aiohttp_errors import Asked, changed, failed, failure_of
@@ -145,7 +145,7 @@ def _taking_wait(original: Any) -> Any:
 
 async def _record(asked: Asked, connect: Callable[[], Awaitable[Any]]) -> Any:
     """Connect, and keep what goes over the connection for this one request."""
-    started = perf_counter()
+    started = monotonic()
     try:
         connection = await connect()
     except BaseException as error:

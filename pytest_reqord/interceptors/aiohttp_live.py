@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from asyncio import CancelledError, Protocol, TimeoutError  # noqa: A004 -- its own before 3.11
 from dataclasses import replace
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.clock import monotonic
 from pytest_reqord.interceptors import cancelled
 from pytest_reqord.interceptors.aiohttp_errors import (
     describe,
@@ -91,7 +91,7 @@ class Tee(Protocol):
         self._received: list[bytes] = []
         self._reads: list[tuple[int, float]] = []
         self._size = 0
-        self._started = perf_counter()
+        self._started = monotonic()
         self._is_ended = False
         self._lost: Exception | None = None
         self._late: TimeoutError | None = None
@@ -101,7 +101,7 @@ class Tee(Protocol):
     def start(self, started: float) -> None:
         """Come in between.
 
-        :param started: when the request was started, by `perf_counter`.
+        :param started: when the request was started, by `monotonic`.
         """
         self._started = started
         self._before = self._reader.transport
@@ -139,7 +139,7 @@ class Tee(Protocol):
         error = sys.exc_info()[1] or self._lost
         gone = None
         if cancelled.is_cancellation(error):
-            gone = cancelled.describe(perf_counter() - self._started)
+            gone = cancelled.describe(monotonic() - self._started)
         is_refused = _is_refusal(error) and self._exchange.records_errors
         if response is not None and not is_refused:
             if not (response.complete or response.broken):
@@ -163,7 +163,7 @@ class Tee(Protocol):
         """Bytes are here: keep them before the client reads them, and maybe stops."""
         if not self._is_done:
             self._received.append(data)
-            self._reads.append((self._size, perf_counter()))
+            self._reads.append((self._size, monotonic()))
             self._size += len(data)
         self._reader.data_received(data)
 
@@ -176,7 +176,7 @@ class Tee(Protocol):
         """Pass on: the connection is closed."""
         self._is_ended, self._lost = True, error
         if not self._is_done:
-            self._reads.append((self._size, perf_counter()))
+            self._reads.append((self._size, monotonic()))
         self._reader.connection_lost(error)
         if self._owner is not self._reader:
             self._owner.connection_lost(error)
@@ -211,7 +211,7 @@ class Held:
         self._protocol = connection.protocol
         self._loop = self._protocol._loop  # noqa: SLF001 -- the one that the client uses
         self._connect = connect
-        self._started = perf_counter()
+        self._started = monotonic()
         self._task: Task[None] | None = None
         self._tee: Tee | None = None
         self._real: Any = None

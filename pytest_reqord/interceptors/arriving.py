@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_reqord.clock import monotonic
 from pytest_reqord.interceptors import cancelled
 from pytest_reqord.models import Arrival, Headers, Request, Response
 
@@ -62,7 +62,7 @@ class Arriving:
         self._exchange = exchange
         self._sent_head = sent_head
         self._sent = sent
-        self._started = self._last = perf_counter()
+        self._started = self._last = monotonic()
         self._head: Response
         self._pieces: list[bytes] = []
         self._arrivals: list[Arrival] = []
@@ -81,7 +81,7 @@ class Arriving:
         :param head: the response without its body.
         """
         self._head = head
-        self._last = perf_counter()
+        self._last = monotonic()
         if "event-stream" in head.headers.get("content-type", ""):
             self._pause = 0.0  # every event is one, however fast they come
         self._exchange.finish_with(self.finish)
@@ -120,10 +120,10 @@ class Arriving:
             self._record(complete=self._is_whole())
 
     def _seconds(self) -> float:
-        return round(perf_counter() - self._started, 6)
+        return round(monotonic() - self._started, 6)
 
     def _notice_arrival(self) -> None:
-        now = perf_counter()
+        now = monotonic()
         if now - self._last >= self._pause:
             self._arrivals.append(Arrival(self._size, round(now - self._started, 6)))
         self._last = now

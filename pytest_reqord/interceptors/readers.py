@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import io
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.clock import monotonic
 from pytest_reqord.interceptors import socket_errors
 from pytest_reqord.interceptors.framing import to_wire
 
@@ -145,7 +145,7 @@ class Tee(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         """Read what there is, and keep a copy."""
-        since = perf_counter()
+        since = monotonic()
         try:
             size = self._raw.readinto(buffer)
         except OSError as error:

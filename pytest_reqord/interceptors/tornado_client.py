@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 from functools import partial, wraps
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from pytest_reqord.clock import monotonic
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active, socket_errors
 from pytest_reqord.interceptors.framing import end_of_head
@@ -128,7 +128,7 @@ class Line:
         self._connection = connection
         self._method = connection.request.method
         self._real = connection.tcp_client
-        self._started = perf_counter()
+        self._started = monotonic()
         self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
         self._stream: Any = None
 

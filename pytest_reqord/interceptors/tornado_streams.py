@@ -6,9 +6,9 @@ import sys
 from collections import deque
 from dataclasses import replace
 from functools import cache
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.clock import monotonic
 from pytest_reqord.interceptors import socket_errors
 from pytest_reqord.interceptors.framing import parse_request, parse_response
 from pytest_reqord.interceptors.streamed import (
@@ -160,7 +160,7 @@ class Tee:
     """Keeps what goes over a real stream, until that is closed.
 
     :param stream: the stream; it serves one request.
-    :param started: when the request was started, by `perf_counter`.
+    :param started: when the request was started, by `monotonic`.
     """
 
     def __init__(
@@ -195,7 +195,7 @@ class Tee:
             raise
         if size is None or self._is_done:
             return size
-        self._reads.append((self._size, perf_counter()))
+        self._reads.append((self._size, monotonic()))
         self._is_ended = size == 0
         self._received.append(bytes(memoryview(buffer)[:size]))
         self._size += size

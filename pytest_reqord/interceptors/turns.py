@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.clock import monotonic
 from pytest_reqord.interceptors import active
 from pytest_reqord.interceptors.framing import (
     end_of_head,
@@ -87,7 +87,7 @@ class Turn:
         self._missing = 0
         self._is_chunked = False
         self._is_stream = False
-        self._started = perf_counter()
+        self._started = monotonic()
 
     # the request
 
@@ -203,7 +203,7 @@ class Turn:
         """
         if self._exchange is None:
             return
-        now = perf_counter()
+        now = monotonic()
         if now - since >= PAUSE or self._is_stream:
             self.marks.append((self.size, round(now - self._started, 6)))
         if not self.size:

@@ -15,6 +15,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from pytest_reqord.clock import monotonic
 from pytest_reqord.errors import CassetteLocked
 from pytest_reqord.storage.places import identity, user_folder
 
@@ -64,10 +65,10 @@ def lock(path: str | os.PathLike[str], timeout: float) -> Iterator[None]:
     :param timeout: how long to wait for it, in seconds.
     :raises CassetteLocked: if somebody else held it all that time.
     """
-    real = identity(path)
-    found = _borrow(real)
+    real = os.path.realpath(path)
+    found = _borrow(identity(real))
     try:
-        started = time.monotonic()
+        started = monotonic()
         if not found.mutex.acquire(timeout=timeout):
             raise CassetteLocked(os.fspath(path), _who(), timeout)
         try:
@@ -90,7 +91,7 @@ def lock(path: str | os.PathLike[str], timeout: float) -> Iterator[None]:
 def _acquire(file: BaseFileLock, path: str, timeout: float, started: float) -> None:
     from filelock import Timeout
 
-    left = max(0.0, timeout - (time.monotonic() - started))
+    left = max(0.0, timeout - (monotonic() - started))
     try:
         file.acquire(timeout=left, poll_interval=_POLL)
     except Timeout:
@@ -115,7 +116,7 @@ def _hold(path: str | os.PathLike[str], until: float) -> int:
             if os.path.samestat(os.fstat(fd), os.stat(path)):  # noqa: PTH116 -- a Path costs more
                 return fd
         except BlockingIOError:
-            if time.monotonic() > until:
+            if monotonic() > until:
                 os.close(fd)
                 return _TAKEN
             time.sleep(_POLL)

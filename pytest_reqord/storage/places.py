@@ -14,9 +14,12 @@ _PRIVATE = 0o700
 _SYSTEM_TEMP = "/tmp"  # noqa: S108 - a known name is the point; `_own` checks whose folder it is
 
 
-def identity(path: str | os.PathLike[str]) -> str:
-    """What stands for a file: the same for names that some file systems don't tell apart."""
-    return os.path.realpath(path).casefold()
+def identity(real: str) -> str:
+    """What stands for a file: the same for names that some file systems don't tell apart.
+
+    :param real: its real path.
+    """
+    return real.casefold()
 
 
 def user_folder(name: str) -> Path:

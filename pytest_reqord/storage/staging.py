@@ -16,13 +16,13 @@ from __future__ import annotations
 import os
 import re
 import threading
-import time
 import weakref
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.clock import wall_time
 from pytest_reqord.storage.files import remove_folder, remove_with_bodies
 from pytest_reqord.storage.journal import Journal, is_alive, read_journal
 from pytest_reqord.storage.places import identity
@@ -130,7 +130,7 @@ class StagingArea:
         tail = _UNSAFE.sub("-", owner.rpartition("/")[2])[-80:]
         path = self.folder / f"{name}-{tail}.yaml"
         recording = Recording(
-            name, owner, cassette, mode, path, time.time(), dict(saving or {}), tuple(after)
+            name, owner, cassette, mode, path, wall_time(), dict(saving or {}), tuple(after)
         )
         fields = asdict(recording) | {
             "path": path.name,
@@ -148,7 +148,7 @@ class StagingArea:
         """
         with self._lock:
             journal = self._own_journal()
-        journal.write(settled=recording.id, outcome=outcome, reason=reason, at=time.time())
+        journal.write(settled=recording.id, outcome=outcome, reason=reason, at=wall_time())
 
     def records(self) -> list[Record]:
         """What all processes of this run recorded, in the order in which it was opened."""
@@ -165,7 +165,7 @@ class StagingArea:
         if _create(marker, os.fsencode(cassette)):
             return cassette
         first = Path(os.fsdecode(marker.read_bytes()))
-        return first if identity(first) == identity(cassette) else cassette
+        return first if _identity(first) == _identity(cassette) else cassette
 
     def is_born(self, cassette: Path) -> bool:
         """Whether a process of this run has made this cassette, or is about to."""
@@ -215,7 +215,11 @@ class StagingArea:
 def _hash(path: Path, name: str = "") -> str:
     import hashlib  # late: only runs that record need it
 
-    return hashlib.sha256(os.fsencode(identity(path)) + b"\0" + name.encode()).hexdigest()
+    return hashlib.sha256(os.fsencode(_identity(path)) + b"\0" + name.encode()).hexdigest()
+
+
+def _identity(path: Path) -> str:
+    return identity(os.path.realpath(path))
 
 
 def _create(marker: Path, content: bytes) -> bool:

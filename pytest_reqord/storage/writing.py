@@ -6,10 +6,11 @@ Whoever writes holds the file's lock (`pytest_reqord.storage.locks`); readers ne
 from __future__ import annotations
 
 import os
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pytest_reqord.clock import wall_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -191,5 +192,5 @@ def _sweep(folder: Path) -> None:
         for entry in found:
             if entry.name.startswith(_TEMP_PREFIX) and entry.name.endswith(_TEMP_SUFFIX):
                 with suppress(OSError):
-                    if time.time() - entry.stat().st_mtime > _DEAD_AFTER:
+                    if wall_time() - entry.stat().st_mtime > _DEAD_AFTER:
                         Path(entry).unlink()

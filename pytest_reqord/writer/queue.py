@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_reqord.clock import monotonic
 from pytest_reqord.writer.batches import Batch, Rhythm, in_order, weigh
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Queue:
     def put(self, target: Target, entry: Interaction) -> None:
         """Add an entry, full or not: who may wait has waited with `wait_for_room`."""
         weight = weigh(entry)
-        now = time.monotonic()
+        now = monotonic()
         with self._lock:
             batch = self._pending.get(target)
             if batch is None:
@@ -122,7 +122,7 @@ class Queue:
         with self._lock:
             while not self._stopped:
                 target, due_at = self._next_due()
-                now = time.monotonic()
+                now = monotonic()
                 if target is not None and due_at <= now:
                     return self._claim(target, is_writers=True)
                 self._wakes_at = due_at
@@ -142,10 +142,10 @@ class Queue:
 
         :raises TimeoutError: if somebody else wrote there for ``timeout`` seconds.
         """
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         with self._lock:
             while target in self._claimed:
-                if not self._settled.wait(max(0.0, deadline - time.monotonic())):
+                if not self._settled.wait(max(0.0, deadline - monotonic())):
                     raise TimeoutError(f"a write has not come back for {timeout:g} s")
             return self._claim(target, is_writers=False) if target in self._pending else None
 
@@ -191,7 +191,7 @@ class Queue:
                 batch.entries += newer.entries if newer else ()
                 if failure is not None:
                     batch.failure, batch.failures = failure, old.failures + 1
-                    batch.retry_at = time.monotonic() + self._rhythm.longest
+                    batch.retry_at = monotonic() + self._rhythm.longest
                 self._pending[target] = batch
             del self._claimed[target]
             self._settled.notify_all()

@@ -48,7 +48,7 @@ def end(process):
 
 
 def lock_file(path):
-    digest = hashlib.sha256(os.fsencode(places.identity(path))).hexdigest()
+    digest = hashlib.sha256(os.fsencode(places.identity(os.path.realpath(path)))).hexdigest()
     return storage.user_folder("locks") / f"{digest}.lock"
 
 

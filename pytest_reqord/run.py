@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.clock import Clock
 from pytest_reqord.drafts import Drafts
 from pytest_reqord.errors import ReqordError, WriteFailed
 from pytest_reqord.hosts import host_of
-from pytest_reqord.interceptors import active, registry, vcrpy
+from pytest_reqord.interceptors import active, registry
 from pytest_reqord.library import Library
 from pytest_reqord.notes import Notes
 from pytest_reqord.once import once
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from pytest_reqord.writer import CassetteWriter
 
 __all__ = ["Run"]
+
+
+_OUR_RULES = Rules()
 
 
 class Run:
@@ -165,8 +169,13 @@ class Run:
         :param rules: what is redacted, in place of our defaults.
         :param kind: what makes the opening, of a suite with conventions of its own.
         """
+        rules = rules or _OUR_RULES
+        if "vcr.patch" not in sys.modules:
+            return self._open(path, settings, rules, kind)
+        from pytest_reqord.interceptors import vcrpy  # late: few suites have VCR.py beside us
+
         with vcrpy.set_aside() as aside:  # first: clients are taken, not what stands in for them
-            opening = self._open(path, settings, rules or Rules(), kind)
+            opening = self._open(path, settings, rules, kind)
             self._set_aside[id(opening)] = aside.pop_all()
         return opening
 
@@ -201,7 +210,9 @@ class Run:
     def close(self, opening: Opening, error: BaseException | None) -> None:
         """Close a cassette; outside of a test, save what it recorded unless there was an error."""
         opening.close()
-        self._set_aside.pop(id(opening)).close()
+        aside = self._set_aside.pop(id(opening), None)
+        if aside is not None:
+            aside.close()
         if opening.attempt is None:
             self._settle(opening, f"it ended with {type(error).__name__}" if error else "")
 

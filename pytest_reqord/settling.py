@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Settling"]
 
 _ONLY_HERE = (
-    "what the suite's own serializer, persister or get_metadata has to do with it is done in its"
-    " test's process, and that is on another machine than the run's controller: leave out --tx"
+    "only the suite's own serializer, persister or get_metadata knows how, and the worker is on"
+    " another machine than the controller of the run: record it without --tx"
 )
 
 

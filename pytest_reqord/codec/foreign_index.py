@@ -126,6 +126,8 @@ def index(source: Source) -> Document | None:
         start = data.find(_NEXT, start) + 1
     after = _AFTER.search(data, starts[-1])
     end = after.end() if after else len(data)
+    if after and not data[end : end + 1].isalpha():  # no key, and part of what is before it
+        return None
     extra = _extra(data[:first], data[end:])
     if extra is None or _lines_between(data, first, end) != len(starts) - 1:
         return None

@@ -283,6 +283,7 @@ FOREIGN = b"""\
         b"interactions:\n"
         + FOREIGN.replace(b"a\n", b"a\n    method: POST\n    uri: http://h/3\n  response:\n", 1),
         b" interactions:\n" + FOREIGN,
+        b"interactions:\n" + FOREIGN + b"&a \n",
     ],
 )
 def test_what_a_fuzzer_found(data):

@@ -15,7 +15,7 @@ from pytest_reqord.clock import format_time
 from pytest_reqord.writer import documents
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pytest_reqord.codec import Document, Encoded, Entry
@@ -38,14 +38,18 @@ class Sink(Protocol):
 
 def append_only(path: Path, entries: Sequence[Interaction]) -> None:
     """Write to a file that nobody else writes, in the order in which the batches come."""
-    append_encoded(path, [codec.encode(entry) for entry in entries])
+    append_encoded(path, (codec.encode(entry) for entry in entries))
 
 
-def append_encoded(path: Path, encoded: Sequence[Encoded]) -> None:
-    """The same with entries as they are to stand in the file."""
-    for each in encoded:
-        storage.write_bodies(path, each.bodies)
-    storage.append(path, b"".join(each.text for each in encoded), header=codec.HEADER)
+def append_encoded(path: Path, encoded: Iterable[Encoded]) -> None:
+    """The same with entries as they are to stand in the file, taken one by one: they may be large."""
+
+    def texts() -> Iterator[bytes]:
+        for each in encoded:
+            storage.write_bodies(path, each.bodies)
+            yield each.text
+
+    storage.append(path, texts(), header=codec.HEADER)
 
 
 class CassetteSink:

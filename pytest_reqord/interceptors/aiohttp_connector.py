@@ -149,7 +149,7 @@ async def _record(asked: Asked, connect: Callable[[], Awaitable[Any]]) -> Any:
     try:
         connection = await connect()
     except BaseException as error:
-        fail(asked, error)
+        fail(asked, error, started)
         raise
     tee = Tee(asked, connection, connection.protocol)
     tee.start(started)

@@ -226,7 +226,7 @@ class Held:
             await self._asked.exchange.room()
             self._real = await self._connect()
         except BaseException as error:
-            fail(self._asked, error)
+            fail(self._asked, error, self._started)
             if isinstance(error, CancelledError):
                 raise
             refuse(protocol, self._asked, late(error, self._asked))
@@ -250,9 +250,14 @@ class Held:
         protocol.force_close()  # not to be kept in the pool
 
 
-def fail(asked: Asked, error: BaseException) -> None:
-    """End an exchange for which there was no connection."""
+def fail(asked: Asked, error: BaseException, started: float) -> None:
+    """End an exchange for which there was no connection.
+
+    :param started: when the request was started, by `monotonic`.
+    """
     failure = describe_connect(error) if isinstance(error, Exception) else None
+    if cancelled.is_cancellation(error):
+        failure = cancelled.describe(monotonic() - started)
     if failure is None:
         asked.exchange.discard()
         return

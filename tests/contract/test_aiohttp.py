@@ -725,7 +725,6 @@ def test_untrusted(place_of):
     assert bare["raised"].endswith("ClientConnectorCertificateError")
 
 
-@pytest.mark.skipif(VERSION < (3, 10), reason="it looks like a cancellation there")
 @pytest.mark.parametrize(
     "url",
     ["https://refused.example.test/", "https://closed.example.test/", "http://any/", ""],
@@ -775,13 +774,34 @@ def test_hostile_failure(monkeypatch):
         asyncio.run(asyncio.wait_for(fetch("http://127.0.0.1:1/"), 5))
 
 
-def test_connect_timeout(monkeypatch):
-    """A connection that takes too long is the client's own timeout again."""
+@pytest.fixture
+def hanging(monkeypatch):
+    """No connection comes about."""
 
     async def hang(*_, **__):
         await asyncio.sleep(10)
 
     monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", hang)
+
+
+@pytest.mark.usefixtures("hanging")
+def test_cancelled_connecting():
+    """A request that is cancelled while it connects is so again."""
+
+    async def main():
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(fetch("http://api.test/"), 0.1)
+        return "cancelled"
+
+    bare, recorded, played = errors_of(main)
+
+    assert recorded == played == bare
+
+
+@pytest.mark.skipif(VERSION < (3, 10), reason="it looks like a cancellation there")
+@pytest.mark.usefixtures("hanging")
+def test_connect_timeout():
+    """A connection that takes too long is the client's own timeout again."""
     options = {"timeout": aiohttp.ClientTimeout(connect=0.05)}
 
     bare, recorded, played = errors_of(failing(lambda: fetch("http://api.test/", **options)))

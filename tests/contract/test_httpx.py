@@ -400,14 +400,14 @@ def test_left_early_under_trio(place):
             warnings.simplefilter("always")
             trio.run(read)
         messages = [str(warning.message) for warning in caught]
-        return sorted(re.sub(ours, own, message) for message in messages)
+        return {re.sub(ours, own, message) for message in messages}
 
     tape = Tape()
-    bare = forgotten()
+    bare = set().union(*(forgotten() for _ in range(10)))  # the oldest forgets more, or not
     with tape.recording():
-        assert forgotten() == bare
+        assert forgotten() <= bare
     with tape.playing():
-        assert set(forgotten()) <= set(bare)
+        assert forgotten() <= bare
 
 
 # -- at once -----------------------------------------------------------------------------------

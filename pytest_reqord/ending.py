@@ -85,8 +85,11 @@ class Ending:
             yield partial(self._replace, path, passed, failed[path]), passed
 
     def _file_of(self, recording: Recording) -> Path:
+        """See `Library.settled`: another process may have made the other one."""
         path = recording.cassette
-        return path if path.exists() else self._staging.mark_born(path)
+        if path.exists() or not is_default_of(path, recording.owner):
+            return path
+        return self._staging.mark_born(path)
 
     def _save_handed_over(self, recording: Recording) -> None:
         """Save what a worker on another machine would have saved at the end of its test."""

@@ -15,6 +15,7 @@ from pytest_reqord import codec, storage
 from pytest_reqord.errors import CassetteFormatError
 from pytest_reqord.index import Index
 from pytest_reqord.once import once
+from pytest_reqord.paths import is_default_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -149,15 +150,17 @@ class Library:
         self._kept: OrderedDict[Any, Index] = OrderedDict()
         self._names: dict[Path, dict[str, str]] = {}
 
-    def settled(self, path: Path) -> Path:
+    def settled(self, path: Path, owner: str) -> Path:
         """The file of a cassette: the one of its name, or of a name that differs only in case.
 
         Two such names would be one file on some systems, and git could check out only one. So
-        the second one shares the cassette of the first, on every system, unless both are there.
+        the test that comes second shares the cassette of the first, on every system, unless both
+        files are there. A name that somebody gave is what it is.
 
         :param path: its name.
+        :param owner: the test that opens it.
         """
-        if os.path.exists(path):  # noqa: PTH110 -- a Path costs more than the call
+        if os.path.exists(path) or not is_default_of(path, owner):  # noqa: PTH110 -- a Path costs more than the call
             return path
         names = self._names.get(path.parent)
         if names is None:

@@ -188,10 +188,11 @@ class Run:
     ) -> Opening:
         registry.ensure()
         active.observe_untaken(self._note_untaken)
-        path = self._services.library.settled(path)
+        attempt = self.attempt_now()
+        if attempt is not None:
+            path = self._services.library.settled(path, attempt.owner)
         if self.opened is not None:
             self.opened.add(os.fspath(path))
-        attempt = self.attempt_now()
         plan = self._planning.plan(path, settings, attempt, rules)
         opening = kind(plan, self._services, attempt)
         self._unsettled[id(opening)] = opening

@@ -12,6 +12,7 @@ from pytest_reqord.leaks import first_leak
 from pytest_reqord.lean import read_lean
 from pytest_reqord.library import Head, Recorded
 from pytest_reqord.opening import keeping
+from pytest_reqord.paths import is_default_of
 from pytest_reqord.staged import sweep
 from pytest_reqord.storage import lock
 
@@ -131,7 +132,9 @@ class Settling:
         self, opening: Opening, recording: Recording, new: Collection[Interaction]
     ) -> None:
         if not Head.of(opening.plan.path).exists:
-            opening.plan = opening.plan._replace(path=self._staging.mark_born(opening.plan.path))
+            path = self._staging.mark_born(opening.plan.path)
+            if is_default_of(path, opening.owner):  # see `Library.settled`
+                opening.plan = opening.plan._replace(path=path)
         plan = opening.plan
         keep = keeping(plan.path, opening.owner, plan.settings, is_anew=plan.is_anew)
         self._books.saved(plan.path, len(new), is_changed=opening.save(new, keep))

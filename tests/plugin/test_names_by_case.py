@@ -83,6 +83,34 @@ def test_a_file_of_another_system(suite, cassettes, mark):
     result.stdout.no_fnmatch_line("*unused*")
 
 
+def test_names_that_somebody_gave(suite, cassettes):
+    """What a marker or `use_cassette` names is that file, however alike another name is."""
+    suite.makepyfile(
+        test_it="""
+        import os, pytest, requests
+        from pytest_reqord import use_cassette
+
+        @pytest.mark.parametrize("name", ["given", "Given"])
+        def test_it(name):
+            with use_cassette(f"cassettes/{name}.yaml"):
+                assert requests.get(os.environ["API"] + "/json").ok
+
+        @pytest.mark.cassette("named")
+        def test_lower():
+            assert requests.get(os.environ["API"] + "/json").ok
+
+        @pytest.mark.cassette("Named")
+        def test_upper():
+            assert requests.get(os.environ["API"] + "/json").ok
+        """
+    )
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=4)
+    suite.runpytest().assert_outcomes(passed=4)
+
+    assert sorted(cassettes()) == ["Given.yaml", "Named.yaml", "given.yaml", "named.yaml"]
+
+
 def test_two_files_that_are_there(suite, cassettes, mark):
     """Where each has a file already, as under pytest-recording, each keeps it."""
     source = SUITE.format(mark=mark)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.clock import monotonic
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import cancelled
 from pytest_reqord.interceptors.arriving import Arriving, Head, decode_headers
@@ -43,7 +43,7 @@ class Stream:
         self._interim: list[int] = []
         self._failure: Failure | None = None
         self._is_live = exchange is None or exchange.route is Route.RECORD
-        self._started = perf_counter()
+        self._started = monotonic()
 
     @property
     def is_held(self) -> bool:
@@ -119,7 +119,7 @@ class Stream:
 
     def cancelled(self) -> Failure:
         """What it ended in if whoever waited for it was cancelled just now."""
-        return cancelled.describe(perf_counter() - self._started)
+        return cancelled.describe(monotonic() - self._started)
 
     def terminate(self, event: Any) -> None:
         """The connection has ended, and with it what is still on its way."""

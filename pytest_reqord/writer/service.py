@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import filelock  # noqa: F401 - here so that its fork handlers, which stop all locking, run after ours
 
+# here, or they would be imported while a disk is full, or in a child that was forked
+from pytest_reqord.codec import emit  # noqa: F401 - as said above
 from pytest_reqord.errors import ReqordError, WriteFailed
+from pytest_reqord.storage import locks, parts, places, staging, writing  # noqa: F401 - as said above
 from pytest_reqord.writer.batches import Rhythm
 from pytest_reqord.writer.delivery import Delivery, write_failed
 from pytest_reqord.writer.queue import Queue, Target

@@ -21,6 +21,7 @@ from pytest_reqord.errors import WriteFailed
 from pytest_reqord.writer import CassetteWriter, append_only, save
 path = Path(sys.argv[1])
 def limit(size):
+    sys.dont_write_bytecode = True  # or what is imported now would be cut off for good
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 """
 

@@ -19,9 +19,10 @@ SUITE = """
 
 # no file may grow over 20 kB from the first test on: staging, then cassettes, as on a full disk
 CONFTEST = """
-    import resource, signal
+    import resource, signal, sys
 
     def pytest_runtest_setup(item):
+        sys.dont_write_bytecode = True  # or what is imported now would be cut off for good
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 

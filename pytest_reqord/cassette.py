@@ -99,9 +99,10 @@ class Cassette:
     def interactions(self) -> tuple[Interaction, ...]:
         """What the cassette holds and what was recorded since it was opened, in order of time.
 
-        Without what this test recorded earlier and now records anew.
+        Without what this test recorded earlier and now records anew, and without what of an
+        earlier run's draft was not asked for.
         """
-        kept = (entry for entry in self._stored() if not self._is_superseded(entry))
+        kept = (entry for entry in self._stored() if self._is_kept(entry))
         stored = [entry.interaction() for entry in kept]
         return tuple(sorted([*stored, *self.recorded], key=_recorded_at))
 
@@ -342,7 +343,10 @@ class Cassette:
     def _unplayed(self) -> Iterable[Stored]:
         is_compared = self.access.play or self.record_mode == "verify"
         left = self._replay.unplayed() if is_compared else ()
-        return (entry for entry in left if not self._is_superseded(entry))
+        return (entry for entry in left if self._is_kept(entry))
+
+    def _is_kept(self, entry: Stored) -> bool:
+        return self._source.has(entry) and not self._is_superseded(entry)
 
     def _is_superseded(self, entry: Stored) -> bool:
         """Whether this test recorded an interaction and is here to record it anew."""

@@ -30,8 +30,11 @@ def again(nodeid: str) -> str:
 
 def move_command(old: str | os.PathLike[str], path: str | os.PathLike[str]) -> str:
     """What a user runs where a test was moved or renamed and its cassette wasn't."""
-    names = f"{shlex.quote(os.fspath(old))} {shlex.quote(os.fspath(path))}"
-    return f"mv {names}   # if the test was moved or renamed: it probably had this cassette"
+    old, path = os.fspath(old), os.fspath(path)
+    folder, names = os.path.dirname(path), f"{shlex.quote(old)} {shlex.quote(path)}"  # noqa: PTH120 -- as above
+    is_there = os.path.isdir(folder)  # noqa: PTH112 -- as above
+    make = "" if is_there else f"mkdir -p {shlex.quote(folder)} && "
+    return f"{make}mv {names}   # if the test was moved or renamed: it probably had this cassette"
 
 
 def _command(nodeid: str, mode: str) -> str:

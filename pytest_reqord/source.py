@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_reqord.clock import Clock
-    from pytest_reqord.index import Index
+    from pytest_reqord.index import Index, Stored
     from pytest_reqord.models import Interaction, Request
     from pytest_reqord.replay import Player
 
@@ -39,6 +39,9 @@ class Source(Protocol):
 
     def index(self) -> Index:
         """The recording, read when it is first needed."""
+
+    def has(self, entry: Stored) -> bool:
+        """Whether an entry of the index is the cassette's: of a draft's, what was played is."""
 
     def replay(self) -> Player:
         """What plays the recording, made once."""

@@ -126,7 +126,9 @@ class Outcomes:
         return [opening.cassette for opening in attempt.openings] if attempt else []
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None]:
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None]:
         """Hold the test's cassette out of force while a wider fixture is set up."""
         if fixturedef.scope == "function":
             return (yield)
@@ -134,6 +136,11 @@ class Outcomes:
         try:
             with active.suspended():
                 return (yield)
+        except CassetteMissError as miss:
+            # of what a fixture raises pytest keeps only an Exception for the next test
+            key: Any = fixturedef.cache_key(request)  # type: ignore[arg-type]
+            fixturedef.cached_result = (None, key, (miss, miss.__traceback__))
+            raise
         finally:
             self._is_suspended = before
 

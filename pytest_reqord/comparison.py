@@ -28,8 +28,8 @@ def changes(
 
     :param by_shape: whether JSON is compared by its shape (names and types) instead of by values.
     :param volatile: header names that may differ, in lower case.
-    :param ignored: places in JSON that may differ, such as ``data[*].id``; ``*`` stands for any
-        characters.
+    :param ignored: places in JSON that may differ with all below them, such as ``data[*].id``;
+        ``*`` stands for any characters.
     """
     if recorded.response is None or live.response is None:
         ended = recorded.response is None, live.response is None
@@ -66,9 +66,15 @@ def _body_changes(
             yield f"body: recorded {_short(old.text)}, now {_short(new.text)}"
         return
     for place, line in _value_changes(before, now, "", by_shape):
-        # brackets of a glob are sets of characters, those of a place are indexes
-        if not any(fnmatch.fnmatchcase(place, glob.replace("[", "[[]")) for glob in ignored):
+        if not any(_is_in(place, glob) for glob in ignored):
             yield f"body {place or '.'}: {line}"
+
+
+def _is_in(place: str, glob: str) -> bool:
+    """Whether a place is one that a pattern names, or is below it."""
+    # brackets of a glob are sets of characters, those of a place are indexes
+    glob = glob.replace("[", "[[]")
+    return any(fnmatch.fnmatchcase(place, each) for each in (glob, f"{glob}.*", f"{glob}[[]*"))
 
 
 def _value_changes(before: Any, now: Any, place: str, by_shape: bool) -> Iterator[tuple[str, str]]:

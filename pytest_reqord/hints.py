@@ -5,27 +5,41 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from typing import NamedTuple
 
-__all__ = ["LOCKED", "again", "commands", "keep_command", "move_command", "namesake_line"]
+__all__ = ["LOCKED", "Test", "again", "commands", "keep_command", "move_command", "namesake_line"]
 
 LOCKED = "# it is locked: take locked out of its marker, settings or file first"
 """What a user is told of a cassette that no mode writes."""
 
 
-def commands(nodeid: str, path: str | os.PathLike[str]) -> list[str]:
+class Test(NamedTuple):
+    """Which test is to be run again, and from where.
+
+    :param base: the folder that names of tests start in.
+    :param started_in: the folder that pytest was started in.
+    :param nodeid: the test as pytest names it; empty between tests, None in a script.
+    """
+
+    base: str
+    started_in: str
+    nodeid: str | None = None
+
+
+def commands(test: Test, path: str | os.PathLike[str]) -> list[str]:
     """What a user runs to add a missing request, or to start over.
 
-    :param nodeid: the test as pytest names it; empty in a script.
+    :param test: the test that misses.
     :param path: the cassette.
     """
     if not os.path.exists(path):  # noqa: PTH110 -- a path-like is all we know
-        return [f"{_command(nodeid, 'once')}   # record it"]
-    return [f"{_command(nodeid, 'new_episodes')}   # add what is missing", again(nodeid)]
+        return [f"{_command(test, 'once')}   # record it"]
+    return [f"{_command(test, 'new_episodes')}   # add what is missing", again(test)]
 
 
-def again(nodeid: str) -> str:
+def again(test: Test) -> str:
     """What a user runs to record all of a test anew."""
-    return f"{_command(nodeid, 'all')}   # record everything anew"
+    return f"{_command(test, 'all')}   # record everything anew"
 
 
 def move_command(old: str | os.PathLike[str], path: str | os.PathLike[str]) -> str:
@@ -37,10 +51,18 @@ def move_command(old: str | os.PathLike[str], path: str | os.PathLike[str]) -> s
     return f"{make}mv {names}   # if the test was moved or renamed: it probably had this cassette"
 
 
-def _command(nodeid: str, mode: str) -> str:
-    if nodeid:
-        return f"pytest {shlex.quote(nodeid)} --record-mode={mode}"
-    return f"REQORD={mode} python {shlex.quote(sys.argv[0] or 'script.py')}"
+def _command(test: Test, mode: str) -> str:
+    if test.nodeid is not None:
+        words = ["pytest", *filter(None, [test.nodeid]), f"--record-mode={mode}"]
+        return f"{_way(test)}{shlex.join(words)}"
+    script, *arguments = sys.argv or ["script.py"]
+    return f"REQORD={mode} {shlex.join(['python', script or 'script.py', *arguments])}"
+
+
+def _way(test: Test) -> str:
+    """Into the folder that names of tests start in, where pytest was started in another one."""
+    folder = os.path.relpath(test.base, test.started_in) if test.base != test.started_in else "."
+    return "" if folder == "." else f"cd {shlex.quote(folder)} && "
 
 
 def namesake_line(other: str) -> str:
@@ -48,6 +70,11 @@ def namesake_line(other: str) -> str:
     return f"# {other} has a cassette of this name too: give one of them a name of its own"
 
 
-def keep_command(nodeid: str) -> str:
-    """What a user runs to save the draft that an earlier run left."""
-    return f"reqord keep {shlex.quote(nodeid)}   # save the draft that an earlier run left"
+def keep_command(test: Test, name: str) -> str:
+    """What a user runs to save the draft that an earlier run left.
+
+    :param name: what `reqord keep` finds the draft by.
+    """
+    return (
+        f"{_way(test)}reqord keep {shlex.quote(name)}   # save the draft that an earlier run left"
+    )

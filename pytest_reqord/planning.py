@@ -46,6 +46,7 @@ class Planning:
     :param matchers: the user's own matchers by name.
     :param redact: the user's own last word on an interaction before it is kept.
     :param secrets: values to take out by the names of their environment variables.
+    :param nodeid_now: the test that runs, as pytest names it; empty between tests, None in a script.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Planning:
         matchers: Mapping[str, Matcher],
         redact: Callable[[Interaction], Interaction | None] | None,
         secrets: Mapping[str, str],
+        nodeid_now: Callable[[], str | None],
     ) -> None:
         self._info = info
         self._staging = staging
@@ -66,6 +68,7 @@ class Planning:
         self._matchers = matchers
         self._redact = redact
         self._secrets = secrets
+        self._nodeid_now = nodeid_now
         self._matchings: dict[Any, Matching] = {}
         self._rules: dict[Any, Rules] = {}
 
@@ -136,13 +139,15 @@ class Planning:
 
     def _hints(self, path: Path, settings: Settings, attempt: Attempt | None) -> Sequence[str]:
         """What a miss tells the user to run; looked up when there is one."""
-        nodeid, owner = (attempt.nodeid, attempt.owner) if attempt else ("", "")
-        lines = hints.commands(nodeid, path)
+        nodeid, owner = (attempt.nodeid, attempt.owner) if attempt else (self._nodeid_now(), "")
+        test = self._info.test(nodeid)
+        lines = hints.commands(test, path)
         if settings.locked or Head.of(path).is_locked:
             lines.insert(0, hints.LOCKED)
         if self._drafts().of(path, owner):
-            lines.append(hints.keep_command(nodeid or owner or str(path)))
-        if nodeid:
+            name = attempt.nodeid if attempt else ""
+            lines.append(hints.keep_command(test, name or owner or str(path)))
+        if attempt is not None and attempt.nodeid:
             from pytest_reqord import moved  # late: for a miss
 
             former = None if path.exists() else moved.former_cassette(path)

@@ -66,6 +66,7 @@ class Run:
         self.notes = Notes()
         self.is_child = False
         self.attempt_now: Callable[[], Attempt | None] = lambda: None
+        self.nodeid_now: Callable[[], str | None] = lambda: None
         self.opened: set[str] | None = None  # kept where somebody asks for it
         self._strong = tuple(strong)
         self._weak = tuple(weak)
@@ -99,6 +100,7 @@ class Run:
             clock=self._services.clock,
             matchers=self._own.matchers,
             redact=self._redact,
+            nodeid_now=self.nodeid_now,
             secrets={name: os.environ[name] for name in names if os.environ.get(name)},
         )
 

@@ -6,6 +6,8 @@ import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_reqord.hints import Test
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -23,6 +25,7 @@ class RunInfo(NamedTuple):
     :param started_at: when the run began, as it stands in cassettes.
     :param is_worker: whether another process ends the run.
     :param is_ci: whether only the command line may make it record.
+    :param started_in: the folder that pytest was started in; empty for ``base``.
     """
 
     id: str
@@ -31,6 +34,12 @@ class RunInfo(NamedTuple):
     started_at: str
     is_worker: bool = False
     is_ci: bool = False
+    started_in: str = ""
+
+    def test(self, nodeid: str | None) -> Test:
+        """A test of this run, for what a user is told to run again."""
+        base = os.fspath(self.base)
+        return Test(base, self.started_in or base, nodeid)
 
 
 def is_under_ci(value: str) -> bool:

@@ -119,7 +119,8 @@ class Outcomes:
     def _fail(self, title: str, lines: Sequence[str]) -> None:
         """Fail the test with what is wrong with its recording, and what to run."""
         nodeid = self._attempt.nodeid if self._attempt else ""
-        pytest.fail("\n".join([title, *lines, "", f"  {again(nodeid)}"]), pytrace=False)
+        command = again(self._run.info.test(nodeid))
+        pytest.fail("\n".join([title, *lines, "", f"  {command}"]), pytrace=False)
 
     def _cassettes(self) -> list[Cassette]:
         attempt = self._attempt

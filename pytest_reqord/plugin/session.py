@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["PytestSession", "put_first"]
 
 _FIXTURE = "cassette"
+_FACTORY = "cassette_factory"
 _CONFIG = "cassette_config"
 _USE_CASSETTE = "pytest_reqord.session"  # imported by who imports `use_cassette`
 
@@ -127,7 +128,11 @@ class PytestSession:
 
     def prepare(self, item: pytest.Item) -> None:
         """Make the run for the first test that may open a cassette."""
-        if self._run is None and (_USE_CASSETTE in sys.modules or _has_cassette(item)):
+        if self._run is None and (
+            _USE_CASSETTE in sys.modules
+            or _has_cassette(item)
+            or _FACTORY in getattr(item, "fixturenames", ())
+        ):
             self.run  # noqa: B018 -- made by the first look
 
     def put_first(self, item: pytest.Item) -> None:

@@ -55,6 +55,7 @@ def start_run(
     )
     outcomes = Outcomes(run, current_test, is_verbose=config.get_verbosity() > 0)
     run.attempt_now = outcomes.current_attempt
+    run.nodeid_now = lambda: current_test.item.nodeid if current_test.item else ""
     config.pluginmanager.register(outcomes, "reqord-outcomes")
     current.set_run(run)
     children.install(run)
@@ -82,6 +83,7 @@ def _info(config: pytest.Config, given: dict[str, Any] | None, *, is_ci: bool) -
             started_at=given["started_at"],
             is_worker=True,
             is_ci=is_ci,
+            started_in=str(config.invocation_params.dir),
         )
     if given:
         return RunInfo(
@@ -91,6 +93,7 @@ def _info(config: pytest.Config, given: dict[str, Any] | None, *, is_ci: bool) -
             started_at=given["started_at"],
             is_worker=True,
             is_ci=is_ci,
+            started_in=str(config.invocation_params.dir),
         )
     return RunInfo(
         id=new_run_id(),
@@ -98,6 +101,7 @@ def _info(config: pytest.Config, given: dict[str, Any] | None, *, is_ci: bool) -
         base=config.rootpath,
         started_at=format_time(Clock().now()),
         is_ci=is_ci,
+        started_in=str(config.invocation_params.dir),
     )
 
 

@@ -266,3 +266,25 @@ def test_the_draft_of_a_cassette_that_was_opened_twice(suite, monkeypatch, mode)
     text = (suite.path / "twice.yaml").read_text()
     assert [line[-2:] for line in text.splitlines() if "uri:" in line] == ["0b", "1b"]
     assert "there are no drafts" in reqord(suite, "keep").stdout.str()
+
+
+def test_what_a_test_no_longer_asks_for_of_a_draft(suite, cassettes):
+    """It is neither an interaction of the cassette nor unplayed, and isn't saved."""
+    text = """
+        import os, requests
+
+        def test_it(cassette):
+            requests.get(os.environ["API"] + "/{path}")
+            (interaction,) = cassette.interactions
+            assert interaction.request.uri.endswith("/json")
+            assert cassette.all_played
+    """
+    suite.makeini("[pytest]\nreqord_on_unplayed = fail")
+    suite.makepyfile(test_it=text.format(path="text"))
+    suite.runpytest("--record-mode=once").assert_outcomes(failed=1)
+    suite.makepyfile(test_it=text.format(path="json"))
+
+    result = suite.runpytest("--record-mode=once")
+
+    result.assert_outcomes(passed=1)
+    assert cassettes()["test_it.yaml"].count(b"\n- recorded_at:") == 1

@@ -265,3 +265,53 @@ def test_a_failing_test_has_a_section(suite):
     result.stdout.fnmatch_lines(
         ["*- cassette -*", "*test_it.yaml (record mode none)", "played*200*"]
     )
+
+
+WIDER = """
+    import os, pytest, requests
+
+    @pytest.fixture(scope="session")
+    def users(cassette_factory):
+        with cassette_factory("users"):
+            return requests.get(os.environ["API"] + "/json").json()
+
+    def test_one(users):
+        pass
+
+    @pytest.mark.cassette
+    def test_two(users):
+        pass
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "1")])
+def test_a_miss_in_a_wider_fixture(suite, options):
+    """It is the error of every test that needs the fixture, with a command that pytest takes."""
+    suite.makepyfile(test_wider=WIDER)
+
+    result = suite.runpytest("-p", "no:randomly", *options)
+
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(
+        [
+            "ERROR test_wider.py::test_one - *CassetteMiss*",
+            "ERROR test_wider.py::test_two - *CassetteMiss*",
+        ]
+    )
+    result.stdout.fnmatch_lines(["E *pytest test_wider.py::test_one --record-mode=once *"])
+    result.stdout.no_fnmatch_line("*REQORD=*")
+
+
+def test_commands_work_where_pytest_was_started(suite, monkeypatch):
+    """In another folder than the one that names of tests start in, they go there first."""
+    folder = suite.mkdir("inner")
+    folder.joinpath("pytest.ini").write_text("[pytest]\n")
+    folder.joinpath("test_it.py").write_text(
+        "import requests\ndef test_it(cassette, tmp_path, monkeypatch):\n"
+        "    monkeypatch.chdir(tmp_path)\n    requests.get('http://api.test/')\n"
+    )
+
+    result = suite.runpytest("inner/test_it.py")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *cd inner && pytest test_it.py::test_it --record-mode=once *"])

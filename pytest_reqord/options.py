@@ -192,7 +192,7 @@ OPTIONS = {
             "volatile",
             "words",
             _VOLATILE,
-            "headers whose change alone doesn't rewrite an interaction",
+            "headers whose change alone doesn't rewrite an interaction; these in place of the default ones",
         ),
         Option(
             "format",

@@ -98,18 +98,20 @@ def interaction(body: bytes, status: int = 200, **headers: str) -> Interaction:
         (b"[1, 2]", b"[1]", False, ["body .: recorded 2 elements, now 1"]),
         (b"[1, 2]", b"[1]", True, []),
         (b'[{"id": 1}]', b'[{"id": 2}]', False, []),
+        (b'{"usage": {"all": 1, "of": [1]}}', b'{"usage": {"all": 2, "of": [2]}}', False, []),
+        (b'{"usages": 1}', b'{"usages": 2}', False, ["body usages: recorded 1, now 2"]),
         (b"one", b"two", False, ["body: recorded 'one', now 'two'"]),
         (b"one", b"two", True, []),
     ],
 )
 def test_bodies(recorded, live, by_shape, expected):
-    """JSON is compared by values or by shape, ignored places left out."""
+    """JSON is compared by values or by shape, ignored places and all below them left out."""
     found = changes(
         interaction(recorded),
         interaction(live),
         by_shape=by_shape,
         volatile=(),
-        ignored=("[*].id",),
+        ignored=("[*].id", "usage"),
     )
     assert found == expected
 

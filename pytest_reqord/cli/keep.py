@@ -64,10 +64,16 @@ def run(parsed: argparse.Namespace) -> int:
         return _list([record for _, record in found], parsed)
     notes = Notes()
     status = 0
+    saved: dict[tuple[Path, str], str] = {}  # which run's, by cassette and test
     for root, record in reversed(wanted):  # the newest first: in `all` it takes the older's place
         if not record.has_data:
             continue
-        staging = StagingArea(root, record.recording.path.parent.name)
+        made_in = record.recording.path.parent.name
+        staging = StagingArea(root, made_in)
+        test = record.recording.cassette, record.recording.owner
+        if saved.get(test, made_in) != made_in:  # a later run's draft outdates this one
+            staging.remove(record.recording)
+            continue
         if parsed.drop:
             staging.remove(record.recording)
             staging.sweep()
@@ -78,6 +84,7 @@ def run(parsed: argparse.Namespace) -> int:
             status = 1
         else:
             ending.keep(record)
+            saved[test] = made_in
     for path, count in notes.saved:
         print(f"saved {path} ({count} interaction{'s' * (count != 1)})")
     for path in notes.unchanged:

@@ -288,3 +288,22 @@ def test_what_a_test_no_longer_asks_for_of_a_draft(suite, cassettes):
 
     result.assert_outcomes(passed=1)
     assert cassettes()["test_it.yaml"].count(b"\n- recorded_at:") == 1
+
+
+def test_a_draft_that_is_kept_outdates_those_before_it(suite, cassettes):
+    """What an earlier run tried, and the test has not gone on from, is not saved with it."""
+    text = """
+        import os, requests
+
+        def test_it(cassette):
+            assert requests.get(os.environ["API"] + "/{path}").status_code == 0
+    """
+    for path in ("status/404", "status/500", "json"):
+        suite.makepyfile(test_it=text.format(path=path))
+        suite.runpytest("--record-mode=once").assert_outcomes(failed=1)
+
+    kept = reqord(suite, "keep", "test_it.py::test_it")
+    kept.stdout.fnmatch_lines(["saved *(1 interaction)"])
+
+    assert b"/json\n" in cassettes()["test_it.yaml"]
+    assert "there are no drafts" in reqord(suite, "keep").stdout.str()

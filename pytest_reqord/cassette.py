@@ -112,6 +112,11 @@ class Cassette:
         return tuple(self._replay.played()) if self._has_replay else ()
 
     @property
+    def drafted(self) -> tuple[Interaction, ...]:
+        """What of that is from the draft of an earlier run, and not in the cassette."""
+        return tuple(self._source.played_drafts()) if self._has_replay else ()
+
+    @property
     def recorded(self) -> tuple[Interaction, ...]:
         """What was recorded since the cassette was opened, in order of time."""
         if not self._recorded_count:

@@ -46,6 +46,9 @@ class Source(Protocol):
     def replay(self) -> Player:
         """What plays the recording, made once."""
 
+    def played_drafts(self) -> Sequence[Interaction]:
+        """What was played from drafts of earlier runs."""
+
     def record(self, interaction: Interaction) -> None:
         """Take what was recorded, redacted; returns at once."""
 

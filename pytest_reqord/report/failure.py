@@ -18,8 +18,14 @@ _MOST = 20
 def section(cassette: Cassette) -> tuple[str, str]:
     """The title and the text of a report's section about a cassette."""
     lines = [f"{cassette.path} (record mode {cassette.record_mode})"]
+    drafted = {id(interaction) for interaction in cassette.drafted}
     lines += (
         f"played   {_name(interaction.request)} -> {_answer(interaction)}"
+        + (
+            ", from a draft: reqord keep --drop throws it away"
+            if id(interaction) in drafted
+            else ""
+        )
         for interaction in cassette.played[:_MOST]
     )
     if cassette.play_count > _MOST:

@@ -307,3 +307,21 @@ def test_a_draft_that_is_kept_outdates_those_before_it(suite, cassettes):
 
     assert b"/json\n" in cassettes()["test_it.yaml"]
     assert "there are no drafts" in reqord(suite, "keep").stdout.str()
+
+
+def test_the_report_says_what_was_played_from_a_draft(suite):
+    """Or who reads it looks for an answer that the API no longer gives."""
+    suite.makepyfile(
+        """
+        import os, requests
+
+        def test_it(cassette):
+            requests.get(os.environ["API"] + "/json")
+            assert False
+        """
+    )
+    suite.runpytest("--record-mode=once").assert_outcomes(failed=1)
+
+    result = suite.runpytest("--record-mode=once")
+
+    result.stdout.fnmatch_lines(["played * -> 200 OK, from a draft: reqord keep --drop *"])

@@ -157,6 +157,8 @@ def _known(name: str, layer: Layer) -> str:
     import difflib  # late: only an error needs it
 
     names = [one.name for one in OPTIONS.values() if layer.is_run_wide or not one.is_run_wide]
+    if layer.prefix:
+        names += ("allowed_hosts", "block_network")  # the network guard's
     close = difflib.get_close_matches(str(name), names, 1)
     if close:
         return f"did you mean {layer.prefix}{close[0]}?"

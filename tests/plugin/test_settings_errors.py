@@ -173,3 +173,13 @@ def test_precedence(suite, monkeypatch):
     suite.runpytest().assert_outcomes(passed=1)
     monkeypatch.setenv("EXPECTED", "once")
     suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+
+
+def test_a_typo_in_a_key_of_the_network_guard(suite):
+    """What is close to one of its keys is told as such, too."""
+    suite.makeini("[pytest]\nreqord_block_networks = true")
+
+    result = suite.runpytest()
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*did you mean reqord_block_network?*"])

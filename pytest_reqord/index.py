@@ -106,8 +106,8 @@ class Index:
 
     @cached_property
     def _by_owner(self) -> dict[str, list[int]]:
-        if self._directory is not None:
-            return self._directory.owners
+        if self._directory is not None and isinstance(self.entries, LocatedEntries):
+            return self.entries.by_owner(self._directory)
         by_owner: dict[str, list[int]] = defaultdict(list)
         for position, entry in enumerate(self.entries):
             by_owner[entry.recorded_by].append(position)

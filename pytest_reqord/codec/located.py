@@ -57,13 +57,13 @@ class Directory(NamedTuple):
     :param first: the position of the first entry of an address.
     :param more: the positions of its others; few have any, so few have a list.
     :param others: the entries whose address is not written as it is looked for.
-    :param owners: the positions by the test that recorded them.
+    :param spellings: the positions by the test that recorded them, as it is spelled in the file.
     """
 
     first: dict[bytes, int]
     more: dict[bytes, list[int]]
     others: list[int]
-    owners: dict[str, list[int]]
+    spellings: dict[bytes | str, list[int]]
 
     def positions(self, method: str, uri: str) -> list[int]:
         """Where an address is, ``others`` aside."""
@@ -133,7 +133,7 @@ class LocatedEntries(Sequence[Entry]):
         first: dict[bytes, int] = {}
         more: dict[bytes, list[int]] = {}
         others: list[int] = []
-        owners: dict[bytes | str, list[int]] = {}
+        spellings: dict[bytes | str, list[int]] = {}
         before: bytes | str | None = None
         own: list[int] = []
         for at, start in enumerate(self._bounds[:-1]):  # the loop that a large cassette waits for
@@ -146,19 +146,20 @@ class LocatedEntries(Sequence[Entry]):
             if owner is None:
                 owner = self[at].recorded_by
             if owner != before:  # mostly a test's entries are together
-                own = owners.setdefault(owner, [])
+                own = spellings.setdefault(owner, [])
                 before = owner
             own.append(at)
-        return Directory(first, more, others, self._by_name(owners))
+        return Directory(first, more, others, spellings)
 
-    def _by_name(self, owners: dict[bytes | str, list[int]]) -> dict[str, list[int]]:
-        by_name: dict[str, list[int]] = {}
-        for positions in owners.values():
-            by_name.setdefault(self[positions[0]].recorded_by, []).extend(positions)
-        if len(by_name) < len(owners):  # one name in two spellings
-            for positions in by_name.values():
+    def by_owner(self, directory: Directory) -> dict[str, list[int]]:
+        """The positions by the test that recorded them; reads one head a test."""
+        by_owner: dict[str, list[int]] = {}
+        for positions in directory.spellings.values():
+            by_owner.setdefault(self[positions[0]].recorded_by, []).extend(positions)
+        if len(by_owner) < len(directory.spellings):  # one name in two spellings
+            for positions in by_owner.values():
                 positions.sort()
-        return by_name
+        return by_owner
 
 
 class _Head(NamedTuple):

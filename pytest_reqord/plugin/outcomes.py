@@ -4,7 +4,6 @@ run without one doesn't pay for them.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from pytest_reqord.plugin.placing import place_of
 from pytest_reqord.report.failure import drift_lines, expired_lines, section, unplayed_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from pytest_reqord.cassette import Cassette
     from pytest_reqord.plugin.current import CurrentTest
@@ -65,14 +64,12 @@ class Outcomes:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self) -> Generator[None]:
         """Raise what was swallowed in the setup."""
-        with self._raising_swallowed():
-            return (yield)
+        return (yield from self._phase())
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Generator[None]:
         """Raise what was swallowed in the test, and fail it for drift where it should."""
-        with self._raising_swallowed():
-            yield
+        yield from self._phase()
         self._fail_if("on_drift", drift_lines)
         self._fail_if("on_expiry", expired_lines)
         self._fail_if_changed()
@@ -80,13 +77,12 @@ class Outcomes:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self) -> Generator[None]:
         """Raise what was swallowed in the teardown, and fail for unplayed ones where it should."""
-        with self._raising_swallowed():
-            yield
+        yield from self._phase()
         if self._attempt is not None and not self._attempt.failure:
             self._fail_if("on_unplayed", unplayed_lines)
 
-    @contextmanager
-    def _raising_swallowed(self) -> Iterator[None]:
+    def _phase(self) -> Generator[None]:
+        """Let a phase run, and raise what was swallowed in it."""
         try:
             yield
         except BaseException:

@@ -85,7 +85,8 @@ def append(path: str, new: Sequence[Encoded | Entry]) -> bool:
     if not can_append(path, new[0].recorded_at):
         return False
     try:
-        storage.append(path, (each.text for each in new), is_new=False)
+        # one write, in whose middle no step of ours can end
+        storage.append(path, b"".join(each.text for each in new), is_new=False)
     except FileNotFoundError:
         return False
     return True

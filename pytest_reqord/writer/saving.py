@@ -6,7 +6,6 @@ import os
 from contextlib import closing
 from dataclasses import dataclass
 from operator import attrgetter
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -42,7 +41,6 @@ class Saved:
 
 _UNCHANGED = Saved(False, None, 0, 0)
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_MUCH_MORE = 8
 
 
 def save(
@@ -64,7 +62,7 @@ def save(
     :param path: the cassette.
     :param new: what was recorded; taken one by one, and only once.
     :param keep: whether an entry that the cassette has stays in it. None: they all do; then what
-        is newer than them costs the same however many they are.
+        is newer than them, up to 4 MiB, costs the same however many they are.
     :param volatile: names of headers, in lower case, in which two recordings may differ and still
         be the same; then the old one's text stays.
     :param lock_timeout: how long to wait for the lock, in seconds.
@@ -179,12 +177,7 @@ def _is_same(entries: Sequence[Entry], others: Sequence[Entry]) -> bool:
 def _append(path: str, new: Sequence[Entry], spool: storage.Spool) -> bool:
     """Write new entries behind the others; False where all is to be written anew.
 
-    A process that is killed meanwhile leaves a part of them. So many are written anew with what
-    is there, unless that is so much more that it would cost more than they do.
+    Not so many that they would be written in pieces: of those a process that is killed meanwhile
+    would leave a part, so they are written anew with what is there.
     """
-    is_risky = spool.is_large and _size(path) < _MUCH_MORE * spool.size
-    return not is_risky and documents.append(path, new)
-
-
-def _size(path: str) -> int:
-    return Path(path).stat().st_size if Path(path).exists() else 0
+    return not spool.is_large and documents.append(path, new)

@@ -50,6 +50,11 @@ def install() -> None:
     :raises UnsupportedClient: if this version hasn't got it.
     """
     _require_seam()
+    check()
+
+
+def check() -> None:
+    """Take the seam, again where another tool's teardown put the original back."""
     for owner, name, take in (
         (sys.modules["aiohttp"].BaseConnector, "connect", _taking_connect),
         (sys.modules["aiohttp.streams"].StreamReader, "_wait", _taking_wait),
@@ -60,10 +65,6 @@ def install() -> None:
         original, ours = _seams.get((owner, name), (None, None))
         if present is original:
             setattr(owner, name, ours)
-
-
-check = install
-"""Take the seam again where another tool's teardown put the original back."""
 
 
 def uninstall() -> None:

@@ -77,6 +77,8 @@ class Taken(NamedTuple):
 
 
 _taken: dict[type, Taken] = {}
+_standing: dict[Seam, Any] = {}
+"""What stands in each place, to see at a glance whether it still does."""
 
 
 def install() -> None:
@@ -99,8 +101,13 @@ def install() -> None:
         _take(seam, transport, method)
 
 
-check = install
-"""Put back what another tool's teardown undid: what a mock has put there isn't the transport's."""
+def check() -> None:
+    """Put back what another tool's teardown undid: what a mock has put there isn't the transport's."""
+    for seam, replacement in _standing.items():
+        transport = getattr(sys.modules.get(seam.module), seam.transport, None)
+        if getattr(transport, seam.method, None) is not replacement:
+            install()
+            return
 
 
 def uninstall() -> None:
@@ -122,6 +129,7 @@ def _take(seam: Seam, transport: type, method: Any) -> None:
         replacement = functools.wraps(method)(intercept(original, library, seam.method))
         taken = _taken[transport] = Taken(seam.method, method, replacement)
     setattr(transport, seam.method, taken.replacement)
+    _standing[seam] = taken.replacement
 
 
 def _is_own(method: Any, transport: type) -> bool:

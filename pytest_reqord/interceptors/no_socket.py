@@ -19,8 +19,12 @@ class NoSocket:
     """
 
     def __init__(self, base: str, protocol: str | None = None) -> None:
-        self._base = urlsplit(base)
+        self._uri = base
         self._protocol = protocol
+
+    @property
+    def _base(self) -> SplitResult:
+        return urlsplit(self._uri)  # few ask
 
     @property
     def is_tls(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord.clock import expiry_limit, has_expired
@@ -22,7 +23,6 @@ from pytest_reqord.seam import Route
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from pytest_reqord.index import Stored
     from pytest_reqord.modes import Access
@@ -56,19 +56,19 @@ class Cassette:
 
     def __init__(
         self,
-        path: Path,
+        file: str,
         owner: str,
         *,
         access: Access,
         settings: Settings,
         source: Source,
     ) -> None:
-        self.path = path
         self.owner = owner
         self.access = access
         self.settings = settings
         self.opened_at = source.clock.now()
         self.rerecorded: set[str] = set()  # the patterns that named a request
+        self._file = file
         self._source = source
         self._redactor = source.redactor
         self._clock = source.clock
@@ -89,6 +89,11 @@ class Cassette:
         self._refusals: list[BaseException] = []
 
     # what a test reads
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return Path(self._file)
 
     @property
     def record_mode(self) -> str:
@@ -200,7 +205,7 @@ class Cassette:
             request = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
             if request is None:
                 return None
-            raise self._refuse(CassetteClosed(request, str(self.path), self.owner))
+            raise self._refuse(CassetteClosed(request, self._file, self.owner))
         host = host_of(uri)
         if self._is_ignored(host):
             return None
@@ -210,7 +215,7 @@ class Cassette:
             request = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
             if request is not None:
                 raise self._miss(request)
-        return CassetteExchange(self._decisions, self._route(method, uri), self._clock.now())
+        return CassetteExchange(self._decisions, self._route(method, uri), self._clock)
 
     def route(self, uri: str) -> Route | None:
         """See `pytest_reqord.seam.Recorder.route`."""
@@ -290,7 +295,7 @@ class Cassette:
         kind = CassetteMissError if self.settings.on_miss == "fail" else CassetteMiss
         others = (entry.interaction().request for entry in self._stored())
         lines = nearest(live, tuple(others)) or self._absence()
-        miss = kind(live, str(self.path), lines, self._source.commands())
+        miss = kind(live, self._file, lines, self._source.commands())
         return self._refuse(self._source.translate(miss))
 
     def _absence(self) -> list[str]:

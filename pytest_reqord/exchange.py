@@ -11,8 +11,8 @@ from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from datetime import datetime
 
+    from pytest_reqord.clock import Clock
     from pytest_reqord.models import Request, Response
 
 __all__ = ["CassetteExchange", "Decisions", "Unfinished", "Unreachable"]
@@ -77,17 +77,18 @@ class CassetteExchange:
 
     :param decisions: what the cassette decides.
     :param route: what may happen to the request.
-    :param started_at: when it started, its ``recorded_at``.
+    :param clock: tells when it starts, its ``recorded_at``.
     """
 
-    __slots__ = ("_decisions", "_started", "is_ended", "route", "started_at")
+    __slots__ = ("_decisions", "_started", "_started_at", "is_ended", "route")
 
-    def __init__(self, decisions: Decisions, route: Route, started_at: datetime) -> None:
+    def __init__(self, decisions: Decisions, route: Route, clock: Clock) -> None:
         self.route = route
-        self.started_at = started_at
         self.is_ended = False
         self._decisions = decisions
-        self._started = monotonic()
+        if route is not Route.PLAY:  # of which nothing is kept
+            self._started_at = clock.now()
+            self._started = monotonic()
 
     @property
     def records_errors(self) -> bool:
@@ -126,7 +127,7 @@ class CassetteExchange:
         if decisions.unfinished.end(self):
             elapsed = round(monotonic() - self._started, 6)
             decisions.keep(
-                Interaction(request, response, self.started_at, decisions.owner, elapsed, failure)
+                Interaction(request, response, self._started_at, decisions.owner, elapsed, failure)
             )
 
 

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Collection
 from contextlib import suppress
 from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord import codec, storage
@@ -19,7 +20,6 @@ from pytest_reqord.paths import is_default_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from pytest_reqord.codec import Document, Entry
     from pytest_reqord.matching import Matching
@@ -31,7 +31,7 @@ _APPEND_TIME = 0.05  # seconds: far more than one write takes
 _KEPT = 16  # tests that share a cassette mostly come one after another
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: str | os.PathLike[str]) -> Document:
     """Read a cassette; its entries are decoded when they are first needed.
 
     :raises FileNotFoundError: if there is none.
@@ -46,7 +46,7 @@ def read_document(path: Path) -> Document:
     return codec.load(data, os.fspath(path), storage.body_reader(path))
 
 
-def check_whole(document: Document, path: Path) -> None:
+def check_whole(document: Document, path: str | os.PathLike[str]) -> None:
     """Refuse a cassette whose end is torn.
 
     :raises CassetteFormatError: if it is.
@@ -57,7 +57,7 @@ def check_whole(document: Document, path: Path) -> None:
         raise CassetteFormatError(os.fspath(path), line, 1, reason, remedy)
 
 
-def _unreadable(path: Path, error: OSError) -> CassetteFormatError:
+def _unreadable(path: str | os.PathLike[str], error: OSError) -> CassetteFormatError:
     """An error of our own: a client would take the system's for one of its connection."""
     if isinstance(error, IsADirectoryError):
         reason, remedy = "it is a folder", "Move it away, or give the cassette another path"
@@ -115,7 +115,7 @@ class Head(NamedTuple):
     first_recorded_at: str = ""
 
     @classmethod
-    def of(cls, path: Path) -> Head:
+    def of(cls, path: str | os.PathLike[str]) -> Head:
         """Read them; nothing of the file is parsed.
 
         :raises CassetteFormatError: if it can't be read.
@@ -150,26 +150,31 @@ class Library:
         self._kept: OrderedDict[Any, Index] = OrderedDict()
         self._names: dict[Path, dict[str, str]] = {}
 
-    def settled(self, path: Path, owner: str) -> Path:
+    def settled(self, file: str, owner: str) -> str:
         """The file of a cassette: the one of its name, or of a name that differs only in case.
 
         Two such names would be one file on some systems, and git could check out only one. So
         the test that comes second shares the cassette of the first, on every system, unless both
         files are there. A name that somebody gave is what it is.
 
-        :param path: its name.
+        :param file: its name.
         :param owner: the test that opens it.
         """
-        if os.path.exists(path) or not is_default_of(path, owner):  # noqa: PTH110 -- a Path costs more than the call
-            return path
+        if os.path.exists(file):  # noqa: PTH110 -- a Path costs more than the call
+            return file
+        path = Path(file)
+        if not is_default_of(path, owner):
+            return file
         names = self._names.get(path.parent)
         if names is None:
             with suppress(OSError):
                 names = {name.casefold(): name for name in os.listdir(path.parent)}  # noqa: PTH208 -- names are enough
             names = self._names[path.parent] = names or {}
-        return path.with_name(names.setdefault(path.name.casefold(), path.name))
+        return str(path.with_name(names.setdefault(path.name.casefold(), path.name)))
 
-    def index(self, path: Path, matching: Matching, before: str | None = None) -> Index:
+    def index(
+        self, path: str | os.PathLike[str], matching: Matching, before: str | None = None
+    ) -> Index:
         """The index of a cassette; empty where there is no file.
 
         :param path: the file.
@@ -192,7 +197,7 @@ class Library:
         return index
 
 
-def _playable(path: Path, before: str | None) -> Any:
+def _playable(path: str | os.PathLike[str], before: str | None) -> Any:
     document = read_document(path)
     if document.torn is not None:  # or another process appends, which readers may see in pieces
         time.sleep(_APPEND_TIME)

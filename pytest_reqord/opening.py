@@ -76,7 +76,7 @@ class Opening:
         self._to_take_over: list[Path] = []
         self._confided = 0  # how many secrets the parent knows of
         self.cassette = Cassette(
-            plan.path, self.owner, access=plan.access, settings=plan.settings, source=self
+            plan.file, self.owner, access=plan.access, settings=plan.settings, source=self
         )
 
     lets_through = False
@@ -96,7 +96,7 @@ class Opening:
     @once
     def _index(self) -> Index:
         plan = self.plan
-        index = self._services.library.index(plan.path, plan.matching, plan.before)
+        index = self._services.library.index(plan.file, plan.matching, plan.before)
         if not self._drafted:
             return index
         entries = index.entries
@@ -126,7 +126,7 @@ class Opening:
         replay = Replay(
             self.index(),
             self.owner,
-            str(self.plan.path),
+            self.plan.file,
             repeats=settings.allow_playback_repeats,
             strict_order=settings.strict_order,
         )
@@ -178,7 +178,7 @@ class Opening:
     def _before(self) -> Sequence[Recording]:
         """What this recording goes on from: drafts, and what its test has recorded before."""
         openings = self.attempt.openings if self.attempt else ()
-        earlier = [each.recording for each in openings if each.plan.path == self.plan.path]
+        earlier = [each.recording for each in openings if each.plan.file == self.plan.file]
         return [*self.plan.drafts, *filter(None, earlier)]
 
     def flush(self) -> None:

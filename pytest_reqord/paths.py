@@ -68,7 +68,7 @@ def join_within(root: Path, name: str) -> Path:
     return path
 
 
-def recorded_by(nodeid: str, test_file: Path, holder: Path) -> str:
+def recorded_by(nodeid: str, test_file: Path, holder: str | os.PathLike[str]) -> str:
     """What a test is called in its cassette: its id, from the folder that holds the cassettes.
 
     :param nodeid: pytest's id, which starts at the rootdir.

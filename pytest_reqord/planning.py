@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord import hints, modes
@@ -13,7 +14,6 @@ from pytest_reqord.redaction import Redactor, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from pytest_reqord.clock import Clock
     from pytest_reqord.drafts import Drafts
@@ -71,11 +71,12 @@ class Planning:
         self._nodeid_now = nodeid_now
         self._matchings: dict[Any, Matching] = {}
         self._rules: dict[Any, Rules] = {}
+        self._last: tuple[Any, ...] = (None, None, None)
 
-    def plan(self, path: Path, settings: Settings, attempt: Attempt | None, rules: Rules) -> Plan:
+    def plan(self, file: str, settings: Settings, attempt: Attempt | None, rules: Rules) -> Plan:
         """Plan an opening.
 
-        :param path: the cassette's file.
+        :param file: the cassette's file.
         :param settings: what holds for it.
         :param attempt: the test that opens it; None outside of one.
         :param rules: what is redacted before the settings add to it.
@@ -84,10 +85,11 @@ class Planning:
         access, before = modes.PLAY_ONLY, None
         drafts: Sequence[Recording] = ()
         may_record = settings.record_mode != "none" or bool(settings.rerecord)
-        head = Head.of(path) if may_record else None
+        head = Head.of(file) if may_record else None
         if head is not None and (settings.locked or head.is_locked):
             settings, head = settings._replace(rerecord=()), None
         if head is not None:
+            path = Path(file)
             if settings.on_expiry == "rerecord" and settings.max_age:
                 from pytest_reqord.expiry import renewed  # late: few suites ask for it
 
@@ -103,14 +105,14 @@ class Planning:
                 has_draft=bool(drafts),
             )
         return Plan(
-            path=path,
+            file=file,
             settings=settings,
             access=access,
             matching=self._matching(settings),
             redactor=self._redactor(settings, rules),
             before=before,
             drafts=drafts,
-            hints=lambda: self._hints(path, settings, attempt),
+            hints=lambda: self._hints(Path(file), settings, attempt),
         )
 
     def join(self, shared: Shared, attempt: Attempt) -> Plan:
@@ -120,7 +122,7 @@ class Planning:
         :param attempt: the parent's test.
         """
         return Plan(
-            path=shared.path,
+            file=str(shared.path),
             settings=shared.settings,
             access=shared.access,
             matching=self._matching(shared.settings),
@@ -167,10 +169,19 @@ class Planning:
 
     def _redactor(self, settings: Settings, base: Rules) -> Redactor:
         """One for each opening: what one test has seen must not decide what another records."""
+        custom = (*settings.redactors, *([self._redact] if self._redact else ()))
+        rules = self._rules_of(settings, base)
+        return Redactor(rules.with_(custom=custom) if custom else rules, self._secrets)
+
+    def _rules_of(self, settings: Settings, base: Rules) -> Rules:
+        """What is redacted, the user's own functions aside: the same object for equal settings."""
+        if settings is self._last[0] and base is self._last[1]:  # mostly
+            kept: Rules = self._last[2]
+            return kept
         added = {kind: getattr(settings, name) for kind, name in _REDACTION.items()}
         key = base, settings.redact, *added.values()
         rules = self._rules.get(key)
         if rules is None:
             rules = self._rules[key] = replace(base.with_(**added), is_on=settings.redact)
-        custom = (*settings.redactors, *([self._redact] if self._redact else ()))
-        return Redactor(rules.with_(custom=custom) if custom else rules, self._secrets)
+        self._last = settings, base, rules
+        return rules

@@ -158,7 +158,7 @@ class Run:
 
     def open(
         self,
-        path: Path,
+        path: str | os.PathLike[str],
         settings: Settings,
         *,
         rules: Rules | None = None,
@@ -172,18 +172,19 @@ class Run:
         :param kind: what makes the opening, of a suite with conventions of its own.
         """
         rules = rules or _OUR_RULES
+        file = os.fspath(path)
         if "vcr.patch" not in sys.modules:
-            return self._open(path, settings, rules, kind)
+            return self._open(file, settings, rules, kind)
         from pytest_reqord.interceptors import vcrpy  # late: few suites have VCR.py beside us
 
         with vcrpy.set_aside() as aside:  # first: clients are taken, not what stands in for them
-            opening = self._open(path, settings, rules, kind)
+            opening = self._open(file, settings, rules, kind)
             self._set_aside[id(opening)] = aside.pop_all()
         return opening
 
     def _open(
         self,
-        path: Path,
+        file: str,
         settings: Settings,
         rules: Rules,
         kind: Callable[[Plan, Services, Attempt | None], Opening],
@@ -192,10 +193,10 @@ class Run:
         active.observe_untaken(self._note_untaken)
         attempt = self.attempt_now()
         if attempt is not None:
-            path = self._services.library.settled(path, attempt.owner)
+            file = self._services.library.settled(file, attempt.owner)
         if self.opened is not None:
-            self.opened.add(os.fspath(path))
-        plan = self._planning.plan(path, settings, attempt, rules)
+            self.opened.add(file)
+        plan = self._planning.plan(file, settings, attempt, rules)
         opening = kind(plan, self._services, attempt)
         self._unsettled[id(opening)] = opening
         if attempt is not None:

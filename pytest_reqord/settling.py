@@ -134,7 +134,7 @@ class Settling:
         if not Head.of(opening.plan.path).exists:
             path = self._staging.mark_born(opening.plan.path)
             if is_default_of(path, opening.owner):  # see `Library.settled`
-                opening.plan = opening.plan._replace(path=path)
+                opening.plan = opening.plan._replace(file=str(path))
         plan = opening.plan
         keep = keeping(plan.path, opening.owner, plan.settings, is_anew=plan.is_anew)
         self._books.saved(plan.path, len(new), is_changed=opening.save(new, keep))

@@ -18,7 +18,7 @@ from pytest_reqord.compat.vcr import VCR
 from pytest_reqord.errors import UsageError
 from pytest_reqord.options import Layer
 from pytest_reqord.plugin import SESSION
-from pytest_reqord.plugin.layers import MARK
+from pytest_reqord.plugin.layers import MARK, marks_of
 from pytest_reqord.redaction import HEADERS_ONLY
 
 if TYPE_CHECKING:
@@ -76,8 +76,11 @@ def test_cassette(request: pytest.FixtureRequest) -> Iterator[VcrCassette]:
     # a header that the suite filters has the value that the suite wants
     rules = HEADERS_ONLY.with_(keep=case.suite.options.filtered_headers)
     open_it = partial(session.run.open, case.path, case.settings, rules=rules, kind=make)
-    with session.in_force(request.node, open_it):
+    opening = session.open_as_test(request.node, open_it)
+    try:
         yield made[0].view
+    finally:
+        session.close_test(request.node, opening)
 
 
 def _case(request: pytest.FixtureRequest) -> _Case:
@@ -157,7 +160,7 @@ def _records(request: pytest.FixtureRequest) -> bool:
         if request.getfixturevalue("vcr_markers"):
             found.append(_settings(request, _merged(request), None))
         if "cassette" in request.fixturenames or request.node.get_closest_marker(MARK):
-            found.append(session.test_settings(request))
+            found.append(session.test_settings(request.node, marks_of(request.node)))
     except UsageError as error:
         raise pytest.UsageError(f"{request.node.nodeid}: {error}") from None
     return any(settings.record_mode != "none" or settings.rerecord for settings in found)

@@ -15,14 +15,13 @@ from pytest_reqord.options import FOLDER, MODES, OPTIONS
 from pytest_reqord.plugin.loading import load_as_pytest, load_as_usual
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_reqord.cassette import Cassette
     from pytest_reqord.plugin.session import PytestSession
     from pytest_reqord.session import UseCassette
 
-__all__ = ["SESSION", "cassette", "cassette_config", "cassette_factory"]
+__all__ = ["SESSION", "cassette_config", "cassette_factory"]
 
 pytest_plugins = ("pytest_reqord.compat.plugin",)
 
@@ -94,9 +93,11 @@ def pytest_configure(config: pytest.Config) -> None:
         "cassette(name=None, *, path=None, record_mode=..., match_on=..., ...): record the test's"
         " HTTP traffic into a cassette, or play it from there",
     )
+    from pytest_reqord.plugin.fixtures import Fixtures
     from pytest_reqord.plugin.session import PytestSession  # late: needs the hooks declared
 
-    config.stash[SESSION] = PytestSession(config)
+    session = config.stash[SESSION] = PytestSession(config)
+    config.pluginmanager.register(Fixtures(session), "reqord-fixtures")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -138,12 +139,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> None:
-    """Have the run there before the phases of the first test with a cassette, to watch them."""
-    item.config.stash[SESSION].prepare(item)
-
-
-@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Have the cassette of a marked test opened before its first function-scoped fixture."""
     item.config.stash[SESSION].put_first(item)
@@ -166,14 +161,6 @@ def cassette_config() -> dict[str, Any]:
     from pytest_reqord.plugin.layers import NO_CONFIG  # late: for tests with a cassette
 
     return NO_CONFIG
-
-
-@pytest.fixture
-def cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
-    """The test's cassette: its HTTP traffic is recorded there, or played from there."""
-    session = request.config.stash[SESSION]
-    with session.test_cassette(request) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -12,14 +12,14 @@ from pytest_reqord.options import OPTIONS, Layer
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["MARK", "NO_CONFIG", "ini_layers", "marker_layers", "strong_layers"]
+__all__ = ["MARK", "NO_CONFIG", "ini_layers", "marker_layers", "marks_of", "strong_layers"]
 
 MARK = "cassette"
 NO_CONFIG: dict[str, Any] = {}
 """What the fixture ``cassette_config`` returns where nobody overrides it."""
-_NOT_SETTINGS = ("name", "path")
+_NOT_SETTINGS = frozenset(("name", "path"))
 _PREFIX = "reqord_"
 
 
@@ -93,11 +93,17 @@ def _is_declared(config: pytest.Config, key: str) -> bool:
     return True
 
 
-def marker_layers(item: pytest.Item) -> list[Layer]:
-    """What the markers of a test set, from the nearest out."""
+def marks_of(item: pytest.Item) -> list[pytest.Mark]:
+    """The ``cassette`` marks of a test, from the nearest out; 3 us, to walk up its nodes."""
+    return list(item.iter_markers(MARK))
+
+
+def marker_layers(marks: Iterable[pytest.Mark]) -> list[Layer]:
+    """What markers set; nothing of those that set nothing."""
     return [
         Layer(_place(mark), {k: v for k, v in mark.kwargs.items() if k not in _NOT_SETTINGS})
-        for mark in item.iter_markers(MARK)
+        for mark in marks
+        if not mark.kwargs.keys() <= _NOT_SETTINGS
     ]
 
 

@@ -14,13 +14,19 @@ import pytest
 from pytest_reqord.host import set_host
 from pytest_reqord.options import SAVED_AT_END, Layer, Own
 from pytest_reqord.plugin.current import CurrentTest
-from pytest_reqord.plugin.layers import MARK, NO_CONFIG, ini_layers, marker_layers, strong_layers
+from pytest_reqord.plugin.layers import (
+    MARK,
+    NO_CONFIG,
+    ini_layers,
+    marker_layers,
+    marks_of,
+    strong_layers,
+)
 from pytest_reqord.plugin.workers import INPUT, Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_reqord.cassette import Cassette
     from pytest_reqord.opening import Opening
     from pytest_reqord.plugin.unused import Unused
     from pytest_reqord.run import Run
@@ -126,9 +132,9 @@ class PytestSession:
 
     # a test
 
-    def prepare(self, item: pytest.Item) -> None:
+    def _prepare(self, item: pytest.Item) -> None:
         """Make the run for the first test that may open a cassette."""
-        if self._run is None and (
+        if (
             _USE_CASSETTE in sys.modules
             or _has_cassette(item)
             or _FACTORY in getattr(item, "fixturenames", ())
@@ -138,52 +144,66 @@ class PytestSession:
     def put_first(self, item: pytest.Item) -> None:
         """Have the cassette of a test set up before its first function-scoped fixture."""
         self._current.item = item
+        if self._run is None:
+            self._prepare(item)
         if _has_cassette(item):
             put_first(item, _FIXTURE)
 
-    def test_settings(self, request: pytest.FixtureRequest) -> Settings:
+    @property
+    def current_item(self) -> pytest.Item:
+        """The test that runs.
+
+        :raises UsageError: if there is none.
+        """
+        item = self._current.item
+        if item is None:
+            from pytest_reqord.errors import UsageError  # late: most runs raise none
+
+            raise UsageError(f"the fixture {_FIXTURE} was asked for outside of a test")
+        return item
+
+    def test_settings(self, item: pytest.Item, marks: Sequence[pytest.Mark]) -> Settings:
         """What holds for the cassette of a test.
 
+        :param marks: its ``cassette`` marks.
         :raises UsageError: if a marker or ``cassette_config`` is wrong.
         """
-        config = self._config_of(request)
+        config = self._config_of(item)
         if not isinstance(config, dict):
             from pytest_reqord.errors import UsageError  # late: most runs raise none
 
             raise UsageError(
                 f"the fixture cassette_config has to return a dictionary of settings, not {config!r}"
             )
-        layers = [*marker_layers(request.node), Layer("the fixture cassette_config", config)]
-        return self.run.resolve(layers)
+        layers = marker_layers(marks)
+        if config:
+            layers.append(Layer("the fixture cassette_config", config))
+        return self.run.resolve(layers) if layers else self.run.settings
 
-    def _config_of(self, request: pytest.FixtureRequest) -> Any:
+    def _config_of(self, item: Any) -> Any:
         """What ``cassette_config`` returns: asked once for tests of one class or module that see no
         fixture of that name but ours, for it takes 20 us.
         """
-        node: Any = request.node
-        if node.parent is self._unconfigured and _CONFIG not in node.fixturenames:
+        if item.parent is self._unconfigured and _CONFIG not in item.fixturenames:
             return NO_CONFIG
-        config = request.getfixturevalue(_CONFIG)
-        self._unconfigured = node.parent if config is NO_CONFIG and not config else None
+        config = item._request.getfixturevalue(_CONFIG)  # noqa: SLF001 -- see `Fixtures`
+        self._unconfigured = item.parent if config is NO_CONFIG and not config else None
         return config
 
-    @contextmanager
-    def test_cassette(self, request: pytest.FixtureRequest) -> Iterator[Cassette]:
-        """Open the cassette of a test, and close it.
+    def open_test(self, item: pytest.Item) -> Opening:
+        """Open the cassette of a test.
 
         :raises UsageError: if a marker or ``cassette_config`` is wrong.
         """
         from pytest_reqord.plugin.placing import place_of
 
-        item: pytest.Item = request.node
-        settings = self.test_settings(request)
-        place = place_of(item, settings.cassette_dir)
-        with self.in_force(item, lambda: self.run.open(place.path, settings)) as opening:
-            yield opening.cassette
+        marks = marks_of(item)
+        settings = self.test_settings(item, marks)
+        place = place_of(item, settings.cassette_dir, marks)
+        return self.open_as_test(item, lambda: self.run.open(place.file, settings))
 
-    @contextmanager
-    def in_force(self, item: pytest.Item, make: Callable[[], Opening]) -> Iterator[Opening]:
-        """Open the one cassette that is a test's own, and close it.
+    def open_as_test(self, item: pytest.Item, make: Callable[[], Opening]) -> Opening:
+        """Open the one cassette that is a test's own; see `close_test`.
 
         :param item: the test.
         :param make: opens it.
@@ -201,12 +221,15 @@ class PytestSession:
         opening = make()
         self._with_cassette.add(item)
         active.open_test(opening.cassette)
-        try:
-            yield opening
-        finally:
-            active.open_test(None)
-            self._with_cassette.discard(item)
-            self.run.close(opening, None)
+        return opening
+
+    def close_test(self, item: pytest.Item, opening: Opening) -> None:
+        """Close the cassette of a test."""
+        from pytest_reqord.interceptors import active
+
+        active.open_test(None)
+        self._with_cassette.discard(item)
+        self.run.close(opening, None)
 
     def cassette_factory(self, name: str, **options: Any) -> UseCassette:
         """Open a cassette for a fixture of a wider scope: see `use_cassette`.

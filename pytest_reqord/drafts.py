@@ -53,7 +53,7 @@ class Drafts:
 
     def of(self, path: Path, owner: str) -> Sequence[Recording]:
         """Every draft of a test for a cassette, the oldest first."""
-        return self._by_test.get((_real(path), owner), ())
+        return self._by_test.get((_real(path), owner), ()) if self._by_test else ()
 
     def playable(self, path: Path, owner: str) -> Sequence[Recording]:
         """The drafts of a test for a cassette that are played without being asked for.

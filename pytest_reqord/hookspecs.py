@@ -1,8 +1,8 @@
-"""The hooks that a ``conftest.py`` or another plugin may implement."""
+"""The hooks that a ``conftest.py`` or another plugin may implement, pytest-recording's among them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -48,4 +48,15 @@ def pytest_reqord_cassette_path(item: pytest.Item, path: Path) -> str | os.PathL
 
     Called once a test, with the path that its markers or its name give. The first implementation
     that returns a path wins, a relative one starts at the rootdir; None leaves it as it is.
+    """
+
+
+@pytest.hookspec
+def pytest_recording_configure(config: pytest.Config, vcr: Any) -> None:
+    """Change how cassettes of ``@pytest.mark.vcr`` are used.
+
+    Called for each such test, before its cassette is opened.
+
+    :param vcr: a `pytest_reqord.compat.vcr.VCR`: takes ``register_matcher``, ``register_serializer``, ``register_persister`` and
+        VCR.py's options as attributes.
     """

@@ -21,13 +21,16 @@ from pytest_reqord.paths import is_default_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_reqord.codec import Document, Entry
+    from pytest_reqord.codec import Document, Encoded, Entry
     from pytest_reqord.matching import Matching
     from pytest_reqord.models import Interaction
+
+from pytest_reqord.patterns import Pattern
 
 __all__ = ["Head", "Library", "Recorded", "check_whole", "read_document"]
 
 _APPEND_TIME = 0.05  # seconds: far more than one write takes
+_FILE = b"\n      file: "  # of a body that lies beside the file
 _KEPT = 16  # tests that share a cassette mostly come one after another
 
 
@@ -96,6 +99,26 @@ class Recorded(Collection["Interaction"]):
     def __contains__(self, interaction: object) -> bool:
         return any(interaction == one for one in self)
 
+    def go_on_from(self, more: Sequence[Interaction]) -> None:
+        """Put interactions before them."""
+        self._more = [*self._more, *more]
+
+    def encoded(self, inline_limit: int) -> Iterator[Encoded]:
+        """As they are to stand in a cassette: in the very text of the staging file where they can.
+
+        :param inline_limit: the size in bytes above which a body lies beside the cassette.
+        """
+        from pytest_reqord.codec import Encoded, encode
+
+        for interaction in self._more:
+            yield encode(interaction, inline_limit=inline_limit)
+        for entry in self._entries:
+            text = entry.text
+            if len(text) <= inline_limit and _FILE not in text:
+                yield Encoded(text, entry.recorded_at)
+            else:
+                yield encode(entry.interaction(), inline_limit=inline_limit)
+
     @once
     def addresses(self) -> set[tuple[str, str]]:
         """Methods and URIs of what is in the files."""
@@ -135,8 +158,8 @@ class Head(NamedTuple):
         )
 
 
-_LOCKED = re.compile(rb"^locked:\s*(?:true|yes|on)\s*$", re.MULTILINE | re.IGNORECASE)
-_RECORDED_AT = re.compile(rb"\s*- recorded_at: '?([0-9T:.Z-]+)")
+_LOCKED = Pattern(rb"^locked:\s*(?:true|yes|on)\s*$", re.MULTILINE | re.IGNORECASE)
+_RECORDED_AT = Pattern(rb"\s*- recorded_at: '?([0-9T:.Z-]+)")
 
 
 class Library:

@@ -12,7 +12,7 @@ from pytest_reqord.cassette import Cassette
 from pytest_reqord.clock import Clock, expiry_limit, format_time
 from pytest_reqord.errors import CassetteMiss, CassetteMissError, ReqordError, WriteFailed
 from pytest_reqord.index import Index, Stored
-from pytest_reqord.library import read_document
+from pytest_reqord.library import Recorded, read_document
 from pytest_reqord.once import once
 from pytest_reqord.paths import is_default_of
 from pytest_reqord.plan import Shared
@@ -349,9 +349,12 @@ def save_into(
     from pytest_reqord.codec import encode
     from pytest_reqord.writer import save
 
+    limit = settings.inline_limit
     return save(
         path,
-        (encode(interaction, inline_limit=settings.inline_limit) for interaction in new),
+        new.encoded(limit)
+        if isinstance(new, Recorded)
+        else (encode(interaction, inline_limit=limit) for interaction in new),
         keep=keep,
         volatile=frozenset(settings.volatile),
         lock_timeout=settings.lock_timeout,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -182,6 +181,6 @@ class Planning:
         key = base, settings.redact, *added.values()
         rules = self._rules.get(key)
         if rules is None:
-            rules = self._rules[key] = replace(base.with_(**added), is_on=settings.redact)
+            rules = self._rules[key] = base.with_(**added)._replace(is_on=settings.redact)
         self._last = settings, base, rules
         return rules

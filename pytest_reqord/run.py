@@ -136,7 +136,14 @@ class Run:
     def _settling(self) -> Settling:
         from pytest_reqord.settling import Settling  # late, as what it needs
 
-        return Settling(self._staging, self._drafts, self.notes, self.settings, self._handover)
+        return Settling(
+            self._staging,
+            self._drafts,
+            self.notes,
+            self.settings,
+            self._handover,
+            is_alone=not self.info.is_worker,
+        )
 
     @once
     def _ending(self) -> Ending:

@@ -10,7 +10,6 @@ from pytest_reqord.drafts import reason_of
 from pytest_reqord.errors import ReqordError, WriteFailed
 from pytest_reqord.leaks import first_leak
 from pytest_reqord.lean import read_lean
-from pytest_reqord.library import Head, Recorded
 from pytest_reqord.opening import keeping
 from pytest_reqord.paths import is_default_of
 from pytest_reqord.staged import sweep
@@ -43,6 +42,8 @@ class Settling:
     :param drafts: those that earlier runs left.
     :param notes: takes what the user has to know.
     :param settings: what holds for the run.
+    :param is_alone: whether no other process runs tests of this run, which could have recorded the
+        same.
     :param handover: leads to the controller, for a worker on another machine.
     """
 
@@ -53,6 +54,8 @@ class Settling:
         notes: Notes,
         settings: Settings,
         handover: Handover | None = None,
+        *,
+        is_alone: bool = False,
     ) -> None:
         self._staging = staging
         self._drafts = drafts
@@ -60,6 +63,7 @@ class Settling:
         self._books = Books(staging, drafts, notes)
         self._settings = settings
         self._handover = handover
+        self._is_alone = is_alone
         self._to_replace: set[Path] = set()
 
     def settle(self, opening: Opening, failure: str) -> None:
@@ -87,8 +91,8 @@ class Settling:
             return
         if self._handover is not None and opening.needs_its_suite:
             raise WriteFailed(str(recording.cassette), _ONLY_HERE)
-        sweep(recording.path, opening.swept)
-        new = Recorded(recording.path, more=_played_drafts(opening))
+        new = sweep(recording.path, opening.swept)
+        new.go_on_from(_played_drafts(opening))
         leak = None if settings.on_leak == "ignore" else first_leak(new)
         if failure and settings.on_failure == "draft":
             self._settle_as(recording, "draft", failure)
@@ -100,7 +104,7 @@ class Settling:
             self._settle_as(recording, "passed")
             if opening.is_saved_at_end:
                 self._to_replace.add(recording.cassette)
-        elif self._staging.claim(recording):
+        elif self._is_alone or self._staging.claim(recording):
             self._save_now(opening, recording, new)
         else:  # another worker recorded the same test and was first (--dist each)
             self._staging.remove(recording)
@@ -123,7 +127,7 @@ class Settling:
         try:
             if leak:
                 self._books.leak(draft.cassette, leak)
-            elif self._staging.claim(draft):
+            elif self._is_alone or self._staging.claim(draft):
                 self._save_now(opening, draft, new)
         except (OSError, ReqordError) as error:
             self._notes.problems.append(f"{draft.cassette}: {error}")
@@ -131,7 +135,7 @@ class Settling:
     def _save_now(
         self, opening: Opening, recording: Recording, new: Collection[Interaction]
     ) -> None:
-        if not Head.of(opening.plan.path).exists:
+        if not _has_content(opening.plan.file):
             path = self._staging.mark_born(opening.plan.path)
             if is_default_of(path, opening.owner):  # see `Library.settled`
                 opening.plan = opening.plan._replace(file=str(path))
@@ -164,6 +168,14 @@ class Settling:
                 continue
             gone = sorted(owner for owner in owners if owner and is_gone(path, owner))
             self._notes.gone.extend((os.fspath(path), owner) for owner in gone)
+
+
+def _has_content(file: str) -> bool:
+    """Whether there is a cassette; an empty file is none."""
+    try:
+        return os.stat(file).st_size > 0  # noqa: PTH116 -- a Path costs more than the call
+    except (FileNotFoundError, NotADirectoryError):  # the latter is told when it is saved
+        return False
 
 
 def _played_drafts(opening: Opening) -> list[Interaction]:

@@ -119,15 +119,16 @@ class _File:
             return b""
 
 
-def sweep(path: Path, redact: Callable[[Interaction], Interaction]) -> None:
+def sweep(path: Path, redact: Callable[[Interaction], Interaction]) -> Recorded:
     """Go over what is staged once more: a secret may have become known after it was staged.
 
     :param redact: gives an interaction itself where nothing in it is known to be secret.
+    :returns: what is staged then.
     :raises OSError: if it can't be read or written, or a ReqordError.
     """
     staged = Recorded(path)
     if all(redact(interaction) is interaction for interaction in staged):
-        return
+        return staged
 
     def swept() -> Iterator[bytes]:
         yield HEADER
@@ -138,3 +139,4 @@ def sweep(path: Path, redact: Callable[[Interaction], Interaction]) -> None:
 
     replace(path, swept())
     remove_unused_bodies(path)
+    return Recorded(path)

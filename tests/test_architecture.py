@@ -47,6 +47,7 @@ LEVELS = {
     "kin": 6,
     "library": 5,
     "hints": 0,
+    "patterns": 0,
     "host": 3,
     "staged": 6,
     "plan": 7,

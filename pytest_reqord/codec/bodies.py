@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
     from pytest_reqord.models import Headers
 
+from pytest_reqord.patterns import Pattern
+
 __all__ = ["Stored", "of_json", "read", "write"]
 
 _INDENT = "      "
 _LINE = 76
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)
-_BODY_FILE = re.compile(r"([0-9a-f]{64})\.[a-z0-9]{1,8}", re.ASCII)
+_BASE64 = Pattern(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)
+_BODY_FILE = Pattern(r"([0-9a-f]{64})\.[a-z0-9]{1,8}", re.ASCII)
 _EXTENSIONS = {
     "application/javascript": "js",
     "application/pdf": "pdf",

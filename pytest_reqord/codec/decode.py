@@ -18,6 +18,8 @@ from pytest_reqord.models import Arrival, Headers, Interaction, Request, Respons
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+from pytest_reqord.patterns import Pattern
+
 __all__ = ["OtherLayout", "read_entry", "read_inline", "usual_text"]
 
 _CHOMPINGS = {"|": 1, "|-": 0, "|+": 2, "|2": 1, "|2-": 0, "|2+": 2}
@@ -29,7 +31,7 @@ _NO_HEADERS = Headers()
 _USUAL = bytes([0x0A, *range(0x20, 0x7F)])
 _OTHER_USUAL = bytes([0x09, *range(0x80, 0x100)])
 # what a loader refuses, or takes for a line break or a byte order mark
-_ODD = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_ODD = Pattern("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _LIST = rf"\[(?:{_NUMBER}(?:, {_NUMBER})*)?\]"

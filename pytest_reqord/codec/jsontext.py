@@ -6,12 +6,12 @@ indentation are added.
 
 from __future__ import annotations
 
-import re
+from pytest_reqord.patterns import Pattern
 
 __all__ = ["pretty", "rebuild"]
 
 # empty brackets, a bracket, a comma, or all up to the next of them: strings, colons and words
-_TOKEN = re.compile(r'\{\}|\[\]|[\[{\]}]|, ?|(?:"[^"\\]*(?:\\.[^"\\]*)*"|[^\[{\]},"]+)+')
+_TOKEN = Pattern(r'\{\}|\[\]|[\[{\]}]|, ?|(?:"[^"\\]*(?:\\.[^"\\]*)*"|[^\[{\]},"]+)+')
 _MOST_DEPTH = 60  # indentation grows with the square of the depth
 
 

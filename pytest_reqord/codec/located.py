@@ -17,6 +17,8 @@ from pytest_reqord.codec.document import Entry, Source
 if TYPE_CHECKING:
     from pytest_reqord.models import Interaction
 
+from pytest_reqord.patterns import Pattern
+
 __all__ = ["Directory", "LocatedEntries", "is_complete", "recorded_at_of"]
 
 _TEST = b"\n  recorded_by:"
@@ -24,7 +26,7 @@ _LAST_KEY = b"\n  elapsed: "
 _NUMBER = re.compile(rb"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _LONGEST_END = 48
 _NEXT_KEY = rb"(?=  (?:  )?[a-z])"  # deeper indented it would belong to the line before
-_HEAD = re.compile(
+_HEAD = Pattern(
     rb"- recorded_at: '(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)'\n"
     rb"(?:  recorded_by: (.+)\n)?"
     rb"  request:\n"

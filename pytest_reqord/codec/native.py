@@ -6,6 +6,7 @@ import re
 
 from pytest_reqord.codec.document import HEADER, Document, Source, Top
 from pytest_reqord.codec.located import LocatedEntries, is_complete, recorded_at_of
+from pytest_reqord.patterns import Pattern
 
 __all__ = ["index", "last_recorded_at"]
 
@@ -14,7 +15,7 @@ _NEXT = b"\n" + _START
 _OTHER_NEXT = re.compile(rb"\n-(?! recorded_at:)")
 _TORN = "the last interaction is cut off"
 _OTHER_KEY = re.compile(rb"\n[^ \n-]")  # beside the entries, behind the last of them
-_LAST_LINE = re.compile(rb"^interactions:.*\n\Z", re.MULTILINE)  # no end of document
+_LAST_LINE = Pattern(rb"^interactions:.*\n\Z", re.MULTILINE)  # no end of document
 
 
 def index(source: Source) -> Document | None:

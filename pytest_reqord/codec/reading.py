@@ -12,10 +12,12 @@ from pytest_reqord.codec.document import HEADER, Document, Source
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+from pytest_reqord.patterns import Pattern
+
 __all__ = ["load", "render"]
 
 _PART = 1 << 20
-_CONFLICT = re.compile(rb"^(?:<{7}|>{7}) ", re.MULTILINE)
+_CONFLICT = Pattern(rb"^(?:<{7}|>{7}) ", re.MULTILINE)
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 

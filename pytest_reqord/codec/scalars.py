@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 
+from pytest_reqord.patterns import Pattern
+
 __all__ = ["block", "dedent", "inline", "is_literal", "is_plain", "scalar", "unquote"]
 
 # What can't stand in a literal block besides the line break: not printable in YAML 1.1 or 1.2, or
 # taken for a line break (U+0085, U+2028, U+2029) or a byte order mark (U+FEFF) by one of them.
 _ODD_CLASS = "\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\ufeff\ufffe\uffff"
-_ODD = re.compile(f"[{_ODD_CLASS}]")
-_TO_ESCAPE = re.compile(f'[\t\n"\\\\{_ODD_CLASS}]')
+_ODD = Pattern(f"[{_ODD_CLASS}]")
+_TO_ESCAPE = Pattern(f'[\t\n"\\\\{_ODD_CLASS}]')
 _HALVES = range(0xD800, 0xE000)
-_LINE_START = re.compile("^(?=.)", re.MULTILINE)
+_LINE_START = Pattern("^(?=.)", re.MULTILINE)
 
 # Begins with a letter, so it is no number; no " #", no blank at the end
 _PLAIN = re.compile(r"[A-Za-z_][!-~]*(?: (?!#)[!-~]+)*")
@@ -23,8 +25,8 @@ _ESCAPES = {
     "\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\", "\0": "\\0", "\x1b": "\\e",
 }  # fmt: skip
 _UNESCAPES = {escape[1]: character for character, escape in _ESCAPES.items()} | {" ": " "}
-_QUOTED = re.compile(r'"([^"\\\n]*(?:\\(?:[^\n]|\n *)[^"\\\n]*)*)"')
-_ESCAPE = re.compile(
+_QUOTED = Pattern(r'"([^"\\\n]*(?:\\(?:[^\n]|\n *)[^"\\\n]*)*)"')
+_ESCAPE = Pattern(
     r"\\(?:\n *|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL
 )
 

@@ -1,4 +1,4 @@
-"""pytest-recording's markers, fixtures, options and hook. No logic: each asks and returns.
+"""pytest-recording's markers, fixtures and options. No logic: each asks and returns.
 
 pytest loads this module in every run where the package is installed, so it imports nothing but
 pytest; the rest comes with the first test that is marked.
@@ -61,13 +61,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=False,
         help="leave the tests of @pytest.mark.vcr alone, and let them use the network",
     )
-
-
-def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Declare the hook that users may implement."""
-    from pytest_reqord.compat import hookspecs
-
-    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_configure(config: pytest.Config) -> None:

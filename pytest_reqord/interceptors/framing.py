@@ -14,6 +14,8 @@ from pytest_reqord.models import Arrival, Failure, Headers, Response
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
 
+from pytest_reqord.patterns import Pattern
+
 __all__ = [
     "INTERIM",
     "IN_ORDER",
@@ -39,7 +41,7 @@ RECEIVED = "received"
 """The detail of a failure that has the bytes that came in place of a response, or of its rest."""
 
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
-_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]+)[ \t]*(?:;[^\n]*)?\r?\n")
+_CHUNK_SIZE = Pattern(rb"[ \t]*([0-9A-Fa-f]+)[ \t]*(?:;[^\n]*)?\r?\n")
 
 
 class RawRequest(NamedTuple):

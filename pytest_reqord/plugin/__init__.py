@@ -15,17 +15,19 @@ from pytest_reqord.options import FOLDER, MODES, OPTIONS
 from pytest_reqord.plugin.loading import load_as_pytest, load_as_usual
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from pytest_reqord.cassette import Cassette
     from pytest_reqord.plugin.session import PytestSession
     from pytest_reqord.session import UseCassette
 
-__all__ = ["SESSION", "cassette_config", "cassette_factory"]
+__all__ = ["SESSION", "cassette", "cassette_config", "cassette_factory"]
 
 pytest_plugins = ("pytest_reqord.compat.plugin",)
 
 SESSION: pytest.StashKey[PytestSession] = pytest.StashKey()
+_sessions: list[PytestSession] = []  # of runs that are started in a run the last one is the inmost
 _HOST_BEFORE: pytest.StashKey[Callable[[], Any] | None] = pytest.StashKey()
 
 _INI_TYPES: dict[str, Any] = {
@@ -39,12 +41,8 @@ _INI_TYPES: dict[str, Any] = {
 }
 
 
-def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the options and the ini keys."""
-    load_as_usual()
-    from pytest_reqord.plugin.rivals import refuse_rivals  # late: a few look-ups, nothing after it
-
-    refuse_rivals(pluginmanager)
     group = parser.getgroup("reqord", "recording and replaying HTTP traffic")
     group.addoption(
         "--record-mode",
@@ -71,9 +69,12 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Declare the hooks that users may implement."""
+    """Declare the hooks that users may implement; this is the first that pytest calls."""
+    load_as_usual()
     from pytest_reqord import hookspecs
+    from pytest_reqord.plugin.rivals import refuse_rivals  # late: a few look-ups, nothing after it
 
+    refuse_rivals(pluginmanager)  # they declare the same hook and the same options
     pluginmanager.add_hookspecs(hookspecs)
 
 
@@ -93,11 +94,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "cassette(name=None, *, path=None, record_mode=..., match_on=..., ...): record the test's"
         " HTTP traffic into a cassette, or play it from there",
     )
-    from pytest_reqord.plugin.fixtures import Fixtures
     from pytest_reqord.plugin.session import PytestSession  # late: needs the hooks declared
 
     session = config.stash[SESSION] = PytestSession(config)
-    config.pluginmanager.register(Fixtures(session), "reqord-fixtures")
+    _sessions.append(session)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -108,6 +108,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     set_host(config.stash.get(_HOST_BEFORE, None))
     session = config.stash.get(SESSION, None)
     if session is not None:
+        _sessions.remove(session)
         session.unconfigure()
     load_as_pytest()
 
@@ -161,6 +162,20 @@ def cassette_config() -> dict[str, Any]:
     from pytest_reqord.plugin.layers import NO_CONFIG  # late: for tests with a cassette
 
     return NO_CONFIG
+
+
+@pytest.fixture
+def cassette() -> Iterator[Cassette]:
+    """The test's cassette: its HTTP traffic is recorded there, or played from there."""
+    # not found by ``request``, of which pytest makes a new definition, of 15 us, for each fixture
+    # that takes it and for each test that has such a fixture
+    session = _sessions[-1]
+    item = session.current_item
+    opening = session.open_test(item)
+    try:
+        yield opening.cassette
+    finally:
+        session.close_test(item, opening)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,6 @@ from pytest_reqord.plugin.layers import (
     marks_of,
     strong_layers,
 )
-from pytest_reqord.plugin.workers import INPUT, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -70,7 +69,9 @@ class PytestSession:
         if config.option.unused_cassettes:
             self._look_for_unused()
         set_host(lambda: self.run)
-        if hasattr(config.hook, "pytest_configure_node") and not hasattr(config, "workerinput"):
+        if getattr(config.option, "dist", "no") != "no" and not hasattr(config, "workerinput"):
+            from pytest_reqord.plugin.workers import Workers  # late: for a run with workers
+
             config.pluginmanager.register(Workers(lambda: self.run), "reqord-workers")
 
     @cached_property
@@ -186,7 +187,7 @@ class PytestSession:
         """
         if item.parent is self._unconfigured and _CONFIG not in item.fixturenames:
             return NO_CONFIG
-        config = item._request.getfixturevalue(_CONFIG)  # noqa: SLF001 -- see `Fixtures`
+        config = item._request.getfixturevalue(_CONFIG)  # noqa: SLF001 -- as `plugin.cassette` says
         self._unconfigured = item.parent if config is NO_CONFIG and not config else None
         return config
 
@@ -261,6 +262,8 @@ class PytestSession:
             self._note_unused(self._unused, session)
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
+            from pytest_reqord.plugin.workers import INPUT
+
             output[INPUT] = self._run.told()
         if self._run.notes.problems and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

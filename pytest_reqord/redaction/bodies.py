@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pytest_reqord.patterns import Pattern
 from pytest_reqord.redaction import fields, markup, urls
 from pytest_reqord.redaction.jwt import jwt_edits
-from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import REDACTED, REDACTED_IN_URL
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pytest_reqord.patterns import Pattern
 from pytest_reqord.redaction import values
 from pytest_reqord.redaction.names import Secrecy
-from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import from_latin, to_latin
 
 if TYPE_CHECKING:

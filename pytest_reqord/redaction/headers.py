@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pytest_reqord.patterns import Pattern
 from pytest_reqord.redaction import urls, values
 from pytest_reqord.redaction.jwt import jwt_edits
 from pytest_reqord.redaction.names import Secrecy, Vocabulary
-from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import REDACTED, EditedText
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.redaction.patterns import Pattern
+from pytest_reqord.patterns import Pattern
 from pytest_reqord.redaction.text import REDACTED
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pytest_reqord.redaction.patterns import Pattern
+from pytest_reqord.patterns import Pattern
 from pytest_reqord.redaction.text import REDACTED_IN_URL, from_latin, to_latin
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Needle", "needles_of"]
 
 _PLAIN = Pattern(r"[A-Za-z0-9_.~-]+")
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*")
-_BASE64_IN_URL = re.compile(r"[A-Za-z0-9+_-]*")
+_BASE64 = Pattern(r"[A-Za-z0-9+/_-]*")
+_BASE64_IN_URL = Pattern(r"[A-Za-z0-9+_-]*")
 _PADDING = Pattern(r"(?:=|%3[Dd]){0,2}")
 _LONGEST_BASE64 = 4096
 _LONGEST_PATTERN = 8192

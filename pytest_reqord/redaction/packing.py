@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_reqord import content
 from pytest_reqord.models import Headers, Request, Response
-from pytest_reqord.redaction.patterns import Pattern
+from pytest_reqord.patterns import Pattern
 from pytest_reqord.redaction.text import REDACTED, EditedText
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _with_length(message: _Message, body: bytes) -> _Message:
     return replace(message, headers=_without(Headers(pairs), _CHECKSUMS), body=body)
 
 
-def _without(headers: Headers, names: Pattern) -> Headers:
+def _without(headers: Headers, names: Pattern[str]) -> Headers:
     return Headers(pair for pair in headers.pairs if not names.fullmatch(pair[0].lower()))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from pytest_reqord.patterns import Pattern
 from pytest_reqord.redaction.jwt import DUMMY_JWT
-from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import REDACTED, REDACTED_IN_URL
 
 __all__ = ["is_redacted", "matches"]

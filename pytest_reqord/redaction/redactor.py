@@ -52,7 +52,9 @@ class Redactor:
         self, rules: Rules | None = None, secrets: Mapping[str, str] | Iterable[str] = ()
     ) -> None:
         self.rules = Rules() if rules is None else rules
-        self._vocabulary, self._headers = _prepared(self.rules)
+        # functions are no part of the vocabulary, and mappings can't be looked up
+        named = self.rules._replace(custom=()) if self.rules.custom else self.rules
+        self._vocabulary, self._headers = _prepared(named)
         values = getattr(secrets, "values", None)
         self._echo = Echo(
             values() if callable(values) else secrets, is_on=self._vocabulary.has("echo")

@@ -8,9 +8,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_reqord.models import Interaction
+from pytest_reqord.patterns import Pattern
 from pytest_reqord.redaction.dummies import is_dummy
 from pytest_reqord.redaction.jwt import JWT, is_dummy_jwt
-from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import REDACTED
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus
 
+from pytest_reqord.patterns import Pattern
 from pytest_reqord.redaction import values
 from pytest_reqord.redaction.fields import field_edits
 from pytest_reqord.redaction.jwt import jwt_edits
 from pytest_reqord.redaction.names import Secrecy
-from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import (
     REDACTED,
     REDACTED_IN_URL,
@@ -119,7 +119,7 @@ def url_edits(text: str, vocabulary: Vocabulary, found: Found) -> Iterator[Edit]
 
 
 def _edits(
-    pairs: Pattern, text: str, vocabulary: Vocabulary, found: Found, depth: int
+    pairs: Pattern[str], text: str, vocabulary: Vocabulary, found: Found, depth: int
 ) -> Iterator[Edit]:
     for match in pairs.finditer(text):
         new = _parameter(match[1], match[2], vocabulary, found, depth)

@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pytest_reqord.patterns import Pattern
 from pytest_reqord.redaction.jwt import dummy_jwt, is_dummy_jwt
-from pytest_reqord.redaction.patterns import Pattern
 from pytest_reqord.redaction.text import MARKERS, REDACTED
 
 if TYPE_CHECKING:

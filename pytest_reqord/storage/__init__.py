@@ -73,4 +73,6 @@ def __getattr__(name: str) -> Any:
     """Import on first use (PEP 562) what a run that only plays doesn't need."""
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+    found = getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+    globals()[name] = found  # from now on it costs no more than another name
+    return found

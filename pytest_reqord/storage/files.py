@@ -77,11 +77,16 @@ def bodies_folder(path: AnyPath) -> Path:
     Its suffix is longer than a cassette's: a name that fills what file systems take gives way at
     its start, for at its end is what tells it from others.
     """
-    folder = Path(path).with_suffix(".bodies")
-    name = os.fsencode(folder.name)
-    if len(name) > _MOST_BYTES:
-        folder = folder.with_name(name[-_MOST_BYTES:].decode("utf-8", "ignore"))
-    return folder
+    return Path(_bodies_folder(path))
+
+
+def _bodies_folder(path: AnyPath) -> str:
+    folder, name = os.path.split(path)  # a Path would take longer than what is done there
+    name = f"{os.path.splitext(name)[0]}.bodies"  # noqa: PTH122 -- as said above
+    encoded = os.fsencode(name)
+    if len(encoded) > _MOST_BYTES:
+        name = encoded[-_MOST_BYTES:].decode("utf-8", "ignore")
+    return os.path.join(folder, name)  # noqa: PTH118 -- as said above
 
 
 def body_path(path: AnyPath, name: str) -> Path:
@@ -100,12 +105,14 @@ def body_path(path: AnyPath, name: str) -> Path:
 
 def bodies_of(path: AnyPath) -> list[Path]:
     """The files of the bodies that lie beside the cassette ``path``."""
-    folder = bodies_folder(path)
-    if folder.is_symlink():  # what lies there is none of ours
+    folder = _bodies_folder(path)
+    if os.path.islink(folder):  # noqa: PTH114 -- as above; what lies there is none of ours
         return []
-    with suppress(FileNotFoundError, NotADirectoryError):
-        return [body for body in folder.iterdir() if not body.name.startswith(".")]
-    return []
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 -- as above
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [Path(folder, name) for name in names if not name.startswith(".")]
 
 
 def body_reader(path: AnyPath) -> Callable[[str], bytes]:
@@ -165,18 +172,19 @@ def copy_bodies(source: AnyPath, path: AnyPath) -> None:
 
 def remove_with_bodies(path: AnyPath) -> None:
     """Remove a file of ours and the bodies beside it, if they are there."""
-    Path(path).unlink(missing_ok=True)
-    folder = bodies_folder(path)
-    if not folder.is_symlink():
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108 -- as above
+    folder = _bodies_folder(path)
+    if not os.path.islink(folder):  # noqa: PTH114 -- as above
         remove_folder(folder)
 
 
-def remove_folder(folder: Path) -> None:
+def remove_folder(folder: AnyPath) -> None:
     """Remove a folder of files, if it is there."""
     with suppress(FileNotFoundError):
-        for path in folder.iterdir():
-            path.unlink(missing_ok=True)
-        folder.rmdir()
+        for name in os.listdir(folder):  # noqa: PTH208 -- as above
+            Path(folder, name).unlink(missing_ok=True)
+        os.rmdir(folder)  # noqa: PTH106 -- as above
 
 
 def _checked(name: str) -> str:

@@ -46,7 +46,7 @@ class Spool:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._folder = Path(os.path.realpath(path)).parent
+        self._path = path
         self._file: IO[bytes] = io.BytesIO()
         self.size = 0
         self.is_large = False
@@ -63,9 +63,10 @@ class Spool:
         self._file.write(data)
 
     def _leave_memory(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        folder = Path(os.path.realpath(self._path)).parent
+        folder.mkdir(parents=True, exist_ok=True)
         held = self._file
-        self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 -- see `close`
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 -- see `close`
         self.is_large = True
         held.seek(0)
         self._file.write(held.read())

@@ -24,6 +24,7 @@ __all__ = [
     "add",
     "append",
     "can_append",
+    "head_of",
     "merge",
     "no_stray_bodies",
     "read",
@@ -111,15 +112,21 @@ def rewrite(path: str, entries: Sequence[Encoded | Entry], document: Document | 
     storage.remove_unused_bodies(path)
 
 
-def refuse_if_locked(path: str) -> None:
+def head_of(path: str) -> bytes:
+    """The first bytes of a cassette; none where there is none."""
+    try:
+        return storage.read_head(path, _HEAD_SIZE)
+    except FileNotFoundError:
+        return b""
+
+
+def refuse_if_locked(path: str, head: bytes | None = None) -> None:
     """Look at a cassette's head for ``locked: true``.
 
+    :param head: its first bytes, where they have been read.
     :raises WriteFailed: if it is there.
     """
-    try:
-        head = storage.read_head(path, _HEAD_SIZE)
-    except FileNotFoundError:
-        return
+    head = head_of(path) if head is None else head
     # the head is all but always two lines of ours; only a file with this word is parsed for it
     if b"locked" in head:
         document = read(path)

@@ -17,22 +17,18 @@ if TYPE_CHECKING:
 
 __all__ = ["is_vcr", "save_as_vcr"]
 
-_HEAD_SIZE = 64
 
-
-def is_vcr(path: str, layout: str) -> bool:
+def is_vcr(path: str, layout: str, head: bytes) -> bool:
     """Whether a cassette is to be in VCR.py's format after it is saved.
 
     :param layout: ``vcr``, ``reqord``, or ``keep`` for the format that it has.
+    :param head: its first bytes; none where there is none.
     :raises CassetteFormatError: if it can't be read.
     """
     if layout != "keep":
         return layout == "vcr"
-    try:
-        head = storage.read_head(path, _HEAD_SIZE)
-    except FileNotFoundError:
-        return False
-    if head.startswith((codec.HEADER, b"reqord:")):  # all but always: then nothing more is read
+    # all but always: then nothing more is read
+    if not head or head.startswith((codec.HEADER, b"reqord:")):
         return False
     document = documents.read(path)
     return document is not None and document.format == "vcr"

@@ -78,8 +78,9 @@ def save(
     """
     name = os.fspath(path)
     with storage.lock(name, lock_timeout), documents.no_stray_bodies(name):
-        documents.refuse_if_locked(name)
-        if foreign.is_vcr(name, layout):
+        head = documents.head_of(name)
+        documents.refuse_if_locked(name, head)
+        if foreign.is_vcr(name, layout, head):
             made = foreign.save_as_vcr(
                 name,
                 _held(name, list(new)),
@@ -90,9 +91,10 @@ def save(
             )
             return Saved(True, made.kept, made.added, made.removed) if made else _UNCHANGED
         with closing(storage.Spool(name)) as spool:
-            entries = _spooled(name, new, spool)
+            encoded = _spooled(name, new, spool)
             if keep is None and not beside:
-                return _extend(name, entries, spool)
+                return _extend(name, encoded or _entries(name, spool), spool)
+            entries = _entries(name, spool)
             document = documents.read(name)
             old: Sequence[Entry] = document.entries if document else ()
             revision = revise(
@@ -117,15 +119,25 @@ def _held(path: str, new: Sequence[Encoded]) -> Sequence[Entry]:
     return codec.load(text, path, bodies.__getitem__).entries if new else ()
 
 
-def _spooled(path: str, new: Iterable[Encoded], spool: storage.Spool) -> Sequence[Entry]:
+def _spooled(path: str, new: Iterable[Encoded], spool: storage.Spool) -> Sequence[Encoded]:
     """Put the bodies beside the cassette and the rest on the spool: all may be more than memory.
 
-    :returns: what is on the spool, in order of time.
+    :returns: what is on the spool, in order of time; nothing where it is large.
     """
+    held: list[Encoded] = []
     spool.write(codec.HEADER)
     for each in new:
         storage.write_bodies(path, each.bodies)
         spool.write(each.text)
+        if spool.is_large:
+            held.clear()
+        else:
+            held.append(codec.Encoded(each.text, each.recorded_at) if each.bodies else each)
+    return sorted(held, key=attrgetter("recorded_at"))
+
+
+def _entries(path: str, spool: storage.Spool) -> Sequence[Entry]:
+    """What is on the spool, in order of time."""
     if spool.size == len(codec.HEADER):
         return ()
     files = storage.body_reader(path)
@@ -134,7 +146,7 @@ def _spooled(path: str, new: Iterable[Encoded], spool: storage.Spool) -> Sequenc
     return sorted(document.entries, key=attrgetter("recorded_at"))
 
 
-def _extend(path: str, new: Sequence[Entry], spool: storage.Spool) -> Saved:
+def _extend(path: str, new: Sequence[Encoded | Entry], spool: storage.Spool) -> Saved:
     if new and not _append(path, new, spool):
         documents.merge(path, new)
     return Saved(bool(new), None, len(new), 0)
@@ -174,7 +186,7 @@ def _is_same(entries: Sequence[Entry], others: Sequence[Entry]) -> bool:
     )
 
 
-def _append(path: str, new: Sequence[Entry], spool: storage.Spool) -> bool:
+def _append(path: str, new: Sequence[Encoded | Entry], spool: storage.Spool) -> bool:
     """Write new entries behind the others; False where all is to be written anew.
 
     Not so many that they would be written in pieces: of those a process that is killed meanwhile

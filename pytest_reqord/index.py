@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_reqord.codec import LocatedEntries
-from pytest_reqord.matching import PLAIN_URI, body_key, hidden_parameters
+from pytest_reqord.matching import body_key, hidden_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,9 +67,9 @@ class Index:
 
     @cached_property
     def _directory(self) -> Directory | None:
-        """What finds most entries without reading them, 1.5 us each; None where that can't be."""
+        """What finds most entries without reading them, 0.1 us each; None where that can't be."""
         if self.matching.is_plain and isinstance(self.entries, LocatedEntries):
-            return self.entries.directory(PLAIN_URI)
+            return self.entries.directory
         return None
 
     @cached_property
@@ -107,7 +107,7 @@ class Index:
     @cached_property
     def _by_owner(self) -> dict[str, list[int]]:
         if self._directory is not None and isinstance(self.entries, LocatedEntries):
-            return self.entries.by_owner(self._directory)
+            return self.entries.by_owner()
         by_owner: dict[str, list[int]] = defaultdict(list)
         for position, entry in enumerate(self.entries):
             by_owner[entry.recorded_by].append(position)

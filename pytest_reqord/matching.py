@@ -149,8 +149,13 @@ _URI_PARTS: dict[str, Callable[[str, str], Any]] = {
 
 def operation(request: Request) -> Any:
     """What AWS and SOAP call at one URI, as their operation headers name it."""
-    headers = request.headers  # spelled out: it is asked twice for every request that is played
+    headers = request.headers
+    if not headers.has_any(_OPERATIONS):  # mostly, and asked twice for every request that is played
+        return None
     return headers.get("x-amz-target"), headers.get("soapaction")
+
+
+_OPERATIONS = frozenset(("x-amz-target", "soapaction"))
 
 
 def _headers(request: Request) -> Any:

@@ -87,7 +87,16 @@ class Headers(Mapping[str, str]):
     def get(self, key: str, default: Any = None, /) -> Any:
         """The value of a header, repeated lines joined; ``default`` where there is none."""
         values = (self._values or self._by_name()).get(key.lower())  # every request asks ten times
-        return default if values is None else ", ".join(values)
+        if values is None:
+            return default
+        return values[0] if len(values) == 1 else ", ".join(values)
+
+    def has_any(self, names: frozenset[str]) -> bool:
+        """Whether one of these headers is there.
+
+        :param names: their names, in lower case.
+        """
+        return not names.isdisjoint(self._values or self._by_name())
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._by_name()

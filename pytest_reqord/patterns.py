@@ -53,7 +53,7 @@ class Pattern(Generic[AnyStr]):
         return self.compiled.finditer
 
     @cached_property
-    def findall(self) -> Callable[[AnyStr], list[Any]]:
+    def findall(self) -> Callable[..., list[Any]]:
         """The texts of all matches, or of their group."""
         return self.compiled.findall
 

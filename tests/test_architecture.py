@@ -26,7 +26,7 @@ LEVELS = {
     "errors": 2,
     "paths": 3,
     "seam": 3,
-    "matching": 3,
+    "matching": 2,
     "redaction": 3,
     "codec": 3,
     "storage": 3,

@@ -1,51 +1,77 @@
 """Entries in a file of ours, by where they start and end: what isn't asked for isn't read.
 
-An entry costs what is asked of it: its place 0.5 us, its line in the directory 1 us, the head
-5 us, all of it 12 us. A cassette of 100,000 entries is opened for the one that is played.
+An entry costs what is asked of it: its line in the file 1.5 us, its place 0.4 us, the head 5 us, all
+of it 12 us. A cassette of 100,000 entries is opened for the one that is played.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple, overload
 
 from pytest_reqord.codec import decode
 from pytest_reqord.codec.document import Entry, Source
+from pytest_reqord.matching import PLAIN_URI
+from pytest_reqord.patterns import Pattern
 
 if TYPE_CHECKING:
     from pytest_reqord.models import Interaction
 
-from pytest_reqord.patterns import Pattern
+__all__ = [
+    "NEXT",
+    "Directory",
+    "Line",
+    "LocatedEntries",
+    "is_complete",
+    "lines_of",
+    "recorded_at_of",
+]
 
-__all__ = ["Directory", "LocatedEntries", "is_complete", "recorded_at_of"]
-
+NEXT = b"\n- recorded_at:"
+"""What is before an entry of ours: a line end, and the first of its keys."""
 _TEST = b"\n  recorded_by:"
 _LAST_KEY = b"\n  elapsed: "
 _NUMBER = re.compile(rb"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _LONGEST_END = 48
+_TIME = rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)"
 _NEXT_KEY = rb"(?=  (?:  )?[a-z])"  # deeper indented it would belong to the line before
 _HEAD = Pattern(
-    rb"- recorded_at: '(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)'\n"
+    rb"- recorded_at: '" + _TIME + rb"'\n"
     rb"(?:  recorded_by: (.+)\n)?"
     rb"  request:\n"
     rb"    method: (.+)\n"
     rb"    uri: (?:(https?://[!-~]*[!-9;-~])|(.+))\n"  # the first is text without quotes
-    + _NEXT_KEY
+     + _NEXT_KEY
 )
 
 
-@cache
-def _line_of_directory(uri: str) -> re.Pattern[bytes]:
-    """The start of an entry, up to its URI, that is text without quotes: test and address."""
-    return re.compile(
-        rb"- recorded_at: '[0-9T:.Z-]*'\n"
-        rb"(?:  recorded_by: (.+)\n)?"
-        rb"  request:\n"
-        rb"    method: ((?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\n"
-        rb"    uri: " + uri.encode() + rb"(?<!:))\n" + _NEXT_KEY
-    )
+# The start of an entry and, where it has a URI of one spelling, which stands there without quotes,
+# what finds it. An address is looked for as it stands here, and so is found without being read.
+_LINES = Pattern(
+    rb"\n-(?: recorded_at: '" + _TIME + rb"'\n"
+    rb"(?:  recorded_by: (.+)\n)?"
+    rb"  request:\n"
+    rb"    method: ((?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\n"
+    rb"    uri: " + PLAIN_URI.encode() + rb"(?<!:))\n" + _NEXT_KEY + rb")?"
+)
+
+
+Line = tuple[bytes, bytes, bytes]
+"""What finds an entry, as it stands in the file: its time, the test that recorded it, if one did, and
+its address. All are empty where the entry is laid out otherwise.
+"""
+
+
+def lines_of(data: bytes, start: int, end: int) -> list[Line]:
+    """What finds each entry: one walk through the file, 1.5 us an entry of 1 KB, by `re` alone.
+
+    :param start: where the first entry starts, after a line end.
+    :param end: where the last one ends.
+    """
+    found: list[Line] = _LINES.findall(data, start - 1, end)
+    return found
 
 
 def _address(method: str, uri: str) -> bytes:
@@ -78,16 +104,29 @@ class LocatedEntries(Sequence[Entry]):
     """The entries of a file, each made when it is first asked for.
 
     :param source: the file.
-    :param bounds: where they start, each where the one before it ends, and where the last ends.
+    :param start: where the first one starts.
+    :param end: where the last one ends.
+    :param lines: what finds each of them.
     """
 
-    def __init__(self, source: Source, bounds: list[int]) -> None:
+    def __init__(self, source: Source, start: int, end: int, lines: Sequence[Line]) -> None:
         self._source = source
-        self._bounds = bounds
+        self._start = start
+        self._end = end
+        self._lines = lines
         self._made: dict[int, Entry] = {}
 
+    @cached_property
+    def _bounds(self) -> list[int]:
+        """Where they start, each where the one before it ends, and where the last ends; 0.4 us each."""
+        find, bounds, start = self._source.data.find, [], self._start
+        while start < self._end:
+            bounds.append(start)
+            start = find(NEXT, start) + 1 or self._end
+        return [*bounds, self._end]
+
     def __len__(self) -> int:
-        return len(self._bounds) - 1
+        return len(self._lines)
 
     @overload
     def __getitem__(self, at: int) -> Entry: ...
@@ -109,52 +148,39 @@ class LocatedEntries(Sequence[Entry]):
         return text in self._source.data
 
     def earlier_than(self, time: str) -> Sequence[Entry]:
-        """Those that were recorded before a time; 0.2 us for each up to the first that wasn't.
+        """Those that were recorded before a time.
 
         :param time: the time as it stands in a cassette.
         """
-        data, bounds = self._source.data, self._bounds
-        least, limit = b"- recorded_at: '", f"- recorded_at: '{time}".encode()
-        size, count = len(limit), 0
-        for start in bounds[:-1]:
-            if not least <= data[start : start + size] < limit:
-                break
-            count += 1
-        rest = [self[at] for at in range(count, len(self)) if self[at].recorded_at < time]
-        if rest:  # a hand, or git merge, has put them in another order
-            return [*self[:count], *rest]
-        return LocatedEntries(self._source, bounds[: count + 1])
+        limit = time.encode()
+        if all(b"" < recorded_at < limit for recorded_at, _, _ in self._lines):  # mostly
+            return self
+        return [self[at] for at in range(len(self)) if self[at].recorded_at < time]
 
-    def directory(self, uri: str) -> Directory:
-        """Read no more of the entries than what finds them.
-
-        :param uri: a pattern of URIs, of printable ASCII, that only their own spelling is equal to.
-        """
-        match = _line_of_directory(uri).match
-        data = self._source.data
+    @cached_property
+    def directory(self) -> Directory:
+        """Where each is, by what its line says."""
         first: dict[bytes, int] = {}
         more: dict[bytes, list[int]] = {}
         others: list[int] = []
         spellings: dict[bytes | str, list[int]] = {}
         before: bytes | str | None = None
         own: list[int] = []
-        for at, start in enumerate(self._bounds[:-1]):  # the loop that a large cassette waits for
-            found = match(data, start)
-            owner, address = found.groups() if found else (None, None)
-            if address is None:
+        for at, (_, owner, address) in enumerate(self._lines):
+            if not address:
                 others.append(at)
             elif first.setdefault(address, at) != at:
                 more.setdefault(address, []).append(at)
-            if owner is None:
-                owner = self[at].recorded_by
-            if owner != before:  # mostly a test's entries are together
-                own = spellings.setdefault(owner, [])
-                before = owner
+            test = owner or self[at].recorded_by
+            if test != before:  # mostly a test's entries are together
+                own = spellings.setdefault(test, [])
+                before = test
             own.append(at)
         return Directory(first, more, others, spellings)
 
-    def by_owner(self, directory: Directory) -> dict[str, list[int]]:
+    def by_owner(self) -> dict[str, list[int]]:
         """The positions by the test that recorded them; reads one head a test."""
+        directory = self.directory
         by_owner: dict[str, list[int]] = {}
         for positions in directory.spellings.values():
             by_owner.setdefault(self[positions[0]].recorded_by, []).extend(positions)

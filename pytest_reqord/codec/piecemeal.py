@@ -127,7 +127,7 @@ class _Whole:
         last = self._last
         if last is None or last[0] != start:
             source = Source(self.file.read(start, end), self._path, self._bodies)
-            last = self._last = start, LocatedEntries(source, [0, end - start])[0]
+            last = self._last = start, LocatedEntries(source, 0, end - start, [(b"", b"", b"")])[0]
         return last[1]
 
     def entry_of_all(self, number: int) -> Entry:

@@ -301,14 +301,19 @@ def _head(response: Response) -> bytes:
     headers = response.headers
     if not version.startswith(("1.", "0.9")):
         version = "1.1"  # recorded over HTTP/2; this connection has no other way to say it
-    length = _length(headers)
-    if length is not None and response.complete and response.body and not is_chunked(headers):
-        actual = str(len(response.body))
-        if length != len(response.body):  # edited by hand, redacted or recompressed
-            headers = Headers(
-                (name, actual if name.lower() == "content-length" else value)
-                for name, value in headers.pairs
-            )
+    actual = str(len(response.body))
+    length = None if headers.get("content-length") == actual else _length(headers)
+    # edited by hand, redacted or recompressed
+    if (
+        length not in (None, len(response.body))
+        and response.complete
+        and response.body
+        and not is_chunked(headers)
+    ):
+        headers = Headers(
+            (name, actual if name.lower() == "content-length" else value)
+            for name, value in headers.pairs
+        )
     return _head_bytes(version, response.status, response.reason, headers)
 
 

@@ -29,6 +29,7 @@ __all__ = ["PAUSE", "Turn"]
 PAUSE = 0.02
 """Bytes that a read had to wait for, so many seconds or longer, are an arrival of their own."""
 
+_FRAMING = frozenset(("expect", "transfer-encoding"))
 _LAST_CHUNK = b"0\r\n\r\n"
 _CONTINUE = (100,)  # http.client takes every other one for the answer
 
@@ -157,9 +158,10 @@ class Turn:
         self._headers = headers
         self._end_of_head = end
         length = headers.get("content-length", "")
-        self._is_chunked = is_chunked(headers)
         self._missing = (int(length) if length.isdigit() else 0) - (len(raw) - end)
-        self.expects_continue = headers.get("expect", "").lower() == "100-continue"
+        if headers.has_any(_FRAMING):  # few requests have one
+            self._is_chunked = is_chunked(headers)
+            self.expects_continue = headers.get("expect", "").lower() == "100-continue"
         if exchange is not None:
             self.route = exchange.route
             self._exchange = exchange

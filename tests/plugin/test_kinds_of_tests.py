@@ -259,3 +259,54 @@ def test_own_matchers(suite):
     suite.runpytest().assert_outcomes(passed=1)
     suite.makepyfile(two.format('"c"'))
     suite.runpytest().assert_outcomes(failed=1)
+
+
+def test_a_run_in_a_run(suite):
+    """A test that runs pytest has its own cassette back afterwards, and so has the test after it."""
+    suite.makeconftest("pytest_plugins = ['pytester']")
+    suite.makepyfile(
+        test_outer="""
+        import os, requests
+
+        def test_runs_pytest(cassette, pytester):
+            requests.get(os.environ["API"] + "/json")
+            pytester.makepyfile(
+                "import os, requests\\n"
+                "def test_inner(cassette):\\n"
+                "    assert cassette.owner.endswith('test_inner')\\n"
+                "    requests.get(os.environ['API'] + '/items/2')\\n"
+            )
+            pytester.runpytest_inprocess("-preqord", "--record-mode=once").assert_outcomes(passed=1)
+            assert cassette.owner.endswith("test_runs_pytest")
+
+        def test_next(cassette):
+            assert cassette.owner.endswith("test_next")
+            requests.get(os.environ["API"] + "/json")
+        """
+    )
+
+    suite.runpytest_subprocess("--record-mode=once").assert_outcomes(passed=2)
+
+    assert names(suite) == [
+        "cassettes/test_outer/test_next.yaml",
+        "cassettes/test_outer/test_runs_pytest.yaml",
+        "runpytest-0/test_runs_pytest0/cassettes/test_runs_pytest/test_inner.yaml",
+    ]
+
+
+def test_a_runner_that_goes_past_the_hooks(suite):
+    """Without the hook that says which test runs, the fixture says so, and opens nothing."""
+    suite.makeconftest(
+        """
+        def pytest_runtestloop(session):
+            session._setupstate.setup(session.items[0])
+        """
+    )
+    suite.makepyfile("def test_it(cassette):\n    pass")
+
+    result = suite.runpytest()
+
+    result.stdout.fnmatch_lines(
+        ["*UsageError: the fixture cassette was asked for outside of a test"]
+    )
+    assert names(suite) == []

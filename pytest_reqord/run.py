@@ -73,6 +73,7 @@ class Run:
         self._own = own
         self._redact = redact
         self._handover: Handover | None = None
+        self._watches_outside = False
         self._unsettled: dict[int, Opening] = {}
         self._set_aside: dict[int, ExitStack] = {}
         self._services = Services(
@@ -311,8 +312,16 @@ class Run:
 
     def watch_outside(self) -> None:
         """Count the requests that are made while no cassette is in force, by host."""
+        self._watches_outside = True
         registry.ensure()
         active.observe_outside(lambda uri: self.notes.outside.update([host_of(uri)]))
+
+    def resume(self) -> None:
+        """Take again what another run in this process, which began after it, has let go of."""
+        registry.ensure()
+        active.observe_untaken(self._note_untaken)
+        if self._watches_outside:
+            self.watch_outside()
 
     def _note_untaken(self, client: str, uri: str) -> None:
         self.notes.untaken[f"{client} connected to {host_of(uri) or 'a host'}"] += 1

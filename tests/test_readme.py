@@ -216,7 +216,7 @@ def test_public_names(name):
 def test_options(request):
     """Every command line option of the plugin stands in the README."""
     parser = pytest.Parser(_ispytest=True)
-    plugin.pytest_addoption(parser, request.config.pluginmanager)
+    plugin.pytest_addoption(parser)
     compat.pytest_addoption(parser)
 
     names = [name for option in parser.getgroup("reqord").options for name in option.names()]

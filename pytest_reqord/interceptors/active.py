@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "begin",
+    "close_test",
     "current",
     "enter",
     "is_open",
@@ -115,10 +116,20 @@ def pass_untaken(client: str, version: str, uri: str) -> None:
         _untaken(client, uri)
 
 
-def open_test(recorder: Recorder | None) -> None:
-    """Put a test's cassette in force process-wide, or take it out with None."""
-    global _test  # noqa: PLW0603 -- one slot a process is the point
-    _test = None if recorder is None else Opened(next(_serials), recorder)
+def open_test(recorder: Recorder | None) -> Opened | None:
+    """Put a test's cassette in force process-wide, or take it out with None.
+
+    :returns: what was in force before, for `close_test`: that of a test which runs pytest itself.
+    """
+    global _test
+    before, _test = _test, None if recorder is None else Opened(next(_serials), recorder)
+    return before
+
+
+def close_test(before: Opened | None) -> None:
+    """Take out what `open_test` put in force."""
+    global _test  # noqa: PLW0603 -- as above
+    _test = before
 
 
 def enter(recorder: Recorder) -> Opened | None:

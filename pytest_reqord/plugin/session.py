@@ -26,6 +26,7 @@ from pytest_reqord.plugin.layers import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pytest_reqord.interceptors.active import Opened
     from pytest_reqord.opening import Opening
     from pytest_reqord.plugin.unused import Unused
     from pytest_reqord.run import Run
@@ -53,7 +54,8 @@ class PytestSession:
         self._run: Run | None = None
         self._collected: list[pytest.Item] = []
         self._unconfigured: Any = None  # the class or module of tests without a cassette_config
-        self._with_cassette: set[pytest.Item] = set()  # of its own, at this moment
+        # those that have a cassette of their own now, and what was in force before it
+        self._with_cassette: dict[pytest.Item, Opened | None] = {}
         self._ci = os.environ.get("CI", "")
         self._strong = strong_layers(config.option)
         with _usage_errors():
@@ -220,16 +222,14 @@ class PytestSession:
                 " or the fixture cassette another. Leave out one or the other"
             )
         opening = make()
-        self._with_cassette.add(item)
-        active.open_test(opening.cassette)
+        self._with_cassette[item] = active.open_test(opening.cassette)
         return opening
 
     def close_test(self, item: pytest.Item, opening: Opening) -> None:
         """Close the cassette of a test."""
         from pytest_reqord.interceptors import active
 
-        active.open_test(None)
-        self._with_cassette.discard(item)
+        active.close_test(self._with_cassette.pop(item))
         self.run.close(opening, None)
 
     def cassette_factory(self, name: str, **options: Any) -> UseCassette:

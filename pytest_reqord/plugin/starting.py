@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["end_run", "start_run"]
 
+_runs: list[Run] = []
+"""Those that go on, the inmost last: a test may run pytest in its own process."""
+
 
 def start_run(
     config: pytest.Config,
@@ -57,6 +60,7 @@ def start_run(
     run.attempt_now = outcomes.current_attempt
     run.nodeid_now = lambda: current_test.item.nodeid if current_test.item else ""
     config.pluginmanager.register(outcomes, "reqord-outcomes")
+    _runs.append(run)
     current.set_run(run)
     children.install(run)
     if given and is_elsewhere(config, given):
@@ -67,10 +71,15 @@ def start_run(
 
 
 def end_run(run: Run) -> None:
-    """Let go of a run: put the clients back as they were."""
+    """Let go of a run: put the clients back as they were, or as the run around it has them."""
     children.uninstall()
     run.stop()
+    _runs.remove(run)
     current.set_run(None)
+    if _runs:
+        current.set_run(_runs[-1])
+        children.install(_runs[-1])
+        _runs[-1].resume()
 
 
 def _info(config: pytest.Config, given: dict[str, Any] | None, *, is_ci: bool) -> RunInfo:

@@ -277,7 +277,8 @@ def test_a_run_in_a_run(suite):
                 "    requests.get(os.environ['API'] + '/items/2')\\n"
             )
             pytester.runpytest_inprocess("-preqord", "--record-mode=once").assert_outcomes(passed=1)
-            assert cassette.owner.endswith("test_runs_pytest")
+            requests.get(os.environ["API"] + "/items/3")
+            assert cassette.recorded_count + cassette.play_count == 2
 
         def test_next(cassette):
             assert cassette.owner.endswith("test_next")
@@ -292,6 +293,7 @@ def test_a_run_in_a_run(suite):
         "cassettes/test_outer/test_runs_pytest.yaml",
         "runpytest-0/test_runs_pytest0/cassettes/test_runs_pytest/test_inner.yaml",
     ]
+    suite.runpytest_subprocess("test_outer.py").assert_outcomes(passed=2)
 
 
 def test_a_runner_that_goes_past_the_hooks(suite):

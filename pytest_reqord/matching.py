@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -76,7 +75,7 @@ def hide(request: Request, names: frozenset[str]) -> Request:
         f"{_parameter_name(part)}={_HIDDEN}" if _parameter_name(part) in names else part
         for part in query.split("&")
     ]
-    return replace(request, uri=f"{path}{question}{'&'.join(parts)}")
+    return request._replace(uri=f"{path}{question}{'&'.join(parts)}")
 
 
 def _parameter_name(parameter: str) -> str:

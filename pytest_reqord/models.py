@@ -1,14 +1,20 @@
-"""The values: headers, request, response, interaction. All frozen, all comparable."""
+"""The values: headers, request, response, interaction. All frozen, all comparable.
+
+They are named tuples: to make the three of an interaction takes 1 us instead of 3, and a class
+0.2 ms instead of 1. ``value._replace(name=...)`` gives one that differs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from pytest_reqord import content
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["Arrival", "Failure", "Headers", "Interaction", "Request", "Response"]
 
@@ -157,8 +163,14 @@ class _Message:
         return json.loads(self.content)
 
 
-@dataclass(frozen=True, slots=True)
-class Request(_Message):
+class _RequestFields(NamedTuple):
+    method: str
+    uri: str
+    headers: Headers
+    body: bytes
+
+
+class Request(_RequestFields, _Message):
     """A request as it was sent.
 
     :param method: the method, as it stood on the request line.
@@ -167,10 +179,7 @@ class Request(_Message):
     :param body: the body without its transfer coding (chunked framing); empty where there is none.
     """
 
-    method: str
-    uri: str
-    headers: Headers
-    body: bytes
+    __slots__ = ()
 
 
 class Arrival(NamedTuple):
@@ -184,8 +193,34 @@ class Arrival(NamedTuple):
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class Response(_Message):
+class Failure(NamedTuple):
+    """What a request ended in instead of a response (``record_errors``), or of the rest of one.
+
+    :param kind: the exception's qualified name, such as ``httpx.ConnectTimeout``.
+    :param message: its text.
+    :param details: what its class needs besides, as plain text by name (``errno``, ...).
+    """
+
+    kind: str
+    message: str
+    details: Mapping[str, str] = {}
+
+
+class _ResponseFields(NamedTuple):
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes
+    http_version: str = "1.1"
+    trailers: Headers = Headers()
+    chunks: tuple[int, ...] | None = None
+    arrivals: tuple[Arrival, ...] = ()
+    interim: tuple[int, ...] = ()
+    complete: bool = True
+    broken: Failure | None = None
+
+
+class Response(_ResponseFields, _Message):
     """A response as it was received.
 
     :param status: the status code.
@@ -202,34 +237,19 @@ class Response(_Message):
     :param broken: how the connection broke after what came; None where it didn't.
     """
 
-    status: int
-    reason: str
-    headers: Headers
-    body: bytes
-    http_version: str = "1.1"
-    trailers: Headers = field(default_factory=Headers)
-    chunks: tuple[int, ...] | None = None
-    arrivals: tuple[Arrival, ...] = ()
-    interim: tuple[int, ...] = ()
-    complete: bool = True
-    broken: Failure | None = None
+    __slots__ = ()
 
 
-class Failure(NamedTuple):
-    """What a request ended in instead of a response (``record_errors``), or of the rest of one.
-
-    :param kind: the exception's qualified name, such as ``httpx.ConnectTimeout``.
-    :param message: its text.
-    :param details: what its class needs besides, as plain text by name (``errno``, ...).
-    """
-
-    kind: str
-    message: str
-    details: Mapping[str, str] = {}
+class _InteractionFields(NamedTuple):
+    request: Request
+    response: Response | None
+    recorded_at: datetime
+    recorded_by: str = ""
+    elapsed: float = 0.0
+    failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Interaction:
+class Interaction(_InteractionFields):
     """One request and what came back.
 
     :param request: the request, redacted.
@@ -240,16 +260,25 @@ class Interaction:
     :param failure: the error that came in place of a response.
     """
 
-    request: Request
-    response: Response | None
-    recorded_at: datetime
-    recorded_by: str = ""
-    elapsed: float = 0.0
-    failure: Failure | None = None
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        if (self.response is None) == (self.failure is None):
+    def __new__(  # noqa: D102, PLR0917 -- it makes what the class says, of its six parts
+        cls,
+        request: Request,
+        response: Response | None,
+        recorded_at: datetime,
+        recorded_by: str = "",
+        elapsed: float = 0.0,
+        failure: Failure | None = None,
+    ) -> Self:
+        if (response is None) == (failure is None):
             message = "an interaction has either a response or a failure"
             raise ValueError(message)
-        if self.recorded_at.tzinfo is not timezone.utc:
-            object.__setattr__(self, "recorded_at", self.recorded_at.astimezone(timezone.utc))
+        if recorded_at.tzinfo is not timezone.utc:
+            recorded_at = recorded_at.astimezone(timezone.utc)
+        parts = (request, response, recorded_at, recorded_by, elapsed, failure)
+        return tuple.__new__(cls, parts)  # what a named tuple does, at half the price
+
+    @classmethod
+    def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]  # mypy has its own
+        return cls(*iterable)  # so that `_replace` checks, too

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord import content
@@ -38,7 +37,7 @@ def as_vcr(interaction: Interaction) -> ForeignEntry:
         raise ValueError(refused)
     item = _item(interaction)
     read = foreign_values.interaction(item, 0)
-    return ForeignEntry(replace(read, recorded_at=interaction.recorded_at), item)
+    return ForeignEntry(read._replace(recorded_at=interaction.recorded_at), item)
 
 
 def refused_by_vcr(interaction: Interaction) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import ParseResult, parse_qsl, urlparse
 
@@ -231,12 +230,12 @@ def request_from_vcr(changed: Any, request: Request) -> Request:
     """
     before = VcrRequest.of(request)
     if changed.method != before.method or changed.uri != before.uri:
-        request = replace(request, method=changed.method, uri=changed.uri)
+        request = request._replace(method=changed.method, uri=changed.uri)
     if changed.body != before.body:
-        request = replace(request, body=as_bytes(changed.body))
+        request = request._replace(body=as_bytes(changed.body))
     pairs = merged(request.headers, _first_values(before.headers), _first_values(changed.headers))
     if pairs != request.headers.pairs:
-        request = replace(request, headers=Headers(pairs))
+        request = request._replace(headers=Headers(pairs))
     return request
 
 

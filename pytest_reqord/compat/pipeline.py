@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_reqord.compat.messages import VcrRequest, request_from_vcr
@@ -91,7 +91,7 @@ class Pipeline:
                 return None
         if request is interaction.request and response is interaction.response:
             return interaction
-        return replace(interaction, request=request, response=response)
+        return interaction._replace(request=request, response=response)
 
     def _response(self, response: Response, *, is_foreign: bool) -> Response | None:
         changed: Any = response_to_vcr(response, is_foreign=is_foreign)
@@ -115,8 +115,7 @@ class Pipeline:
             pair = hook(*pair, None) if _takes_cassette(hook) else hook(*pair)
             if pair is None:
                 return None
-        return replace(
-            interaction,
+        return interaction._replace(
             request=request_from_vcr(pair[0], interaction.request),
             response=response_from_vcr(pair[1], response, is_foreign=foreign),
         )
@@ -177,7 +176,7 @@ class Redacting:
         request = _restored(interaction.request, redacted.request, self._given)
         if request is redacted.request and response is redacted.response:
             return redacted
-        made = replace(redacted, request=request, response=response)
+        made = redacted._replace(request=request, response=response)
         return interaction if made == interaction else made  # as a redactor has it
 
 
@@ -196,7 +195,7 @@ def _restored(wanted: _M, redacted: _M, given: set[str]) -> _M:
     both = zip(wanted.headers.pairs, redacted.headers.pairs, strict=True)
     pairs = tuple(old if old[0].lower() in given else new for old, new in both)
     return (
-        redacted if redacted.headers.pairs == pairs else replace(redacted, headers=Headers(pairs))
+        redacted if redacted.headers.pairs == pairs else redacted._replace(headers=Headers(pairs))
     )
 
 

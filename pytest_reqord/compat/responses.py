@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord import content
@@ -71,7 +70,7 @@ def response_from_vcr(
     status = changed["status"]
     code, reason = int(status["code"]), status.get("message") or ""
     if (code, reason) != (response.status, response.reason):
-        response = replace(response, status=code, reason=str(reason))
+        response = response._replace(status=code, reason=str(reason))
     before = values_by_name(response.headers)
     after = {name: _values(values) for name, values in changed["headers"].items()}
     pairs = merged(response.headers, before, after)
@@ -83,9 +82,9 @@ def response_from_vcr(
     if body != response.body and not (is_as_shown and keeps_coding):
         pairs = _following(pairs, body)
         chunks = None if response.chunks is None else ((len(body),) if body else ())
-        response = replace(response, body=body, chunks=chunks, arrivals=())
+        response = response._replace(body=body, chunks=chunks, arrivals=())
     if pairs != response.headers.pairs:
-        response = replace(response, headers=Headers(pairs))
+        response = response._replace(headers=Headers(pairs))
     return response
 
 

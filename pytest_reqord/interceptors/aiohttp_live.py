@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from asyncio import CancelledError, Protocol, TimeoutError  # noqa: A004 -- its own before 3.11
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.clock import monotonic
@@ -144,7 +143,7 @@ class Tee(Protocol):
         if response is not None and not is_refused:
             if not (response.complete or response.broken):
                 broken = describe_break(self._late, lost=self._lost)
-                response = replace(response, broken=broken or gone)
+                response = response._replace(broken=broken or gone)
             self._exchange.record(request, response)
             return
         failure = gone or describe(error, raw, is_ended=self._is_ended, lost=self._lost)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -98,7 +97,7 @@ class Arriving:
         """The body has ended as it should."""
         self._notice_arrival()
         if trailers is not None:
-            self._head = replace(self._head, trailers=trailers)
+            self._head = self._head._replace(trailers=trailers)
         self._record(complete=True)
 
     def cut(self) -> None:
@@ -142,8 +141,7 @@ class Arriving:
         # HTTP/2 has no chunks, but its frames reach the reader in the same way
         if is_chunked(head) or (head.http_version[:1] != "1" and len(self._pieces) > 1):
             sizes = tuple(map(len, self._pieces))
-        response = replace(
-            head,
+        response = head._replace(
             body=b"".join(self._pieces),
             chunks=sizes,
             arrivals=tuple(self._arrivals),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -225,7 +224,7 @@ class Tee:
         response = parse_response(raw, self._method, is_ended=self._is_ended, marks=waits)
         if response is not None:
             if not (response.complete or response.broken):
-                response = replace(response, broken=self._break())
+                response = response._replace(broken=self._break())
             self._exchange.record(request, response)
         elif failure := self._break() or self._end(raw):
             self._exchange.fail(request, socket_errors.add_received(failure, raw))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.clock import monotonic
@@ -248,7 +247,7 @@ class Turn:
                 return
             # also of one that is complete: not every client sees where it ends
             if self._failure is not None:
-                response = replace(response, broken=self._failure)
+                response = response._replace(broken=self._failure)
             self._end(lambda exchange: exchange.record(self.request(), response))
 
     def finish(self) -> None:

@@ -10,7 +10,6 @@ URLs and raw bodies from pieces of text, to replacements or to functions of the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_reqord.models import Headers, Request, Response
@@ -46,16 +45,16 @@ def apply(custom: Custom, interaction: Interaction) -> Interaction:
         return custom(interaction) or interaction
     request = _message(interaction.request, custom, "request")
     if "url" in custom:
-        request = replace(request, uri=_text(custom["url"], request.uri))
+        request = request._replace(uri=_text(custom["url"], request.uri))
     response = interaction.response
     if response is not None:
         response = _message(response, custom, "response")
-    return replace(interaction, request=request, response=response)
+    return interaction._replace(request=request, response=response)
 
 
 def _message(message: _Message, parts: Mapping[str, Any], kind: str) -> _Message:
     if f"{kind}_headers" in parts:
-        message = replace(message, headers=_headers(parts[f"{kind}_headers"], message.headers))
+        message = message._replace(headers=_headers(parts[f"{kind}_headers"], message.headers))
     if message.body:
         for part, change in ((f"{kind}_body_json", _json), (f"{kind}_body_raw", _raw)):
             if part in parts:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_reqord import content
@@ -82,7 +81,7 @@ def with_body(message: _Message, unpacked: Unpacked) -> _Message:
     body, is_packed = unpacked.packed()
     message = _with_length(message, body)
     if not is_packed:
-        message = replace(message, headers=_without(message.headers, Pattern("content-encoding")))
+        message = message._replace(headers=_without(message.headers, Pattern("content-encoding")))
     if isinstance(message, Response) and (message.chunks is not None or message.arrivals):
         edits = None if unpacked.coding else unpacked.text
         return _with_boundaries(message, len(body), edits)
@@ -98,7 +97,7 @@ def _with_length(message: _Message, body: bytes) -> _Message:
         else (name, value)
         for name, value in message.headers.pairs
     )
-    return replace(message, headers=_without(Headers(pairs), _CHECKSUMS), body=body)
+    return message._replace(headers=_without(Headers(pairs), _CHECKSUMS), body=body)
 
 
 def _without(headers: Headers, names: Pattern[str]) -> Headers:
@@ -109,7 +108,7 @@ def _with_boundaries(response: Response, length: int, edits: EditedText | None) 
     """Chunks and arrivals of the new body; packed anew it has but one chunk."""
     if edits is None:
         whole = None if response.chunks is None else (length,)
-        return replace(response, chunks=whole, arrivals=())
+        return response._replace(chunks=whole, arrivals=())
     chunks = response.chunks
     if chunks is not None:
         chunks = _differences(edits.moved(_sums(chunks)))
@@ -118,7 +117,7 @@ def _with_boundaries(response: Response, length: int, edits: EditedText | None) 
         offset: arrival._replace(offset=offset)
         for offset, arrival in reversed(tuple(zip(offsets, response.arrivals, strict=True)))
     }
-    return replace(response, chunks=chunks, arrivals=tuple(reversed(arrivals.values())))
+    return response._replace(chunks=chunks, arrivals=tuple(reversed(arrivals.values())))
 
 
 def _sums(sizes: Sequence[int]) -> list[int]:

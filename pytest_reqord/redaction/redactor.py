@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -100,7 +99,7 @@ class Redactor:
             or response is not interaction.response
             or failure is not interaction.failure
         ):
-            interaction = replace(interaction, request=request, response=response, failure=failure)
+            interaction = interaction._replace(request=request, response=response, failure=failure)
         return self._customised(interaction)
 
     def text(self, text: str) -> str:
@@ -156,17 +155,17 @@ class Redactor:
         body = self._body(response, parseable=True)
         reason, pairs = self._finish(response.reason, pairs, body, REDACTED)
         if reason != response.reason:
-            response = replace(response, reason=reason)
+            response = response._replace(reason=reason)
         if trailers:
             _, trailers = self._finish("", trailers, None)
             if trailers is not response.trailers.pairs:
-                response = replace(response, trailers=Headers(trailers))
+                response = response._replace(trailers=Headers(trailers))
         if pairs is not response.headers.pairs:
-            response = replace(response, headers=Headers(pairs))
+            response = response._replace(headers=Headers(pairs))
         if response.broken is not None:
             broken = self._failure(response.broken)
             if broken is not response.broken:
-                response = replace(response, broken=broken)
+                response = response._replace(broken=broken)
         return with_body(response, body) if body and body.text.is_changed else response
 
     def _body(self, message: Request | Response, *, parseable: bool) -> Unpacked | None:

@@ -9,7 +9,6 @@ import io
 import socket
 import ssl
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from unittest.mock import Mock
 
 import aiohttp
@@ -382,10 +381,8 @@ def test_recording_does_not_wait(place):
 def make_slow(tape):
     """Have what arrived late have come minutes later."""
     tape.interactions = [
-        replace(
-            one,
-            response=replace(
-                one.response,
+        one._replace(
+            response=one.response._replace(
                 arrivals=tuple(
                     Arrival(each.offset, each.time * 1000) for each in one.response.arrivals
                 ),

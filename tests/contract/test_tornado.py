@@ -6,7 +6,6 @@ import asyncio
 import gc
 import socket
 import time
-from dataclasses import replace
 
 import pytest
 import tornado
@@ -168,10 +167,8 @@ def test_sync_client(place):
 def make_slow(tape):
     """Have what arrived late have come minutes later."""
     tape.interactions = [
-        replace(
-            one,
-            response=replace(
-                one.response,
+        one._replace(
+            response=one.response._replace(
                 arrivals=tuple(
                     Arrival(each.offset, each.time * 1000) for each in one.response.arrivals
                 ),

@@ -199,12 +199,12 @@ OWN = {
     """,
 }
 NAMED = """
-    import dataclasses, pytest
+    import pytest
 
     def by_name(interaction):
         request = interaction.request
         body = request.body.replace(b"Lovelace", b"Doe")
-        return dataclasses.replace(interaction, request=dataclasses.replace(request, body=body))
+        return interaction._replace(request=request._replace(body=body))
 
     def pytest_reqord_redactors(config):
         return {"by_name": by_name}
@@ -310,14 +310,10 @@ def test_own_rules_add_to_the_defaults(suite, cassettes):
     """ini lists, marker arguments and a hook redact besides what is redacted anyway."""
     suite.makeini("[pytest]\nreqord_redact_fields = nickname")
     suite.makeconftest("""
-        import dataclasses
-
         def pytest_reqord_redact(interaction):
             request = interaction.request
             body = request.body.replace(b"Lovelace", b"Doe")
-            return dataclasses.replace(
-                interaction, request=dataclasses.replace(request, body=body)
-            )
+            return interaction._replace(request=request._replace(body=body))
     """)
     suite.makepyfile("""
         import os, pytest, requests

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 import yaml
@@ -35,9 +34,9 @@ def same(found, recorded):
     response = recorded.response
     if response is None or found.response is None or response.body == found.response.body:
         return found == recorded
-    emptied = replace(recorded, response=replace(response, body=b""))
-    return found.response.content == response.content and emptied == replace(
-        found, response=replace(found.response, body=b"")
+    emptied = recorded._replace(response=response._replace(body=b""))
+    return found.response.content == response.content and emptied == found._replace(
+        response=found.response._replace(body=b"")
     )
 
 

@@ -10,6 +10,7 @@ from strategies import interactions
 from pytest_reqord import codec
 from pytest_reqord.index import Index
 from pytest_reqord.matching import DEFAULT_MATCH_ON, PLAIN_URI, Matching, normalise_uri
+from pytest_reqord.models import Interaction
 
 _ADDRESSES = [
     "http://api/", "http://api/a", "http://API/a", "HTTP://api/a", "http://api:80/a",
@@ -38,7 +39,7 @@ def quoted(text: str) -> str:
 
 def entry(one) -> bytes:
     """An entry by the emitter, or by a hand that quotes where it likes."""
-    if not isinstance(one, tuple):
+    if isinstance(one, Interaction):
         return codec.encode(one, inline_limit=1 << 30).text
     method, uri, test = one
     test = f"  recorded_by: {quoted(test)}\n" if test else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 import strategies
@@ -151,7 +150,7 @@ def test_check_writes_nothing(folder, capsys):
 @pytest.mark.parametrize(
     ("odd", "reason"),
     [
-        (replace(interaction(1), response=None, failure=Failure("E", "x", {})), "a network error"),
+        (interaction(1)._replace(response=None, failure=Failure("E", "x", {})), "a network error"),
         (interaction(1, complete=False), "cut off"),
         (interaction(1, trailers=Headers({"a": "b"})), "trailers"),
         (interaction(1, headers=Headers({"Content-Length": "7"})), "response headers"),
@@ -229,8 +228,8 @@ def test_broken_cassette(folder, capsys):
 @given(strategies.requests(), strategies.responses())
 def test_nothing_is_lost_in_silence(request, response):
     """Whatever was recorded either comes back from VCR.py's format or is refused."""
-    response = replace(response, complete=True, trailers=Headers())
-    one = replace(interaction(1), request=request, response=response)
+    response = response._replace(complete=True, trailers=Headers())
+    one = interaction(1)._replace(request=request, response=response)
     document = codec.Document([codec.Entry(one)])
     try:
         there = convert.convert(document, "vcr")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
@@ -83,7 +82,7 @@ def decoded(data, files=no_files):
 
 
 def respond(**changes):
-    return replace(INTERACTION, response=replace(INTERACTION.response, **changes))
+    return INTERACTION._replace(response=INTERACTION.response._replace(**changes))
 
 
 def test_an_entry_is_made_for_reading():
@@ -119,7 +118,7 @@ def test_the_rest_of_a_response_stands_where_it_has_something_to_say():
 def test_an_error_stands_in_place_of_a_response():
     """A recorded network error has a kind, a message and details."""
     failure = Failure("httpx.ConnectTimeout", "timed out: é", {"errno": "110"})
-    interaction = replace(INTERACTION, response=None, failure=failure)
+    interaction = INTERACTION._replace(response=None, failure=failure)
 
     text = codec.encode(interaction).text
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import replace
 
 import pytest
 import strategies
@@ -61,8 +60,8 @@ def test_layout():
 @given(strategies.requests(), strategies.responses())
 def test_what_is_written_is_read(request, response):
     """Request, status, headers by name and unpacked body come back, in YAML's fast way too."""
-    response = replace(response, complete=True, trailers=Headers())
-    written = replace(interaction(1), request=request, response=response)
+    response = response._replace(complete=True, trailers=Headers())
+    written = interaction(1)._replace(request=request, response=response)
 
     document = load(write(written, written))
     first, second = (entry.interaction() for entry in document.entries)
@@ -100,7 +99,7 @@ def test_packed_body(headers, expected):
     packed = gzip.compress(b"hello", mtime=0)
     coded = Headers([("Content-Encoding", "gzip")])
     one = interaction(1, body=packed, headers=coded)
-    one = replace(one, request=replace(one.request, headers=Headers(headers)))
+    one = one._replace(request=one.request._replace(headers=Headers(headers)))
 
     (item,) = yaml.safe_load(write(one))["interactions"]
 
@@ -179,9 +178,9 @@ def test_what_it_has_no_place_for_is_refused(change, reason):
     """Nothing that decides a replay is left out in silence."""
     one = interaction(1)
     if "response" in change:
-        one = replace(one, **change)
+        one = one._replace(**change)
     else:
-        one = replace(one, response=replace(one.response, **change))
+        one = one._replace(response=one.response._replace(**change))
 
     with pytest.raises(ValueError, match=reason):
         codec.as_vcr(one)

@@ -4,7 +4,6 @@ import base64
 import html
 import json
 import threading
-from dataclasses import replace
 from datetime import datetime, timezone
 from urllib.parse import quote, quote_plus
 
@@ -195,7 +194,7 @@ def test_a_secret_of_many_kilobytes_is_replaced(spell):
 
 def test_the_reason_is_swept():
     """A server may say in it which key it refused."""
-    answer = replace(response(b""), reason="bad key 0123456789ab")
+    answer = response(b"")._replace(reason="bad key 0123456789ab")
     assert after_login("0123456789ab").response(answer).reason == f"bad key {REDACTED}"
 
 

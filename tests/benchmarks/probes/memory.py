@@ -4,11 +4,12 @@ import resource
 import tempfile
 from pathlib import Path
 
-from tools import ARGUMENTS, load, report, with_entries
+from tools import ARGUMENTS, loader, report, with_entries
 
 with tempfile.TemporaryDirectory() as folder:
     small = str(Path(folder, "cassette.yaml"))
     with_entries(ARGUMENTS["small"], small, 2)
+    load = loader()
     load(small)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     loaded = load(ARGUMENTS["source"])

@@ -54,24 +54,28 @@ def opener():
     return lambda path, mode: cassetter.use_cassette(path, record_mode=mode)
 
 
-def load(path, request=("GET", "http://127.0.0.1:1/items/item-000000-000000")):
-    """Read a cassette as far as the first request needs it."""
+def loader():
+    """What reads a cassette as far as the first request needs it: a function of its path."""
     if TOOL == "reqord":
         from pytest_reqord.library import Library
         from pytest_reqord.matching import DEFAULT_MATCH_ON, Matching
 
         matching = Matching(DEFAULT_MATCH_ON)
-        index = Library().index(Path(path), matching)
-        index.lookup(matching.key(*request))
-        return index
+
+        def load(path):
+            index = Library().index(path, matching)
+            index.positions(matching.key("GET", "http://127.0.0.1:1/items/item-000000-000000"))
+            return index
+
+        return load
     if TOOL == "vcrpy":
         from vcr.persisters.filesystem import FilesystemPersister
         from vcr.serializers import yamlserializer
 
-        return FilesystemPersister.load_cassette(path, yamlserializer)
+        return lambda path: FilesystemPersister.load_cassette(path, yamlserializer)
     from cassetter._core import Cassette
 
-    return Cassette.load(path)
+    return Cassette.load
 
 
 def decode(loaded):
@@ -87,4 +91,4 @@ def timed(function, *arguments, clock=time.process_time):
     return clock() - start, result
 
 
-__all__ = ["ARGUMENTS", "TOOL", "decode", "load", "median", "opener", "report", "timed"]
+__all__ = ["ARGUMENTS", "TOOL", "decode", "loader", "median", "opener", "report", "timed"]

@@ -91,14 +91,17 @@ def parse_age(text: str) -> timedelta | None:
     """Read a time such as ``30d``, in weeks, days, hours or minutes.
 
     :returns: None where it is empty.
-    :raises ValueError: if it is something else.
+    :raises ValueError: if it is something else, or no time at all.
     """
     if not text:
         return None
     number, unit = text[:-1], text[-1]
     if not number.isdecimal() or len(number) > _MOST_DIGITS or unit not in _UNITS:
         raise ValueError(f"{text!r} is no age such as 30d")
-    return timedelta(**{_UNITS[unit]: int(number)})
+    age = timedelta(**{_UNITS[unit]: int(number)})
+    if not age:
+        raise ValueError(f"{text!r} would have everything expire at once")
+    return age
 
 
 def expiry_limit(now: datetime, age: str) -> datetime:

@@ -220,7 +220,8 @@ class SequenceMismatchError(PlaybackError):
         return (
             f"{self.cassette} has {expected} at position {self.position},"
             f" but the test sent {self.request.method} {self.request.uri}"
-            " (strict_order is on)"
+            " (strict_order is on). Have the test ask in the order of the recording, or record it anew:"
+            " --record-mode=all"
         )
 
 

@@ -179,7 +179,7 @@ def _allowed(option: Option) -> str:
         "int": f"a whole number, {option.least:g} or more",
         "float": f"a number, {option.least:g} or more",
         "text": "a text",
-        "age": "a number with w, d, h or m behind it, such as 30d",
+        "age": "a number, 1 or more, with w, d, h or m behind it, such as 30d",
         "words": "a list of words",
     }
     return allowed[option.kind]

@@ -58,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Save the drafts that are asked for, or list all of them."""
+    if parsed.drop and not (parsed.test or parsed.all):
+        print("reqord: which draft is to be dropped? Name its test, or say --all", file=sys.stderr)
+        return 2
     found = [(root, record) for root in _roots(parsed.cache_dir) for record in _drafts(root)]
     wanted = [(r, each) for r, each in found if parsed.all or _is_of(each, parsed.test)]
     if not wanted:

@@ -73,7 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         _blocks(config)
     except (ValueError, pytest.UsageError) as error:
-        raise pytest.UsageError(f"reqord_block_network: {error}") from error
+        raise pytest.UsageError(f"reqord_block_network in {config.inipath}: {error}") from error
     places = "--allowed-hosts on the command line", f"reqord_allowed_hosts in {config.inipath}"
     for hosts, place in zip(_given_hosts(config), places, strict=True):
         if hosts:

@@ -295,13 +295,23 @@ class PytestSession:
     def header(self) -> list[str]:
         """The header's lines, where there is something to say."""
         if not self.is_recording:
-            return ["reqord: record mode none"] if self.config.get_verbosity() > 0 else []
+            held_back = self._held_back()
+            is_said = held_back or self.config.get_verbosity() > 0
+            return [f"reqord: record mode none{held_back}"] if is_said else []
         anew = "".join(f", anew: {pattern}" for pattern in self.settings.rerecord)
         lines = [f"reqord: record mode {self.settings.record_mode}{anew}"]
         from pytest_reqord.plugin.dummies import unset_secrets
 
         lines += (f"reqord: the secret {name} is not set" for name in unset_secrets(self.config))
         return lines
+
+    def _held_back(self) -> str:
+        """Which mode doesn't count, where ``CI`` is set and an ini key would have the run record."""
+        given = [each for each in (*self._strong, *self._weak) if "record_mode" in each.values]
+        if not given or given[0].is_explicit or given[0].values["record_mode"] == "none":
+            return ""
+        mode = given[0].values["record_mode"]
+        return f", for CI is set ({mode} in {given[0].place}; to record: --record-mode={mode})"
 
     def summarise(self, reporter: pytest.TerminalReporter) -> None:
         """Write the summary, where there is something to say."""

@@ -58,6 +58,10 @@ def test_drafts_of_earlier_runs_are_counted_not_listed(drafted):
 
 def test_a_draft_can_be_thrown_away(drafted):
     """`reqord keep --drop` removes it and saves nothing."""
+    unclear = reqord(drafted, "keep", "--drop")
+    assert unclear.ret == 2
+    unclear.stderr.fnmatch_lines(["reqord: which draft is to be dropped? *--all"])
+
     dropped = reqord(drafted, "keep", "--drop", "test_it.py::test_it")
 
     assert dropped.ret == 0

@@ -178,7 +178,7 @@ def test_strict_order(suite):
     result = suite.runpytest()
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*SequenceMismatchError*json?a at position 0*"])
+    result.stdout.fnmatch_lines(["*SequenceMismatchError*json?a at position 0*--record-mode=all"])
 
 
 def test_distinct_bodies_find_their_own_answers(suite):

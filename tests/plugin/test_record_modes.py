@@ -319,11 +319,32 @@ def test_ci_records_only_on_demand(suite, api, cassettes, monkeypatch):
     suite.makeini("[pytest]\nreqord_record_mode = once")
     monkeypatch.setenv("CI", "true")
 
-    suite.runpytest().assert_outcomes(failed=2)
+    played = suite.runpytest()
+    played.assert_outcomes(failed=2)
+    played.stdout.fnmatch_lines(
+        ["reqord: record mode none, for CI is set (once in *.ini; to record: --record-mode=once)"]
+    )
     assert not api.seen
-    suite.runpytest("--record-mode=once").assert_outcomes(passed=2)
+    recorded = suite.runpytest("--record-mode=once")
+    recorded.assert_outcomes(passed=2)
+    recorded.stdout.no_fnmatch_line("*CI is set*")
 
     assert len(cassettes()) == 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"), [("none", ()), ("once", ["--record-mode=none"]), ("", ())]
+)
+def test_ci_is_no_news_where_nothing_would_record(suite, monkeypatch, mode, options):
+    """The header keeps quiet where it isn't `CI` that keeps a run from recording."""
+    suite.makepyfile("def test_it(): pass")
+    suite.makeini(f"[pytest]\nreqord_record_mode = {mode}" if mode else "[pytest]")
+    monkeypatch.setenv("CI", "true")
+
+    result = suite.runpytest(*options)
+
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*reqord:*")
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,16 @@ def test_precedence(suite, monkeypatch):
     suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
 
 
+def test_the_network_guard_is_on_or_off(suite):
+    """Anything else is told with the file that says it."""
+    suite.makeini("[pytest]\nreqord_block_network = perhaps")
+
+    result = suite.runpytest()
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*reqord_block_network in *.ini: *perhaps*"])
+
+
 def test_a_typo_in_a_key_of_the_network_guard(suite):
     """What is close to one of its keys is told as such, too."""
     suite.makeini("[pytest]\nreqord_block_networks = true")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from functools import cache, partial, wraps
+from functools import cache, lru_cache, partial, wraps
 from typing import TYPE_CHECKING, Any, cast
 
 from pytest_reqord.clock import monotonic
@@ -226,6 +226,7 @@ class _Played:
 _played = cache(_Played)
 
 
+@lru_cache(maxsize=16)  # a client mostly asks one host; to change a key takes 2 us
 def _key_of_played(key: Any) -> Any:
     return changed(key, proxy_headers_hash=_played(key.proxy_headers_hash))
 

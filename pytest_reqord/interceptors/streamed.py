@@ -32,6 +32,7 @@ NEVER = float("inf")
 PAUSE = 0.02
 """Bytes that come this many seconds after the ones before them are an arrival of their own."""
 
+_FRAMING = frozenset(("content-length", "expect", "transfer-encoding"))
 _CHUNK = re.compile(rb"([0-9A-Fa-f]+)[^\r\n]*\r\n")
 _READ_SIZE = 256 * 1024
 """The most that an event loop takes from a socket at once, in bytes."""
@@ -75,10 +76,13 @@ class Written:
     def _read_head(self) -> None:
         _, _, headers = parse_request_head(bytes(self.raw[: self._start]))
         self._headers = headers
+        self._end = self._start
+        if not headers.has_any(_FRAMING):  # most requests end with their head
+            return
         if is_chunked(headers):
             self._chunk = self._start
         else:
-            self._end = self._start + int(headers.get("content-length") or 0)
+            self._end += int(headers.get("content-length") or 0)
         self.awaits_continue = headers.get("expect", "").lower() == "100-continue"
 
     def _has_last_chunk(self) -> bool:

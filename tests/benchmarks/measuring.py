@@ -69,15 +69,21 @@ class Line:
         return median(one / (under or 1e-9) for one, under in pairs)
 
 
-def run(contestant: Contestant, folder: Path, *options: str, plays: bool = True) -> Time:
-    """Run pytest in a folder."""
+def run(
+    contestant: Contestant, folder: Path, *options: str, plays: bool = True, **variables: str
+) -> Time:
+    """Run pytest in a folder.
+
+    :param variables: what is set in its environment besides.
+    """
+    environment = contestant.environment | variables
     command = [contestant.python, "-m", "pytest", "-q", *options]
     if plays:
         command += contestant.replay
     with tempfile.TemporaryFile() as output:
         start = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=folder, env=contestant.environment, stdout=output, stderr=output
+            command, cwd=folder, env=environment, stdout=output, stderr=output
         )
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start

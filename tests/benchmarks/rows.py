@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -79,26 +82,33 @@ def suite(client: str, options: tuple[str, ...], row: str, effort: Effort) -> li
 
 
 def tests(client: str, row: str, effort: Effort) -> list[Line]:
-    """What a first test and another test cost, with one request each, above the floors'."""
-    many = 100 if effort.is_quick else 500
-    shapes = [Suite(client, 1, 1), Suite(client, many, 1)]
+    """What the first test and another test of a run cost, with one request each, above the floors'."""
+    shape = Suite(client, 150 if effort.is_quick else 500, 1)
+    players = effort.players(client)
+    folders = {who: recorded(shape, who) for who in players}
     lines = {}
     for floor in effort.floors(client):
         of = f"with a cassette and a request, {client}, above {floor.name} (CPU)"
         lines[floor.name] = (
-            Line(row, f"a first test {of}", "ms"),
+            Line(row, f"the first test {of}", "ms"),
             Line(row, f"one more test {of}", "ms"),
         )
-    for times in _replays(shapes, effort.rounds, effort.players(client)):
+    for found in take_turns(effort.rounds, players, lambda who: _paced(who, folders[who])):
         for floor, (first, more) in lines.items():
-            base = [time.cpu for time in times[floor]]
             for who in effort.contestants:
-                one, all_of = (
-                    time.cpu - below for time, below in zip(times[who.name], base, strict=True)
-                )
-                first.add(who.name, one * 1e3)
-                more.add(who.name, (all_of - one) / (many - 1) * 1e3)
+                first.add(who.name, found[who.name]["first"] - found[floor]["first"])
+                more.add(who.name, found[who.name]["more"] - found[floor]["more"])
     return [line for of_floor in lines.values() for line in of_floor]
+
+
+def _paced(who: Contestant, folder: Path) -> dict[str, float]:
+    """What the tests of a suite took, as `probes/paced.py` sees it."""
+    with tempfile.TemporaryDirectory() as there:
+        told = Path(there, "pace.json")
+        path = f"{HERE}{os.pathsep}{HERE / 'probes'}"
+        run(who, folder, "-p", "paced", PYTHONPATH=path, BENCHMARK_PACE=str(told))
+        found: dict[str, float] = json.loads(told.read_text())
+    return found
 
 
 def requests(client: str, row: str, effort: Effort) -> list[Line]:

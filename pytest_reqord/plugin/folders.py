@@ -33,7 +33,9 @@ def pass_by(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     Where another plugin or a ``conftest.py`` collects files it may want these, too: then pytest
     goes through them as ever.
     """
-    collectors = {each.plugin_name for each in parent.ihook.pytest_collect_file.get_hookimpls()}
+    # not parent.ihook: before pytest 9.1 its hooks that take paths are plain functions
+    asked = parent.config.pluginmanager.hook.pytest_collect_file.get_hookimpls()
+    collectors = {each.plugin_name for each in asked}
     if not collectors <= _COLLECTORS or not _holds_cassettes_only(path):
         return None
     folder: Any = CassetteFolder.from_parent(parent, path=path)

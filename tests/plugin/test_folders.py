@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
 
 SPY = """
@@ -43,25 +45,40 @@ def test_tests_beside_cassettes_are_collected(suite, name):
     suite.runpytest().assert_outcomes(passed=1)
 
 
-def test_files_that_another_plugin_collects_are_left_to_it(suite):
-    """Tests in YAML are somebody's, too."""
-    suite.makeconftest(
-        """
-        import pytest
+ITEM = """
+    import pytest
 
-        class File(pytest.File):
-            def collect(self):
-                yield Item.from_parent(self, name="one")
+    class Item(pytest.Item):
+        def runtest(self):
+            pass
+"""
+COLLECT_FILE = """
+    class File(pytest.File):
+        def collect(self):
+            yield Item.from_parent(self, name="one")
 
-        class Item(pytest.Item):
-            def runtest(self):
-                pass
+    def pytest_collect_file(parent, file_path):
+        if file_path.suffix == ".yaml":
+            return File.from_parent(parent, path=file_path)
+"""
+COLLECT_DIRECTORY = """
+    class Folder(pytest.Directory):
+        def collect(self):
+            yield Item.from_parent(self, name="one")
 
-        def pytest_collect_file(parent, file_path):
-            if file_path.suffix == ".yaml":
-                return File.from_parent(parent, path=file_path)
-        """
-    )
-    suite.mkdir("cassettes").joinpath("a.yaml").write_text("")
+    def pytest_collect_directory(path, parent):
+        if path.name == "cassettes":
+            return Folder.from_parent(parent, path=path)
+"""
+
+
+@pytest.mark.parametrize("hook", [COLLECT_FILE, COLLECT_DIRECTORY], ids=["file", "directory"])
+@pytest.mark.parametrize("where", [".", "sub"])
+def test_what_another_plugin_collects_is_left_to_it(suite, hook, where):
+    """Tests in YAML are somebody's, too; a conftest counts wherever it lies."""
+    cassettes = suite.path / where / "cassettes"
+    cassettes.mkdir(parents=True)
+    cassettes.joinpath("a.yaml").write_text("")
+    cassettes.parent.joinpath("conftest.py").write_text(dedent(ITEM) + dedent(hook))
 
     suite.runpytest().assert_outcomes(passed=1)

@@ -1,0 +1,140 @@
+"""Cassettes that a released version wrote are read and played by this one, to the byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_reqord import Headers, codec
+from pytest_reqord.codec import general
+from pytest_reqord.codec.document import Source
+from pytest_reqord.library import read_document
+
+KEPT = sorted(Path(__file__).parents[1].joinpath("data").glob("cassettes-*"))
+
+
+@pytest.fixture(params=KEPT, ids=lambda path: path.name)
+def kept(request):
+    return request.param
+
+
+def sums(folder):
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    found = {
+        f"./{path.relative_to(folder).as_posix()}": hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+        if path.name not in ("SHA256SUMS", "README.md") and path.suffix != ".pyc"
+    }
+    return dict(sorted(found.items()))
+
+
+def plain(value):
+    """A value as JSON that keeps all of it."""
+    if isinstance(value, Headers):
+        return list(map(list, value.pairs))
+    if isinstance(value, tuple):
+        fields = getattr(value, "_fields", None)
+        if fields is not None:
+            return {name: plain(one) for name, one in zip(fields, value, strict=True)}
+        return list(map(plain, value))
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def no_files(name):
+    raise FileNotFoundError(name)
+
+
+def test_the_files_are_as_they_were_written(kept):
+    """An edit here would take from what is kept."""
+    lines = kept.joinpath("SHA256SUMS").read_text().splitlines()
+    assert sums(kept) == {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+
+
+@pytest.mark.parametrize("reader", [codec.load, lambda *file: general.load_safely(Source(*file))])
+@pytest.mark.parametrize("name", ["native", "vcr"])
+def test_each_value_is_what_was_written(kept, name, reader):
+    """Of the quick reader and of the one for any YAML."""
+    path = kept / "values" / f"{name}.yaml"
+    expected = json.loads(path.with_suffix(".json").read_text())
+    entries = reader(path.read_bytes(), str(path), no_files).entries
+    found = [plain(entry.interaction()) for entry in entries]
+    if name == "vcr":  # whose entries have no time
+        found, expected = [
+            [{**one, "recorded_at": ""} for one in these] for these in (found, expected)
+        ]
+    assert len(found) > 20
+    assert found == expected
+
+
+def test_what_stands_beside_the_interactions_is_kept(kept):
+    """Keys that nobody knows, and that the file is locked."""
+    path = kept / "values" / "with-more.yaml"
+    document = codec.load(path.read_bytes(), str(path), no_files)
+    assert document.locked
+    assert document.extra == {"owner": "Ada", "metadata": {"a": [1, 2]}}
+    again = codec.render([entry.text for entry in document.entries], document.head)
+    assert again == path.read_bytes()
+
+
+def test_every_cassette_of_the_suite_is_read(kept):
+    """Each entry of each file, in whatever format, with the bodies that lie beside it."""
+    paths = [path for path in kept.rglob("cassettes/**/*") if path.suffix in (".yaml", ".json")]
+    bodies = [path for path in paths if path.parent.suffix == ".bodies"]
+    for path in set(paths) - set(bodies):
+        document = read_document(path)
+        assert document.torn is None
+        assert document.entries
+        for entry in document.entries:
+            assert entry.interaction().request.uri == entry.uri
+
+
+def test_the_suite_plays_as_it_did(kept, tmp_path):
+    """Its clients see what they saw then, and its cassettes stay as they are."""
+    shutil.copytree(kept / "suite", tmp_path / "suite")
+    before = sums(tmp_path / "suite")
+    names = (
+        "PATH",
+        "HOME",
+        "LANG",
+        "SYSTEMROOT",
+        "COVERAGE_PROCESS_CONFIG",
+        "COVERAGE_PROCESS_START",
+    )
+    env = {name: os.environ[name] for name in names if name in os.environ}
+    env |= {"SEEN": str(kept / "seen.json"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    options = ["-p", "reqord", "-p", "no:cacheprovider", "-q", "--tb=short"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options],
+        cwd=tmp_path / "suite",
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert f"{len(json.loads((kept / 'seen.json').read_text()))} passed" in done.stdout
+    assert sums(tmp_path / "suite") == before
+
+
+def test_one_of_each_kind_is_there(kept):
+    """What an entry can have is in one of the files, so that none of it is read by luck."""
+    texts = [path.read_text() for path in kept.rglob("cassettes/**/*.yaml")]
+    texts.append((kept / "values" / "native.yaml").read_text())
+    all_of_it = "\n".join(texts)
+    for key in (
+        "json", "text", "base64", "file", "spaced", "compressed: gzip", "compressed: deflate",
+        "compressed: zlib", "chunks", "arrivals", "trailers", "interim", "complete", "error", "details",
+        "http_version", "reason", "recorded_by", "locked",
+    ):  # fmt: skip
+        assert f" {key}" in all_of_it or f"\n{key}" in all_of_it, key
+    assert "[REDACTED]" in all_of_it
+    assert "YWRhOnNlY3JldC1vZi1hZGE" not in all_of_it

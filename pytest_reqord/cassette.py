@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord.clock import expiry_limit, has_expired
@@ -18,6 +17,7 @@ from pytest_reqord.hosts import host_of, is_local, is_metadata
 from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
 from pytest_reqord.modes import SAVED_AT_END
 from pytest_reqord.once import once
+from pytest_reqord.real import Path, os
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -299,7 +299,11 @@ class Cassette:
         return self._refuse(self._source.translate(miss))
 
     def _absence(self) -> list[str]:
-        return ["it has no interactions"] if self.path.exists() else ["there is no such cassette"]
+        return (
+            ["it has no interactions"]
+            if os.path.exists(self._file)
+            else ["there is no such cassette"]
+        )
 
     def _refuse(self, error: BaseException) -> BaseException:
         self._refusals.append(error)

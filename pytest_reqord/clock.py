@@ -7,10 +7,10 @@ time runs on the monotonic clock of the system, by the one way to it that both l
 
 from __future__ import annotations
 
-import threading
-import time
 from datetime import datetime, timedelta, timezone
 from functools import partial
+
+from pytest_reqord.real import threading, time
 
 __all__ = [
     "Clock",

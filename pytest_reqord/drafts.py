@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from pytest_reqord.errors import ReqordError
 from pytest_reqord.lean import read_lean
 from pytest_reqord.library import Recorded
 from pytest_reqord.once import once
+from pytest_reqord.real import os
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

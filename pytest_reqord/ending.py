@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from pytest_reqord.errors import ReqordError
 from pytest_reqord.library import Recorded
 from pytest_reqord.opening import keeping, save_into
 from pytest_reqord.paths import is_default_of
+from pytest_reqord.real import os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence, Set as AbstractSet
@@ -87,7 +87,7 @@ class Ending:
     def _file_of(self, recording: Recording) -> Path:
         """See `Library.settled`: another process may have made the other one."""
         path = recording.cassette
-        if path.exists() or not is_default_of(path, recording.owner):
+        if os.path.exists(path) or not is_default_of(path, recording.owner):
             return path
         return self._staging.mark_born(path)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord.clock import monotonic
 from pytest_reqord.models import Failure, Interaction
+from pytest_reqord.real import threading
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:

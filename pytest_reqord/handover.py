@@ -7,14 +7,12 @@ over, and answers. Only then does the worker let go of it.
 
 from __future__ import annotations
 
-import os
 import re
-import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_reqord import storage
 from pytest_reqord.errors import WriteFailed
+from pytest_reqord.real import Path, io, os, threading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -113,7 +111,7 @@ def _pieces(staged: Path) -> Iterator[tuple[str, bytes]]:
     """A staging file without a name, and the bodies beside it by theirs, never whole."""
     files = {path.name: path for path in storage.bodies_of(staged)}
     for name, path in {**files, "": staged}.items():  # bodies first, as everywhere
-        with path.open("rb") as file:
+        with io.open(path, "rb") as file:
             while piece := file.read(_PIECE):
                 yield name, piece
 

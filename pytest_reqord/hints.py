@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from typing import NamedTuple
+
+from pytest_reqord.real import os
 
 __all__ = ["LOCKED", "Test", "again", "commands", "keep_command", "move_command", "namesake_line"]
 
@@ -32,7 +33,7 @@ def commands(test: Test, path: str | os.PathLike[str]) -> list[str]:
     :param test: the test that misses.
     :param path: the cassette.
     """
-    if not os.path.exists(path):  # noqa: PTH110 -- a path-like is all we know
+    if not os.path.exists(path):
         return [f"{_command(test, 'once')}   # record it"]
     return [f"{_command(test, 'new_episodes')}   # add what is missing", again(test)]
 
@@ -45,8 +46,8 @@ def again(test: Test) -> str:
 def move_command(old: str | os.PathLike[str], path: str | os.PathLike[str]) -> str:
     """What a user runs where a test was moved or renamed and its cassette wasn't."""
     old, path = os.fspath(old), os.fspath(path)
-    folder, names = os.path.dirname(path), f"{shlex.quote(old)} {shlex.quote(path)}"  # noqa: PTH120 -- as above
-    is_there = os.path.isdir(folder)  # noqa: PTH112 -- as above
+    folder, names = os.path.dirname(path), f"{shlex.quote(old)} {shlex.quote(path)}"
+    is_there = os.path.isdir(folder)
     make = "" if is_there else f"mkdir -p {shlex.quote(folder)} && "
     return f"{make}mv {names}   # if the test was moved or renamed: it probably had this cassette"
 

@@ -9,11 +9,10 @@ secret is for all of them, told under a key that no file has.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import pickle
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pytest_reqord.real import Path, json, os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

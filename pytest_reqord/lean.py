@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from pytest_reqord import codec, storage
+from pytest_reqord.real import os
 
 if TYPE_CHECKING:
     from pytest_reqord.codec import Document
@@ -23,7 +23,7 @@ def read_lean(path: str | os.PathLike[str]) -> Document:
     :raises CassetteFormatError: if it can't be read.
     """
     name, bodies = os.fspath(path), storage.body_reader(path)
-    if os.stat(path).st_size > storage.LARGE or storage.bodies_of(path):  # noqa: PTH116 -- a Path costs more
+    if os.stat(path).st_size > storage.LARGE or storage.bodies_of(path):
         document = codec.load_piecemeal(storage.OpenFile(path), name, bodies)
         if document is not None:
             return document

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import time
 from collections import OrderedDict
 from collections.abc import Collection
 from contextlib import suppress
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord import codec, storage
@@ -17,6 +14,7 @@ from pytest_reqord.errors import CassetteFormatError
 from pytest_reqord.index import Index
 from pytest_reqord.once import once
 from pytest_reqord.paths import is_default_of
+from pytest_reqord.real import Path, os, time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -183,7 +181,7 @@ class Library:
         :param file: its name.
         :param owner: the test that opens it.
         """
-        if os.path.exists(file):  # noqa: PTH110 -- a Path costs more than the call
+        if os.path.exists(file):
             return file
         path = Path(file)
         if not is_default_of(path, owner):
@@ -191,7 +189,7 @@ class Library:
         names = self._names.get(path.parent)
         if names is None:
             with suppress(OSError):
-                names = {name.casefold(): name for name in os.listdir(path.parent)}  # noqa: PTH208 -- names are enough
+                names = {name.casefold(): name for name in os.listdir(path.parent)}
             names = self._names[path.parent] = names or {}
         return str(path.with_name(names.setdefault(path.name.casefold(), path.name)))
 
@@ -206,7 +204,7 @@ class Library:
         :raises CassetteFormatError: if it can't be read, or if its end is torn.
         """
         try:
-            status = os.stat(path)  # noqa: PTH116 -- a Path costs more than the call
+            status = os.stat(path)
         except OSError:
             return Index((), matching)
         key = (os.fspath(path), status.st_mtime_ns, status.st_size, status.st_ino, matching, before)

@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
+from pytest_reqord.real import json
+
 if TYPE_CHECKING:
     from pytest_reqord.models import Request
 
@@ -121,7 +123,6 @@ def _fields(body: bytes) -> tuple[tuple[str, str], ...]:
 def _canonical_json(body: bytes) -> Any:
     if body[:1] not in (b"{", b"[", b" ", b"\n", b'"'):
         return body
-    import json  # late: suites whose requests have no JSON don't pay for the parser
 
     try:
         return json.dumps(json.loads(body), sort_keys=True)

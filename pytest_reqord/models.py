@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from pytest_reqord import content
+from pytest_reqord.real import json
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -158,8 +159,6 @@ class _Message:
 
         :raises ValueError: if it isn't JSON.
         """
-        import json  # late: a replay that reads no JSON doesn't pay for the parser
-
         return json.loads(self.content)
 
 

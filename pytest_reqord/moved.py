@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from pytest_reqord.errors import ReqordError
 from pytest_reqord.library import read_document
 from pytest_reqord.paths import is_default_of
+from pytest_reqord.real import os
+from pytest_reqord.storage import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,14 +64,20 @@ def _likeness(one: Path, path: Path) -> float:
 def _neighbours(path: Path) -> Iterator[Path]:
     """The cassettes in the same folder, and those of the same name in the ones beside it."""
     with suppress(OSError):  # a new module: the cassettes are in the old one's folder
-        yield from [one for one in path.parent.iterdir() if one.suffix in _SUFFIXES][:_MOST_FILES]
+        yield from [one for one in _in(path.parent) if one.suffix in _SUFFIXES][:_MOST_FILES]
     try:
-        folders = list(path.parent.parent.iterdir())[:_MOST_FILES]
+        folders = _in(path.parent.parent)[:_MOST_FILES]
     except OSError:
         return
     yield from (
-        each / path.name for each in folders if each != path.parent and (each / path.name).is_file()
+        each / path.name
+        for each in folders
+        if each != path.parent and os.path.isfile(each / path.name)
     )
+
+
+def _in(folder: Path) -> list[Path]:
+    return [folder / name for name in os.listdir(folder)]
 
 
 def _is_left(cassette: Path) -> bool:
@@ -87,7 +95,7 @@ def _is_left(cassette: Path) -> bool:
         )
     function = test.partition("[")[0].rpartition("::")[2]
     try:
-        source = (holder / file).read_text("utf-8")
+        source = read(holder / file).decode()
     except (OSError, ValueError):
         return True
     return re.search(rf"\bdef\s+{re.escape(function)}\b", source) is None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pytest_reqord.real import os, threading
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -16,6 +14,7 @@ from pytest_reqord.library import Recorded, read_document
 from pytest_reqord.once import once
 from pytest_reqord.paths import is_default_of
 from pytest_reqord.plan import Shared
+from pytest_reqord.real import os, threading
 from pytest_reqord.replay import Player, Replay
 from pytest_reqord.storage import remove_with_bodies
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
-from pathlib import Path
 
 from pytest_reqord.errors import UsageError
+from pytest_reqord.real import Path, os
 
 __all__ = ["cassette_name", "file_name", "is_default_of", "join_within", "recorded_by"]
 

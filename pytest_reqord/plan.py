@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord.modes import SAVED_AT_END
+from pytest_reqord.real import Path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

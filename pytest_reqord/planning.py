@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord import hints, modes
 from pytest_reqord.library import Head
 from pytest_reqord.matching import Matching
 from pytest_reqord.plan import Plan, are_anew
+from pytest_reqord.real import Path, os
 from pytest_reqord.redaction import Redactor, Rules
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Planning:
         if attempt is not None and attempt.nodeid:
             from pytest_reqord import moved  # late: for a miss
 
-            former = None if path.exists() else moved.former_cassette(path)
+            former = None if os.path.exists(path) else moved.former_cassette(path)
             if former is not None:
                 lines.append(hints.move_command(former, path))
             other = moved.namesake(path, owner)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pytest_reqord.errors import SequenceMismatchError
 from pytest_reqord.index import Candidates
 from pytest_reqord.matching import body_key, hide
+from pytest_reqord.real import threading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

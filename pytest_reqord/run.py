@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from pytest_reqord.opening import Attempt, Opening
 from pytest_reqord.options import NOTHING_OWN, Layer, Own
 from pytest_reqord.plan import Services
 from pytest_reqord.planning import Planning
+from pytest_reqord.real import os
 from pytest_reqord.redaction import Rules
 from pytest_reqord.settings import Settings, resolve
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord.hints import Test
+from pytest_reqord.real import os, time
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import os
 import sys
-from pathlib import Path
 
 from pytest_reqord import children
 from pytest_reqord.clock import Clock, format_time
 from pytest_reqord.options import Layer
+from pytest_reqord.real import Path, os
 from pytest_reqord.report.summary import drafts, problems
 from pytest_reqord.run import Run
 from pytest_reqord.runinfo import RunInfo, is_under_ci, new_run_id, staging_without_cache
@@ -26,7 +25,7 @@ def script_run() -> Run:
     inherited = children.run_of_parent()
     if inherited is not None:
         return inherited
-    base = Path.cwd()
+    base = Path(os.getcwd())
     info = RunInfo(
         id=new_run_id(),
         staging=staging_without_cache(base),

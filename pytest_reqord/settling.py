@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from pytest_reqord.books import Books
@@ -12,6 +11,7 @@ from pytest_reqord.leaks import first_leak
 from pytest_reqord.lean import read_lean
 from pytest_reqord.opening import keeping
 from pytest_reqord.paths import is_default_of
+from pytest_reqord.real import os
 from pytest_reqord.staged import sweep
 from pytest_reqord.storage import lock
 
@@ -173,7 +173,7 @@ class Settling:
 def _has_content(file: str) -> bool:
     """Whether there is a cassette; an empty file is none."""
     try:
-        return os.stat(file).st_size > 0  # noqa: PTH116 -- a Path costs more than the call
+        return os.stat(file).st_size > 0
     except (FileNotFoundError, NotADirectoryError):  # the latter is told when it is saved
         return False
 

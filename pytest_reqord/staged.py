@@ -8,13 +8,12 @@ there is more to know, before the interaction that told is staged.
 
 from __future__ import annotations
 
-import os
-import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
 from pytest_reqord.codec import HEADER, encode
 from pytest_reqord.library import Recorded
+from pytest_reqord.real import os, threading
 from pytest_reqord.storage import bodies_of, read, remove_unused_bodies, replace, write_bodies
 from pytest_reqord.writer import append_encoded, append_only
 
@@ -113,7 +112,7 @@ class _File:
     def _read(self, bodies: Sequence[Path]) -> bytes:
         """What is in it; nothing where that and its bodies are too much to be read each time."""
         try:
-            size = sum(path.stat().st_size for path in (self._path, *bodies))
+            size = sum(os.stat(path).st_size for path in (self._path, *bodies))
             return read(self._path) if size <= _LARGE else b""
         except FileNotFoundError:
             return b""

@@ -15,6 +15,7 @@ PACKAGE = Path(pytest_reqord.__file__).parent
 
 # lower numbers know nothing of higher ones; imports for types count too
 LEVELS = {
+    "real": -1,
     "content": 0,
     "options": 0,
     "modes": 1,
@@ -127,6 +128,53 @@ def test_who_knows_what(path):
     if part(path) in ("errors", "models", "matching", "redaction", "codec", "modes"):
         heads = {name.partition(".")[0] for name in names}
         assert not heads & {"os", "pathlib", "socket", "time"}
+        assert not names & {f"pytest_reqord.real.{name}" for name in ("Path", "io", "os", "time")}
+
+
+# what tests replace: these modules, and what pathlib does with a file
+DOUBLED = {
+    *("os", "posix", "io", "_io", "pathlib", "fcntl", "tempfile", "shutil", "glob", "linecache"),
+    *("time", "threading", "_thread", "json", "random", "uuid", "secrets", "subprocess"),
+}
+FILE_METHODS = {
+    *("absolute", "chmod", "cwd", "exists", "expanduser", "glob", "hardlink_to", "home", "is_dir"),
+    *("is_file", "is_symlink", "iterdir", "lchmod", "lstat", "mkdir", "read_bytes", "read_text"),
+    *("readlink", "rename", "rglob", "rmdir", "samefile", "stat", "symlink_to", "touch", "unlink"),
+    *("write_bytes", "write_text"),
+}
+ON_PURPOSE = {
+    ("children/site/sitecustomize.py", "os"),  # before a child's first line, with no path to ours
+    ("compat/filters.py", "io"),  # a value that suites get, not a file
+    ("expiry.py", "glob"),  # for `escape`, which asks no file
+    ("interceptors/hface_held.py", "time"),  # as the client's own clock, which a test may freeze
+    ("interceptors/imports.py", "_thread"),  # the threads that a test sees, gevent's too
+    ("interceptors/stamps.py", "_thread"),
+    ("interceptors/stamps.py", "threading"),
+    ("interceptors/tornado_client.py", "read_bytes"),  # of a stream
+    ("network/sockets.py", "threading"),
+    ("plugin/starting.py", "mkdir"),  # of pytest's cache, which has it made
+    ("storage/writing.py", "stat"),  # of what `os.scandir` found
+}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_a_test_may_replace_is_taken_from_one_place(path):
+    """Files, clock, locks, threads and JSON are those of `real`, whatever a test has patched."""
+    if path.name == "real.py":
+        return
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    methods = [function for function in called if isinstance(function, ast.Attribute)]
+
+    found = imported(tree) & DOUBLED
+    found |= {each.id for each in called if isinstance(each, ast.Name) and each.id == "open"}
+    found |= {each.attr for each in methods if not ast.unparse(each.value).startswith("os")} & (
+        FILE_METHODS
+    )
+    assert not {(str(path.relative_to(PACKAGE)), each) for each in found} - ON_PURPOSE
 
 
 def test_a_run_without_a_cassette_imports_nothing_that_costs():

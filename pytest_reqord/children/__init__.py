@@ -9,14 +9,13 @@ first request.
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.children.ticket import Ticket
 from pytest_reqord.interceptors import active, processes, registry
+from pytest_reqord.real import Path, os
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_reqord.errors import CassetteClosed, UnsupportedClient
 from pytest_reqord.models import Headers, Request
 from pytest_reqord.once import once
+from pytest_reqord.real import Path, os
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Joined:
     @property
     def is_closed(self) -> bool:
         """Whether the parent has closed it."""
-        return not Path(self.ticket.folder).exists()
+        return not os.path.exists(self.ticket.folder)
 
     def begin(self, method: str, uri: str) -> Exchange | None:
         """See `pytest_reqord.seam.Recorder.begin`.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from pytest_reqord.cli.finding import cassettes, why
 from pytest_reqord.errors import CassetteFormatError
 from pytest_reqord.library import check_whole, read_document
+from pytest_reqord.real import Path, json, os
 from pytest_reqord.redaction import Redactor
 from pytest_reqord.redaction.scan import KINDS, hidden, scan
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord import codec, storage
 from pytest_reqord.cli.finding import cassettes, why
 from pytest_reqord.errors import ReqordError
 from pytest_reqord.library import check_whole, read_document
+from pytest_reqord.real import Path
 
 if TYPE_CHECKING:
     import argparse

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pytest_reqord.real import Path, io, os
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ def cassettes(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
     :returns: the cassette, and its path as seen from what was named.
     """
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):
             yield path, Path(path.name)
             continue
         for folder, folders, names in os.walk(path):
@@ -45,5 +45,5 @@ def _is_skipped(folder: str) -> bool:
 
 
 def _is_cassette(path: Path) -> bool:
-    with path.open("rb") as file:
+    with io.open(path, "rb") as file:
         return b"interactions" in file.read(_HEAD)

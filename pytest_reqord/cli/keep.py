@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_reqord.drafts import Drafts, reason_of
@@ -12,6 +11,7 @@ from pytest_reqord.ending import Ending
 from pytest_reqord.leaks import first_leak
 from pytest_reqord.library import Recorded
 from pytest_reqord.notes import Notes
+from pytest_reqord.real import Path, os
 from pytest_reqord.redaction.scan import KINDS
 from pytest_reqord.report.summary import drafts
 from pytest_reqord.runinfo import staging_without_cache
@@ -132,11 +132,11 @@ def _roots(cache_dir: Path | None) -> Iterator[Path]:
     if cache_dir is not None:
         yield cache_dir / "reqord"
         return
-    here = Path.cwd()
+    here = Path(os.getcwd())
     for folder in (here, *here.parents):
         yield folder / ".pytest_cache" / "reqord"
         yield staging_without_cache(folder)
-        if any((folder / name).exists() for name in _ROOTS):
+        if any(os.path.exists(folder / name) for name in _ROOTS):
             return
 
 
@@ -150,5 +150,5 @@ def _is_of(record: Record, test: str | None) -> bool:
     if test is None:
         return False
     if not owner:
-        return Path(test).resolve() == record.recording.cassette.resolve()
+        return os.path.realpath(test) == os.path.realpath(record.recording.cassette)
     return test == owner or test.endswith(f"/{owner}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_reqord.cli.finding import cassettes
 from pytest_reqord.clock import format_time
 from pytest_reqord.library import check_whole, read_document
+from pytest_reqord.real import Path
 
 if TYPE_CHECKING:
     import argparse

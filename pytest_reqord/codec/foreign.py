@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_reqord.codec import foreign_values, safe
 from pytest_reqord.codec.document import Document, Entry, Source
 from pytest_reqord.codec.dumping import head_with
+from pytest_reqord.real import json
 
 if TYPE_CHECKING:
     from pytest_reqord.models import Interaction
@@ -43,7 +44,6 @@ def load_json(text: str) -> safe.Loaded | None:
     """Read JSON of another tool; None for all else."""
     if not text.lstrip().startswith("{"):
         return None
-    import json  # late: few cassettes are JSON
 
     try:
         value = json.loads(text)

@@ -12,6 +12,7 @@ from pytest_reqord import content
 from pytest_reqord.clock import parse_time
 from pytest_reqord.codec import safe
 from pytest_reqord.models import Headers, Interaction, Request, Response
+from pytest_reqord.real import json
 
 __all__ = ["interaction", "packed"]
 
@@ -123,7 +124,6 @@ def _typed_body(kind: str, value: Any) -> bytes:
 
 
 def _json(value: Any) -> bytes:
-    import json  # late: few cassettes have bodies in that form
 
     return json.dumps(safe.typed(value)).encode()
 

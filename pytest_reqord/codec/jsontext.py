@@ -7,6 +7,7 @@ indentation are added.
 from __future__ import annotations
 
 from pytest_reqord.patterns import Pattern
+from pytest_reqord.real import json
 
 __all__ = ["pretty", "rebuild"]
 
@@ -63,7 +64,6 @@ def _break(tokens: list[str]) -> str:
 
 
 def _is_json(text: str) -> bool:
-    import json  # late: a run that records no JSON doesn't pay for the parser
 
     try:
         json.loads(text)

@@ -9,6 +9,7 @@ from pytest_reqord import content
 from pytest_reqord.codec import foreign_values
 from pytest_reqord.codec.dumping import dump
 from pytest_reqord.codec.foreign import ForeignEntry
+from pytest_reqord.real import json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -108,7 +109,6 @@ def render_vcr(
 
 
 def _json(items: Iterable[Any], extra: Mapping[str, Any]) -> bytes:
-    import json  # late: few cassettes are JSON
 
     try:
         text = json.dumps({"version": 1, "interactions": list(items), **extra}, indent=4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord import storage
@@ -11,6 +10,7 @@ from pytest_reqord.codec.document import Source
 from pytest_reqord.compat.errors import is_not_found
 from pytest_reqord.compat.serializers import pairs, plain
 from pytest_reqord.errors import CassetteFormatError
+from pytest_reqord.real import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -6,7 +6,6 @@ A replacement is text, None to take the thing away, or a function that is called
 
 from __future__ import annotations
 
-import json
 import re
 from functools import partial
 from io import BytesIO
@@ -15,6 +14,7 @@ from urllib.parse import unquote_plus, urlencode, urlparse, urlunparse
 
 from pytest_reqord import content
 from pytest_reqord.compat.messages import CaseInsensitiveDict
+from pytest_reqord.real import json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pytest_reqord.compat.messages import CaseInsensitiveDict, VcrRequest
 from pytest_reqord.matching import Matching
+from pytest_reqord.real import json
 
 if TYPE_CHECKING:
     from pytest_reqord.models import Request
@@ -113,7 +114,6 @@ def _form(data: bytes) -> Any:
 
 
 def _json(data: bytes) -> Any:
-    import json  # late: only those who compare JSON bodies pay for it
 
     return json.loads(data) if data else data
 

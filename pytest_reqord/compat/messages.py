@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import ParseResult, parse_qsl, urlparse
 
 from pytest_reqord.models import Headers, Request
+from pytest_reqord.real import json
 
 __all__ = [
     "CaseInsensitiveDict",
@@ -281,6 +282,5 @@ def as_bytes(body: Any) -> bytes:
         return b""
     if isinstance(joined, bytes):
         return joined
-    import json  # late: a body that is a mapping is rare
 
     return json.dumps(joined).encode()

@@ -19,6 +19,7 @@ from pytest_reqord.index import Index
 from pytest_reqord.library import read_document
 from pytest_reqord.matching import Matching
 from pytest_reqord.opening import Opening, save_into
+from pytest_reqord.real import os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -247,7 +248,7 @@ class VcrOpening(Opening):
         if settings.record_mode == "none" or settings.locked:
             return
         if self.view.new_metadata or self._unused():
-            if not path.exists():
+            if not os.path.exists(path):
                 self._services.staging().mark_born(path)
             self.save((), None)
 
@@ -286,6 +287,6 @@ class VcrOpening(Opening):
 
 def _has_content(path: Path) -> bool:
     try:
-        return path.stat().st_size > 0
+        return os.stat(path).st_size > 0
     except OSError:
         return False

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_reqord.paths import cassette_name
+from pytest_reqord.real import Path, os
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,8 +57,8 @@ def cassette_path(name: str, options: Mapping[str, Any], vcr: VCR) -> Path:
     folder = options.get("cassette_library_dir", vcr.cassette_library_dir)
     if folder:
         folder = os.fspath(folder)
-        path = path if path.startswith(folder) else os.path.join(folder, path)  # noqa: PTH118 -- text
-    return Path(os.path.abspath(path))  # noqa: PTH100 -- keeps symlinks
+        path = path if path.startswith(folder) else os.path.join(folder, path)
+    return Path(os.path.abspath(path))
 
 
 def _fitting(name: str, suffix: str) -> str:
@@ -73,10 +72,10 @@ def _fitting(name: str, suffix: str) -> str:
 
     digest = md5(encoded, usedforsecurity=False).hexdigest()
     start = encoded[: _MOST_BYTES - len(suffix) - len(digest) - 3].decode("utf-8", "ignore")
-    return os.path.join(folder, f"{start}...{digest}")  # noqa: PTH118 -- text
+    return os.path.join(folder, f"{start}...{digest}")
 
 
 def extra_paths(marks: Sequence[pytest.Mark], folder: str) -> tuple[Path, ...]:
     """The cassettes that marks name to be played from as well, without doubles."""
-    paths = (os.path.join(folder, os.fspath(path)) for mark in marks for path in mark.args)  # noqa: PTH118 -- text
-    return tuple(Path(os.path.abspath(path)) for path in dict.fromkeys(paths))  # noqa: PTH100 -- as above
+    paths = (os.path.join(folder, os.fspath(path)) for mark in marks for path in mark.args)
+    return tuple(Path(os.path.abspath(path)) for path in dict.fromkeys(paths))

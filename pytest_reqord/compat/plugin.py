@@ -6,10 +6,11 @@ pytest; the rest comes with the first test that is marked.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from pytest_reqord.real import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,12 +6,12 @@ another test was answered may be something else.
 
 from __future__ import annotations
 
-import threading
 from collections import Counter, defaultdict, deque
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.matching import hidden_parameters, hide
+from pytest_reqord.real import threading
 from pytest_reqord.replay import Claimed
 
 if TYPE_CHECKING:

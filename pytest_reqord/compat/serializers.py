@@ -8,6 +8,7 @@ from pytest_reqord.codec import safe
 from pytest_reqord.compat.messages import VcrRequest
 from pytest_reqord.compat.pipeline import is_foreign
 from pytest_reqord.compat.responses import response_to_vcr
+from pytest_reqord.real import json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,8 +41,6 @@ class _Json:
     @staticmethod
     def deserialize(text: str) -> Any:
         """Read a cassette."""
-        import json  # late: only for recordings in this format
-
         return json.loads(text)
 
     @staticmethod
@@ -50,8 +49,6 @@ class _Json:
 
         :raises ValueError: if a body is no text; JSON has none else.
         """
-        import json  # late: as above
-
         try:
             return json.dumps(cassette, indent=4) + "\n"
         except TypeError as error:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.compat.matchers import DEFAULT_MATCH_ON, MATCHERS
 from pytest_reqord.compat.serializers import JSON, YAML
+from pytest_reqord.real import os
 
 if TYPE_CHECKING:
     from collections.abc import Callable

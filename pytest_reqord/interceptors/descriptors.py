@@ -5,9 +5,10 @@ Pipes, because a test may have forbidden sockets (pytest-socket).
 
 from __future__ import annotations
 
-import os
 import select
 from functools import cache
+
+from pytest_reqord.real import os
 
 __all__ = ["is_readable", "quiet", "ready"]
 

@@ -9,11 +9,11 @@ inherit.
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.interceptors import imports
+from pytest_reqord.real import os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

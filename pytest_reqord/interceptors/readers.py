@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import io
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.clock import monotonic
 from pytest_reqord.interceptors import socket_errors
 from pytest_reqord.interceptors.framing import to_wire
+from pytest_reqord.real import io
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import io
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from pytest_reqord.interceptors import descriptors, readers, socket_errors
 from pytest_reqord.interceptors.no_socket import NoSocket
 from pytest_reqord.interceptors.turns import Turn
 from pytest_reqord.models import Response
+from pytest_reqord.real import io
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:

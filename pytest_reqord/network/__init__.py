@@ -13,11 +13,11 @@ use Python's sockets. A guard counts for the whole process; of several the last 
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_reqord.network import guard, native, sockets, taken
+from pytest_reqord.real import json, threading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -73,7 +73,6 @@ def environment() -> dict[str, str]:
     """What a child process needs in its environment to have the guard that is in force here."""
     if not guard.in_force:
         return {}
-    import json  # late: only for children
 
     own = guard.in_force[-1]
     return {VARIABLE: json.dumps({"allowed": own.allowed, "owner": own.owner})}
@@ -86,8 +85,6 @@ def install_from_environment(variables: Mapping[str, str]) -> None:
     """
     text = variables.get(VARIABLE)
     if text:
-        import json  # late: only for children
-
         settings = json.loads(text)
         block(settings["allowed"], owner=settings["owner"])
 

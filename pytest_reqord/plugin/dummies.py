@@ -5,12 +5,12 @@ SDKs ask for a key when they are constructed, which conftest files do when they 
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
 
 from pytest_reqord.plugin.layers import strong_layers
+from pytest_reqord.real import os
 
 __all__ = ["put_dummies", "take_dummies_away", "unset_secrets"]
 

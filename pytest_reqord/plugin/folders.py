@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from pytest_reqord.real import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_reqord.options import OPTIONS, Layer
+from pytest_reqord.real import os
 
 if TYPE_CHECKING:
     import argparse

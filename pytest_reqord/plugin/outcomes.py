@@ -4,7 +4,6 @@ run without one doesn't pay for them.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +21,7 @@ from pytest_reqord.hints import again
 from pytest_reqord.interceptors import active
 from pytest_reqord.opening import Attempt
 from pytest_reqord.plugin.placing import place_of
+from pytest_reqord.real import Path
 from pytest_reqord.report.failure import drift_lines, expired_lines, section, unplayed_lines
 
 if TYPE_CHECKING:

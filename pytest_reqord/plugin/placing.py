@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -13,6 +11,7 @@ from pytest_reqord.errors import UsageError
 from pytest_reqord.options import FOLDER
 from pytest_reqord.paths import cassette_name, file_name, join_within, recorded_by
 from pytest_reqord.plugin.layers import MARK, marks_of
+from pytest_reqord.real import Path, os
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,8 +70,8 @@ def _as_users_want(item: pytest.Item, place: Place) -> Place:
 
 
 def _given(item: pytest.Item, path: Path) -> Place:
-    file = os.path.abspath(path)  # noqa: PTH100 -- keeps symlinks
-    return Place(file, recorded_by(item.nodeid, item.path, os.path.dirname(file)))  # noqa: PTH120 -- as text
+    file = os.path.abspath(path)
+    return Place(file, recorded_by(item.nodeid, item.path, os.path.dirname(file)))
 
 
 def _place(item: pytest.Item, cassette_dir: str, marks: Iterable[pytest.Mark]) -> Place:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 
 import pytest
+
+from pytest_reqord.real import os
 
 __all__ = ["refuse_rivals"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import ChainMap
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from pytest_reqord.plugin.layers import (
     marks_of,
     strong_layers,
 )
+from pytest_reqord.real import os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

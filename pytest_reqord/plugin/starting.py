@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord import children, session as current
 from pytest_reqord.clock import Clock, format_time
 from pytest_reqord.plugin.outcomes import Outcomes
 from pytest_reqord.plugin.workers import INPUT, is_elsewhere, places_of
+from pytest_reqord.real import Path
 from pytest_reqord.run import Run
 from pytest_reqord.runinfo import RunInfo, new_run_id, staging_without_cache
 

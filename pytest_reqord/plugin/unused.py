@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import ast
 import fnmatch
-import os
 import re
 from collections import defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -18,6 +16,8 @@ import pytest
 from pytest_reqord.errors import UsageError
 from pytest_reqord.options import FOLDER
 from pytest_reqord.plugin.placing import place_of
+from pytest_reqord.real import Path, os
+from pytest_reqord.storage import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -89,7 +89,7 @@ class Unused:
         for argument in self._config.args:
             path, is_part, _ = argument.partition("::")
             if is_part:
-                self._partial.add(Path(os.path.abspath(self._config.invocation_params.dir / path)))  # noqa: PTH100 -- keeps symlinks
+                self._partial.add(Path(os.path.abspath(self._config.invocation_params.dir / path)))
         kept = set(map(id, self._remaining))
         deselected = {item.path for item in self._items if id(item) not in kept}
         for folder, module in self._folders():
@@ -106,18 +106,18 @@ class Unused:
         whole: set[Path] = set()
         for argument in self._config.args:
             path = self._config.invocation_params.dir / argument
-            if path.is_dir():
+            if os.path.isdir(path):
                 whole.update(folder for folder, _ in _walk(path) if folder.name == FOLDER)
         for root in sorted(whole | {item.path.parent / FOLDER for item in self._items}):
-            for folder in sorted(root.iterdir()) if root.is_dir() else ():
+            for folder in _folders_in(root):
                 module = root.parent / f"{folder.name}.py"
-                if folder.is_dir() and (root in whole or module.exists()):
+                if root in whole or os.path.exists(module):
                     yield folder, module
 
     def _in_folder(self, folder: Path, module: Path, *, is_whole: bool) -> Iterator[Found]:
         if module in self._partial:
             return
-        exists = module.exists()
+        exists = os.path.exists(module)
         if exists and module not in self._modules:
             return  # not part of this run
         if not exists and not self._is_test_module(module):
@@ -175,7 +175,7 @@ def _named(item: pytest.Item, cassette_dir: str) -> Iterable[str]:
     yield os.fspath(place)
     for mark in (*item.iter_markers("vcr"), *item.iter_markers("default_cassette")):
         for name in mark.args:
-            path = os.path.join(place.parent, str(name))  # noqa: PTH118 -- may be absolute
+            path = os.path.join(place.parent, str(name))
             yield path
             yield f"{path}.yaml"
 
@@ -183,7 +183,7 @@ def _named(item: pytest.Item, cassette_dir: str) -> Iterable[str]:
 def _functions(module: Path) -> tuple[set[str], str]:
     """The names of all functions of a module, and its source."""
     try:
-        source = module.read_text("utf-8")
+        source = read(module).decode()
         tree = ast.parse(source)
     except (OSError, ValueError, SyntaxError):
         return set(), ""
@@ -210,6 +210,11 @@ def _mentions(source: str, name: str) -> bool:
 def _cassettes(folder: Path) -> Iterator[Path]:
     for _, files in _walk(folder):
         yield from (file for file in files if file.suffix in _SUFFIXES)
+
+
+def _folders_in(root: Path) -> list[Path]:
+    names = sorted(os.listdir(root)) if os.path.isdir(root) else ()
+    return [root / name for name in names if os.path.isdir(root / name)]
 
 
 def _walk(root: Path) -> Iterator[tuple[Path, list[Path]]]:

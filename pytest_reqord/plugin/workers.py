@@ -6,12 +6,12 @@ folder nor the locks of its controller: it hands its recordings over.
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from pytest_reqord.real import Path, os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,7 +69,7 @@ class Workers:
 
         if self._token is None:
             self._token = user_folder("tokens") / run.info.id
-            self._token.touch()
+            os.close(os.open(self._token, os.O_WRONLY | os.O_CREAT, 0o600))
         return self._token
 
     @pytest.hookimpl(optionalhook=True)
@@ -86,7 +86,7 @@ class Workers:
         """Leave nothing behind."""
         if self._token is not None:
             with suppress(OSError):
-                self._token.unlink()
+                os.unlink(self._token)
 
 
 def is_elsewhere(config: pytest.Config, given: Mapping[str, Any]) -> bool:
@@ -97,8 +97,8 @@ def is_elsewhere(config: pytest.Config, given: Mapping[str, Any]) -> bool:
     if "channel" not in given:
         return False
     is_same_suite = os.fspath(config.rootpath) == given["base"]
-    sees_run = Path(given["staging"], given["id"]).is_dir()
-    return not (is_same_suite and sees_run and Path(given["token"]).exists())
+    sees_run = os.path.isdir(Path(given["staging"], given["id"]))
+    return not (is_same_suite and sees_run and os.path.exists(given["token"]))
 
 
 def places_of(config: pytest.Config, given: Mapping[str, Any]) -> Places:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_reqord.models import Headers, Request, Response
+from pytest_reqord.real import json
 from pytest_reqord.redaction.packing import Unpacked, with_body
 from pytest_reqord.redaction.text import from_latin, to_latin
 
@@ -117,8 +118,6 @@ def _new(replacement: Any, value: Any) -> Any:
 
 def _json(rule: Any, latin: str) -> str:
     """The document after the rule; the very same text where it changed nothing."""
-    import json  # late: only for those who have such rules
-
     text = from_latin(latin)
     try:
         document = json.loads(text)

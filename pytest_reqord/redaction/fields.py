@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_reqord.patterns import Pattern
+from pytest_reqord.real import json
 from pytest_reqord.redaction import values
 from pytest_reqord.redaction.names import Secrecy
 from pytest_reqord.redaction.text import from_latin, to_latin
@@ -100,7 +101,6 @@ def _decoded(raw: str, depth: int) -> str:
     """The value that a string stands for."""
     if "\\" not in raw:
         return raw
-    import json  # late: few values have an escape in them
 
     text = from_latin(raw)
     try:

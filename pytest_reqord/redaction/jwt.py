@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.patterns import Pattern
+from pytest_reqord.real import json
 from pytest_reqord.redaction.text import REDACTED
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ def dummy_jwt(token: str) -> str | None:
     :returns: None if it isn't a token that can be parsed.
     """
     import base64  # late, as json: few messages have a token in them
-    import json
 
     def part(text: str) -> dict[str, Any]:
         claims = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_reqord.patterns import Pattern
+from pytest_reqord.real import json
 from pytest_reqord.redaction.text import REDACTED_IN_URL, from_latin, to_latin
 
 if TYPE_CHECKING:
@@ -74,7 +75,6 @@ class Needle:
 def _whole(secret: str, text: str) -> Iterator[tuple[int, int]]:
     """Where a secret of many kilobytes is, in its usual spellings: a pattern would take seconds."""
     import html  # late: few secrets are so long
-    import json
     from urllib.parse import quote, quote_plus
 
     plain = from_latin(secret)

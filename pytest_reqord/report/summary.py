@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
+
+from pytest_reqord.real import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,7 +82,7 @@ def _listed(what: str, counts: Counter[str]) -> Iterator[str]:
             number = f" ({_plural(count, 'interaction')})" if count else ""
             yield f"{what:9} {_shown(path)}{number}"
         return
-    folders: Counter[str] = Counter(os.path.dirname(path) for path in counts)  # noqa: PTH120 -- texts
+    folders: Counter[str] = Counter(os.path.dirname(path) for path in counts)
     for folder, number_of in sorted(folders.items()):
         yield f"{what:9} {_plural(number_of, 'cassette')} in {_shown(folder)}"
 
@@ -125,7 +126,7 @@ def _indented(lines: list[str]) -> Iterator[str]:
 def _shown(path: str) -> str:
     """A path as a user would write it: from the working directory, where it lies in there."""
     try:
-        here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 -- texts
+        here = os.path.join(os.getcwd(), "")
     except OSError:  # a test has removed it
         return path
     return path.removeprefix(here)

@@ -12,11 +12,11 @@ killed leaves nothing half done.
 from __future__ import annotations
 
 import itertools
-import os
-import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pytest_reqord.real import io, os
+from pytest_reqord.storage.files import read, remove_folder
 from pytest_reqord.storage.places import user_folder
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ class Family:
         :raises OSError: if the folder can't be made.
         """
         folder = user_folder("open") / f"{os.getpid()}-{os.urandom(6).hex()}"
-        folder.mkdir(mode=0o700)
+        os.mkdir(folder, 0o700)
         return cls(folder)
 
     @property
     def is_open(self) -> bool:
         """Whether the cassette is still open in the process that opened it."""
-        return self.folder.exists()
+        return os.path.exists(self.folder)
 
     def take(self, kind: str, name: str) -> bool:
         """Say something first.
@@ -64,12 +64,12 @@ class Family:
 
     def has(self, kind: str, name: str) -> bool:
         """Whether somebody has said it."""
-        return self._file(kind, name).exists()
+        return os.path.exists(self._file(kind, name))
 
     def names(self, kind: str) -> list[str]:
         """What was said of a kind."""
         with suppress(FileNotFoundError):
-            found = os.listdir(self.folder)  # noqa: PTH208 -- the names are wanted
+            found = os.listdir(self.folder)
             return [name.partition("-")[2] for name in found if name.startswith(f"{kind}-")]
         return []
 
@@ -82,8 +82,9 @@ class Family:
         name = name or f"{os.getpid()}-{next(_numbers)}"
         unnamed = self.folder / f".{kind}-{os.getpid()}-{next(_numbers)}"
         try:
-            unnamed.write_bytes(data)
-            unnamed.rename(self._file(kind, name))
+            with io.open(unnamed, "wb", buffering=0) as file:
+                file.write(data)
+            os.rename(unnamed, self._file(kind, name))
         except FileNotFoundError:
             return False
         return True
@@ -93,26 +94,27 @@ class Family:
 
         :raises FileNotFoundError: if nothing was, or if the cassette is closed.
         """
-        return self._file(kind, name).read_bytes()
+        return read(self._file(kind, name))
 
     def pick_up(self, kind: str) -> list[bytes]:
         """Take what was left of a kind; nobody finds it again."""
         found = []
         for name in sorted(self.names(kind)):
             found.append(self.read(kind, name))
-            self._file(kind, name).unlink()
+            os.unlink(self._file(kind, name))
         return found
 
     def close(self) -> None:
         """Say that the cassette is closed, in one step; what was said can still be read here."""
         over = self.folder.with_name(f".{self.folder.name}")
         with suppress(FileNotFoundError):
-            self.folder.rename(over)
+            os.rename(self.folder, over)
             self.folder = over
 
     def remove(self) -> None:
         """Leave nothing behind."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):
+            remove_folder(self.folder)
 
     def _file(self, kind: str, name: str) -> Path:
         return self.folder / f"{kind}-{name}"

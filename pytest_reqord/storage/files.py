@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pytest_reqord.real import Path, io, os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +21,7 @@ __all__ = [
     "read",
     "read_head",
     "read_tail",
+    "remove",
     "remove_folder",
     "remove_unused_bodies",
     "remove_with_bodies",
@@ -59,13 +60,13 @@ def _read_all(fd: int, size: int) -> bytes:
 
 def read_head(path: AnyPath, size: int) -> bytes:
     """The first ``size`` bytes of a file, fewer where it is shorter."""
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path costs as much as the read
+    with io.open(path, "rb", buffering=0) as file:
         return file.read(size)
 
 
 def read_tail(path: AnyPath, size: int) -> bytes:
     """The last ``size`` bytes of a file, fewer where it is shorter."""
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path costs as much as the read
+    with io.open(path, "rb", buffering=0) as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(0, end - size))
         return file.read(size)
@@ -82,11 +83,11 @@ def bodies_folder(path: AnyPath) -> Path:
 
 def _bodies_folder(path: AnyPath) -> str:
     folder, name = os.path.split(path)  # a Path would take longer than what is done there
-    name = f"{os.path.splitext(name)[0]}.bodies"  # noqa: PTH122 -- as said above
+    name = f"{os.path.splitext(name)[0]}.bodies"
     encoded = os.fsencode(name)
     if len(encoded) > _MOST_BYTES:
         name = encoded[-_MOST_BYTES:].decode("utf-8", "ignore")
-    return os.path.join(folder, name)  # noqa: PTH118 -- as said above
+    return os.path.join(folder, name)
 
 
 def body_path(path: AnyPath, name: str) -> Path:
@@ -98,7 +99,7 @@ def body_path(path: AnyPath, name: str) -> Path:
     folder = bodies_folder(path)
     body = folder / _checked(name)
     for each in (folder, body):
-        if each.is_symlink():
+        if os.path.islink(each):
             raise OSError(errno.ELOOP, "a link could lead anywhere", os.fspath(each))
     return body
 
@@ -106,10 +107,10 @@ def body_path(path: AnyPath, name: str) -> Path:
 def bodies_of(path: AnyPath) -> list[Path]:
     """The files of the bodies that lie beside the cassette ``path``."""
     folder = _bodies_folder(path)
-    if os.path.islink(folder):  # noqa: PTH114 -- as above; what lies there is none of ours
+    if os.path.islink(folder):
         return []
     try:
-        names = os.listdir(folder)  # noqa: PTH208 -- as above
+        names = os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
     return [Path(folder, name) for name in names if not name.startswith(".")]
@@ -135,7 +136,7 @@ def write_bodies(path: AnyPath, bodies: Mapping[str, bytes]) -> None:
     for name, data in bodies.items():
         body = body_path(path, name)
         try:
-            is_there = body.stat().st_size == len(data)
+            is_there = os.stat(body).st_size == len(data)
         except FileNotFoundError:
             is_there = False
         if not is_there:
@@ -150,14 +151,14 @@ def remove_unused_bodies(path: AnyPath) -> None:
         for name in re.findall(_BODY_NAME, window):
             unused.pop(name, None)
     for body in unused.values():
-        body.unlink(missing_ok=True)
+        remove(body)
     with suppress(OSError):
-        bodies_folder(path).rmdir()  # which only an empty one lets happen
+        os.rmdir(_bodies_folder(path))  # which only an empty one lets happen
 
 
 def _windows(path: AnyPath) -> Iterator[bytes]:
     """A file piece by piece, each with enough of the one before to have any name whole."""
-    with suppress(FileNotFoundError), open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
+    with suppress(FileNotFoundError), io.open(path, "rb", buffering=0) as file:
         window = b""
         while piece := file.read(_PIECE):
             window = window[-_MOST_BYTES:] + piece
@@ -167,24 +168,29 @@ def _windows(path: AnyPath) -> Iterator[bytes]:
 def copy_bodies(source: AnyPath, path: AnyPath) -> None:
     """Put the bodies beside the cassette ``source`` beside the cassette ``path`` too."""
     for body in bodies_of(source):
-        write_bodies(path, {body.name: body.read_bytes()})
+        write_bodies(path, {body.name: read(body)})
+
+
+def remove(path: AnyPath) -> None:
+    """Remove a file, if it is there."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def remove_with_bodies(path: AnyPath) -> None:
     """Remove a file of ours and the bodies beside it, if they are there."""
-    with suppress(FileNotFoundError):
-        os.unlink(path)  # noqa: PTH108 -- as above
+    remove(path)
     folder = _bodies_folder(path)
-    if not os.path.islink(folder):  # noqa: PTH114 -- as above
+    if not os.path.islink(folder):
         remove_folder(folder)
 
 
 def remove_folder(folder: AnyPath) -> None:
     """Remove a folder of files, if it is there."""
     with suppress(FileNotFoundError):
-        for name in os.listdir(folder):  # noqa: PTH208 -- as above
-            Path(folder, name).unlink(missing_ok=True)
-        os.rmdir(folder)  # noqa: PTH106 -- as above
+        for name in os.listdir(folder):
+            remove(os.path.join(folder, name))
+        os.rmdir(folder)
 
 
 def _checked(name: str) -> str:

@@ -6,12 +6,11 @@ process ends. Nothing is synced: a power cut costs lines, and a torn last line i
 
 from __future__ import annotations
 
-import fcntl
-import os
-import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.real import fcntl, json, os, threading
+from pytest_reqord.storage.files import read
 from pytest_reqord.storage.writing import append
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class Journal:
         with self._lock:
             tries = 3
             while self._fd < 0:
-                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                os.makedirs(self.path.parent, 0o700, exist_ok=True)
                 try:
                     self._fd = self._make()
                 except FileNotFoundError:  # another run swept the folder just now
@@ -57,7 +56,7 @@ class Journal:
         with suppress(OSError):  # a file system without locks: then its runs look dead
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
-            os.rename(unnamed, self.path)  # noqa: PTH104 - a Path says no more
+            os.rename(unnamed, self.path)
         except OSError:
             os.close(fd)
             raise
@@ -68,8 +67,6 @@ class Journal:
 
         :raises OSError: if it could not be written; it will be, with the next one.
         """
-        import json  # late: only runs that record need it
-
         line = json.dumps(fields).encode() + b"\n"
         with self._lock:
             self._unwritten += line
@@ -86,10 +83,8 @@ class Journal:
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of a journal, its process alive or not."""
-    import json  # late: only runs that record need it
-
     try:
-        data = path.read_bytes()
+        data = read(path)
     except FileNotFoundError:  # swept by another run
         return
     for line in data.split(b"\n"):

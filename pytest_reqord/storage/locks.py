@@ -7,16 +7,14 @@ file of that name.
 from __future__ import annotations
 
 import atexit
-import fcntl
-import os
 import sys
-import threading
-import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from pytest_reqord.clock import monotonic
 from pytest_reqord.errors import CassetteLocked
+from pytest_reqord.real import fcntl, os, threading, time
+from pytest_reqord.storage.files import read
 from pytest_reqord.storage.places import identity, user_folder
 
 if TYPE_CHECKING:
@@ -113,7 +111,7 @@ def _hold(path: str | os.PathLike[str], until: float) -> int:
             return _NONE
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(fd), os.stat(path)):  # noqa: PTH116 -- a Path costs more
+            if os.path.samestat(os.fstat(fd), os.stat(path)):
                 return fd
         except BlockingIOError:
             if monotonic() > until:
@@ -181,15 +179,14 @@ def _name_holder(lock_file: str | Path) -> None:
 
 def _holder(lock_file: str | Path) -> str:
     try:
-        with open(_holder_file(lock_file), encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-            return file.read(_HOLDER_SIZE).rstrip()
+        return read(_holder_file(lock_file))[:_HOLDER_SIZE].decode("utf-8", "replace").rstrip()
     except OSError:
         return ""
 
 
 def _who() -> str:
     """The name of this process, as a person would look for it."""
-    command = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]]) if sys.argv else ""  # noqa: PTH119
+    command = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]]) if sys.argv else ""
     return f"process {os.getpid()} on {os.uname().nodename} ({command[:80]})"
 
 

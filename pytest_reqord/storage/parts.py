@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import os
-import tempfile
 import weakref
-from pathlib import Path
 from typing import IO
+
+from pytest_reqord.real import io, os
+from pytest_reqord.storage.writing import open_unnamed
 
 __all__ = ["LARGE", "OpenFile", "Spool"]
 
@@ -63,10 +62,8 @@ class Spool:
         self._file.write(data)
 
     def _leave_memory(self) -> None:
-        folder = Path(os.path.realpath(self._path)).parent
-        folder.mkdir(parents=True, exist_ok=True)
         held = self._file
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 -- see `close`
+        self._file = open_unnamed(os.path.dirname(os.path.realpath(self._path)))
         self.is_large = True
         held.seek(0)
         self._file.write(held.read())

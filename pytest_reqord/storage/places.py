@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import stat
-import tempfile
 from functools import lru_cache
-from pathlib import Path
+
+from pytest_reqord.real import Path, os
 
 __all__ = ["identity", "user_folder"]
 
 _PRIVATE = 0o700
 _SYSTEM_TEMP = "/tmp"  # noqa: S108 - a known name is the point; `_own` checks whose folder it is
+_OTHERS = ("TMPDIR", "TEMP", "TMP")  # variables, in the order in which `tempfile` asks them
 
 
 def identity(real: str) -> str:
@@ -35,8 +35,9 @@ def user_folder(name: str) -> Path:
 
 @lru_cache(maxsize=16)
 def _own_folder(name: str, user: int) -> Path:
-    temp = _SYSTEM_TEMP if os.access(_SYSTEM_TEMP, os.W_OK | os.X_OK) else tempfile.gettempdir()
-    base = Path(temp, f"pytest-reqord-{user}")
+    places = [_SYSTEM_TEMP, *filter(None, map(os.environ.get, _OTHERS))]
+    usable = (place for place in places if os.access(place, os.W_OK | os.X_OK))
+    base = Path(next(usable, _SYSTEM_TEMP), f"pytest-reqord-{user}")
     _own(base, user)
     _own(base / name, user)
     return base / name
@@ -45,11 +46,11 @@ def _own_folder(name: str, user: int) -> Path:
 def _own(folder: Path, user: int) -> None:
     """Make a folder that only its owner may enter, or see that it is one."""
     try:
-        folder.mkdir(mode=_PRIVATE)
+        os.mkdir(folder, _PRIVATE)
     except FileExistsError:
-        found = folder.lstat()
+        found = os.lstat(folder)
         # a name in a folder that all may write: another user, or a link of theirs, may be there
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != user:
             raise PermissionError(f"{folder} is not a folder of user {user}") from None
         if stat.S_IMODE(found.st_mode) != _PRIVATE:
-            folder.chmod(_PRIVATE)
+            os.chmod(folder, _PRIVATE)

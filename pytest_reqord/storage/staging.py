@@ -13,17 +13,15 @@ A recording that was opened and never settled belongs to a process that crashed.
 
 from __future__ import annotations
 
-import os
 import re
-import threading
 import weakref
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.clock import wall_time
-from pytest_reqord.storage.files import remove_folder, remove_with_bodies
+from pytest_reqord.real import Path, io, os, threading
+from pytest_reqord.storage.files import read, remove, remove_folder, remove_with_bodies
 from pytest_reqord.storage.journal import Journal, is_alive, read_journal
 from pytest_reqord.storage.places import identity
 
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Record", "Recording", "StagingArea", "earlier_records"]
 
-_JOURNALS = "*.journal"
+_JOURNAL = ".journal"
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -81,7 +79,7 @@ class Record:
     @property
     def has_data(self) -> bool:
         """Whether anything of it is still staged."""
-        return self.recording.path.exists()
+        return os.path.exists(self.recording.path)
 
 
 class StagingArea:
@@ -164,12 +162,12 @@ class StagingArea:
         marker = self._born(cassette)
         if _create(marker, os.fsencode(cassette)):
             return cassette
-        first = Path(os.fsdecode(marker.read_bytes()))
+        first = Path(os.fsdecode(read(marker)))
         return first if _identity(first) == _identity(cassette) else cassette
 
     def is_born(self, cassette: Path) -> bool:
         """Whether a process of this run has made this cassette, or is about to."""
-        return self._born(cassette).exists()
+        return os.path.exists(self._born(cassette))
 
     def claim(self, recording: Recording, process: str = "") -> bool:
         """Settle whose recording is saved for one owner and cassette: the first that asks.
@@ -180,7 +178,7 @@ class StagingArea:
         with self._lock:
             name = (process or self._own_journal().path.stem).encode()
         marker = self.folder / "claimed" / _hash(recording.cassette, recording.owner)
-        return _create(marker, name) or marker.read_bytes() == name
+        return _create(marker, name) or read(marker) == name
 
     def remove(self, recording: Recording) -> None:
         """Remove a recording's staging file: it is saved, or nobody wants it."""
@@ -224,9 +222,9 @@ def _identity(path: Path) -> str:
 
 def _create(marker: Path, content: bytes) -> bool:
     """Make a file; False where it is there already, its content perhaps not yet."""
-    marker.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.makedirs(marker.parent, 0o700, exist_ok=True)
     try:
-        with marker.open("xb") as file:
+        with io.open(marker, "xb", buffering=0) as file:
             file.write(content)
     except FileExistsError:
         return False
@@ -244,11 +242,11 @@ def earlier_records(root: Path, run_id: str) -> list[Record]:
     """
     left: list[Record] = []
     try:
-        runs = [path for path in root.iterdir() if path.is_dir() and path.name != run_id]
+        runs = [root / name for name in os.listdir(root) if name != run_id]
     except (FileNotFoundError, NotADirectoryError):
         return left
     for run in runs:
-        if not any(is_alive(journal) for journal in run.glob(_JOURNALS)):
+        if not any(is_alive(journal) for journal in _named(run, _JOURNAL)):
             found = [record for record in _records(run) if record.has_data]
             if not found:
                 _remove_run(run)
@@ -259,7 +257,7 @@ def earlier_records(root: Path, run_id: str) -> list[Record]:
 def _records(folder: Path) -> list[Record]:
     recordings: dict[str, Recording] = {}
     outcomes: dict[str, tuple[float, str, str]] = {}
-    for journal in folder.glob(_JOURNALS):
+    for journal in _named(folder, _JOURNAL):
         for line in read_journal(journal):
             # fields that are missing: another version's line, or a torn one that reads well
             with suppress(KeyError, TypeError):
@@ -273,6 +271,13 @@ def _records(folder: Path) -> list[Record]:
     opened = sorted(recordings.values(), key=lambda recording: recording.opened_at)
     never = (0.0, None, "")
     return [Record(each, *outcomes.get(each.id, never)[1:]) for each in opened]
+
+
+def _named(folder: Path, suffix: str) -> list[Path]:
+    """The files of a folder whose names end so; none where there is no folder."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return [folder / name for name in os.listdir(folder) if name.endswith(suffix)]
+    return []
 
 
 def _recording(folder: Path, fields: dict[str, Any]) -> Recording:
@@ -290,15 +295,15 @@ def _recording(folder: Path, fields: dict[str, Any]) -> Recording:
 
 def _remove_run(folder: Path) -> bool:
     """Remove a run's folder unless a recording is left in it or it has none of our files."""
-    if any(folder.glob("*.yaml")):
+    if any(_named(folder, ".yaml")):
         return False
     with suppress(OSError):
         for markers in ("born", "claimed"):
             remove_folder(folder / markers)
-        for path in folder.glob(_JOURNALS):
-            path.unlink(missing_ok=True)
-        folder.rmdir()
-    return not folder.exists()
+        for path in _named(folder, _JOURNAL):
+            remove(path)
+        os.rmdir(folder)
+    return not os.path.exists(folder)
 
 
 _areas: weakref.WeakSet[StagingArea] = weakref.WeakSet()

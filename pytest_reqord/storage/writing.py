@@ -5,17 +5,18 @@ Whoever writes holds the file's lock (`pytest_reqord.storage.locks`); readers ne
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_reqord.clock import wall_time
+from pytest_reqord.real import Path, io, os
+from pytest_reqord.storage.files import remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import IO
 
-__all__ = ["append", "replace"]
+__all__ = ["append", "open_unnamed", "replace"]
 
 AnyPath = str | os.PathLike[str]
 
@@ -25,7 +26,7 @@ _TEMP_SUFFIX = ".tmp"
 _swept: set[Path] = set()
 _DEAD_AFTER = 60.0
 """Seconds after which a temporary file can't be a living writer's: replacing takes far less."""
-_UNNAMED = getattr(os, "O_TMPFILE", 0) if Path("/proc/self/fd").is_dir() else 0
+_UNNAMED = getattr(os, "O_TMPFILE", 0) if os.path.isdir("/proc/self/fd") else 0
 """Makes a file without a name, which goes with the process that writes it: Linux has that."""
 
 
@@ -45,7 +46,7 @@ def append(
     except FileNotFoundError:  # no folder yet: the rare case
         if not is_new:
             raise
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        os.makedirs(Path(path).parent, exist_ok=True)
         fd = os.open(path, flags, 0o666)
     try:
         size = os.fstat(fd).st_size
@@ -55,7 +56,7 @@ def append(
         except BaseException:
             os.ftruncate(fd, size)
             if not size:
-                Path(path).unlink(missing_ok=True)
+                remove(path)
             raise
     finally:
         os.close(fd)
@@ -91,9 +92,8 @@ def replace(path: AnyPath, data: bytes | Iterable[bytes], *, is_new: bool = Fals
     :raises OSError: if that failed; the old file is then untouched and nothing is left behind.
     """
     target = Path(os.path.realpath(path))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # short, for the target's own name may be as long as the file system allows
-    temporary = target.with_name(f"{_TEMP_PREFIX}{os.getpid()}-{os.urandom(4).hex()}{_TEMP_SUFFIX}")
+    os.makedirs(target.parent, exist_ok=True)
+    temporary = _temporary(target.parent)
     fd, has_name = _open(temporary)
     try:
         try:
@@ -103,12 +103,30 @@ def replace(path: AnyPath, data: bytes | Iterable[bytes], *, is_new: bool = Fals
         finally:
             os.close(fd)
         if not (is_new and _link(temporary, target)):
-            os.replace(temporary, target)  # noqa: PTH105 - the call the promise rests on
+            os.replace(temporary, target)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        remove(temporary)
         raise
     _sync_folder(target.parent)
     _sweep(target.parent)
+
+
+def open_unnamed(folder: AnyPath) -> IO[bytes]:
+    """Make a file in a folder that goes when it is closed; the folder, too, where there is none.
+
+    :raises OSError: if there can't be one.
+    """
+    os.makedirs(folder, exist_ok=True)
+    temporary = _temporary(Path(folder))
+    fd, has_name = _open(temporary)
+    if has_name:
+        os.unlink(temporary)
+    return io.open(fd, "w+b")
+
+
+def _temporary(folder: Path) -> Path:
+    # short, for the name of what it is to be may be as long as the file system allows
+    return folder / f"{_TEMP_PREFIX}{os.getpid()}-{os.urandom(4).hex()}{_TEMP_SUFFIX}"
 
 
 def _open(temporary: Path) -> tuple[int, bool]:
@@ -154,17 +172,17 @@ def _link(temporary: Path, target: Path) -> bool:
     try:
         os.link(temporary, target)
     except FileExistsError:
-        if target.stat().st_size:
+        if os.stat(target).st_size:
             raise
         return False
     except OSError:
         return False
-    temporary.unlink()
+    os.unlink(temporary)
     return True
 
 
 def _take_over_permissions(fd: int, target: Path) -> None:
-    old, new = target.stat(), os.fstat(fd)
+    old, new = os.stat(target), os.fstat(fd)
     if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
         with suppress(PermissionError):  # only root may give files away
             os.fchown(fd, old.st_uid, old.st_gid)
@@ -193,4 +211,4 @@ def _sweep(folder: Path) -> None:
             if entry.name.startswith(_TEMP_PREFIX) and entry.name.endswith(_TEMP_SUFFIX):
                 with suppress(OSError):
                     if wall_time() - entry.stat().st_mtime > _DEAD_AFTER:
-                        Path(entry).unlink()
+                        os.unlink(entry)

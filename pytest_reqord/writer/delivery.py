@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_reqord import storage
 from pytest_reqord.errors import ReqordError, WriteFailed
+from pytest_reqord.real import Path, os, threading
 from pytest_reqord.writer.queue import Target
 from pytest_reqord.writer.rescue import SetAside, set_aside
 

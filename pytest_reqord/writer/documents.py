@@ -5,7 +5,6 @@ Entries move as text, so that what we don't know in them stays.
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager, suppress
 from itertools import chain
 from operator import attrgetter
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_reqord import codec, storage
 from pytest_reqord.errors import WriteFailed
 from pytest_reqord.lean import read_lean
+from pytest_reqord.real import os
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def read(path: str) -> Document | None:
     :raises CassetteFormatError: if it can't be read.
     """
     try:
-        return read_lean(path) if os.stat(path).st_size else None  # noqa: PTH116 -- a Path costs more
+        return read_lean(path) if os.stat(path).st_size else None
     except FileNotFoundError:
         return None
 

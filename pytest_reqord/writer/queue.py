@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord.clock import monotonic
+from pytest_reqord.real import threading
 from pytest_reqord.writer.batches import Batch, Rhythm, in_order, weigh
 
 if TYPE_CHECKING:

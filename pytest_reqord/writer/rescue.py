@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_reqord import storage
+from pytest_reqord.real import os
 from pytest_reqord.writer.sinks import append_only
 
 if TYPE_CHECKING:

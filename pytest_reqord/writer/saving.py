@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from dataclasses import dataclass
 from operator import attrgetter
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_reqord import codec, storage
 from pytest_reqord.errors import WriteFailed
+from pytest_reqord.real import os
 from pytest_reqord.writer import documents, foreign
 from pytest_reqord.writer.revision import revise
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import weakref
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import filelock  # noqa: F401 - here so that its fork handlers, which stop all locking, run after ours
@@ -15,6 +13,7 @@ import filelock  # noqa: F401 - here so that its fork handlers, which stop all l
 # here, or they would be imported while a disk is full, or in a child that was forked
 from pytest_reqord.codec import emit  # noqa: F401 - as said above
 from pytest_reqord.errors import ReqordError, WriteFailed
+from pytest_reqord.real import Path, os
 from pytest_reqord.storage import locks, parts, places, staging, writing  # noqa: F401 - as said above
 from pytest_reqord.writer.batches import Rhythm
 from pytest_reqord.writer.delivery import Delivery, write_failed
@@ -257,7 +256,7 @@ def _normal(path: str) -> str:
 
 
 def _absolute(path: str) -> str:
-    return _normal(path) if path.startswith("/") else os.path.abspath(path)  # noqa: PTH100
+    return _normal(path) if path.startswith("/") else os.path.abspath(path)
 
 
 _writers: weakref.WeakSet[CassetteWriter] = weakref.WeakSet()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 from collections import Counter
 from contextlib import suppress
 from operator import attrgetter
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_reqord import codec, storage
 from pytest_reqord.clock import format_time
+from pytest_reqord.real import os, threading
 from pytest_reqord.writer import documents
 
 if TYPE_CHECKING:
@@ -115,7 +114,7 @@ class CassetteSink:
         """Remove the folder of what waits, unless something does."""
         if self._staging is not None:
             with suppress(OSError):  # not empty, or never made
-                self._staging.rmdir()
+                os.rmdir(self._staging)
 
 
 def _ours(document: Document | None, written: Counter[_Key]) -> list[Entry]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
 from pytest_reqord.clock import monotonic
+from pytest_reqord.real import threading
 
 if TYPE_CHECKING:
     from collections.abc import Callable

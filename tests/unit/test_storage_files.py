@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from pytest_reqord import storage
+from pytest_reqord import real, storage
 
 
 @pytest.fixture
@@ -44,7 +44,9 @@ class TestAppend:
         """All bytes go out in one call, so that a reader sees all or nothing of them."""
         calls = []
         write = os.write
-        monkeypatch.setattr(os, "write", lambda fd, data: calls.append(data) or write(fd, data))
+        monkeypatch.setattr(
+            real.os, "write", lambda fd, data: calls.append(data) or write(fd, data)
+        )
         storage.append(path, b"x" * 100_000, header=b"head\n")
 
         assert len(calls) == 1
@@ -52,7 +54,7 @@ class TestAppend:
     def test_short_write(self, path, monkeypatch):
         """What one write leaves over is written by the next."""
         write = os.write
-        monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:3]))
+        monkeypatch.setattr(real.os, "write", lambda fd, data: write(fd, data[:3]))
         storage.append(path, b"0123456789", header=b"")
 
         assert path.read_bytes() == b"0123456789"
@@ -60,7 +62,7 @@ class TestAppend:
     def test_failing_write(self, path, monkeypatch):
         """A write that fails half way leaves the file as it was."""
         storage.append(path, b"one\n", header=b"head\n")
-        monkeypatch.setattr(os, "write", failing_after_three_bytes(os.write))
+        monkeypatch.setattr(real.os, "write", failing_after_three_bytes(os.write))
 
         with pytest.raises(OSError, match="full"):
             storage.append(path, b"0123456789")
@@ -68,7 +70,7 @@ class TestAppend:
 
     def test_failing_first_write(self, path, monkeypatch):
         """A new file whose first write fails is not left behind."""
-        monkeypatch.setattr(os, "write", failing_after_three_bytes(os.write))
+        monkeypatch.setattr(real.os, "write", failing_after_three_bytes(os.write))
 
         with pytest.raises(OSError, match="full"):
             storage.append(path, b"0123456789", header=b"head\n")
@@ -150,7 +152,7 @@ class TestReplace:
 
     def test_no_links(self, path, monkeypatch):
         """A file system that has no links is written all the same."""
-        monkeypatch.setattr(os, "link", Mock(side_effect=OSError(95, "not supported")))
+        monkeypatch.setattr(real.os, "link", Mock(side_effect=OSError(95, "not supported")))
         storage.replace(path, b"new", is_new=True)
 
         assert path.read_bytes() == b"new"
@@ -164,7 +166,7 @@ class TestReplace:
         def fail(*args):
             raise OSError(28, "disk full")
 
-        monkeypatch.setattr(os, step, fail)
+        monkeypatch.setattr(real.os, step, fail)
         with pytest.raises(OSError, match="full"):
             storage.replace(path, b"new")
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import os
 import pickle
 import subprocess
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_reqord import storage
+from pytest_reqord import real, storage
 from pytest_reqord.storage import StagingArea, journal
 
 CASSETTE = Path("/project/tests/cassettes/test_it/test_one.yaml")
@@ -227,7 +226,7 @@ class TestSweep:
 class TestRaces:
     def test_swept_before_held(self, area, monkeypatch):
         """A run's folder that another run sweeps while it is young is made again."""
-        make, calls = Path.mkdir, []
+        make, calls = os.makedirs, []
 
         def sweep(path, *args, **options):
             make(path, *args, **options)
@@ -235,8 +234,7 @@ class TestRaces:
             if len(calls) == 1:
                 path.rmdir()
 
-        make(area.folder.parent)
-        monkeypatch.setattr(Path, "mkdir", sweep)
+        monkeypatch.setattr(real.os, "makedirs", sweep)
         area.hold()
 
         assert len(calls) == 2
@@ -255,7 +253,7 @@ class TestRaces:
         def refuse(fd, operation):
             raise OSError(95, "not supported")
 
-        monkeypatch.setattr(fcntl, "flock", refuse)
+        monkeypatch.setattr(real.fcntl, "flock", refuse)
         area = StagingArea(root, "now")
         recording = area.open_recording("test_one", CASSETTE, "once")
         storage.append(recording.path, b"1")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from entries import interaction, number_of
 
-from pytest_reqord import codec, storage
+from pytest_reqord import codec, real, storage
 from pytest_reqord.writer import CassetteWriter, append_only
 
 FAR = 10**6  # milliseconds: no batch is due by time
@@ -216,7 +216,7 @@ class TestOrder:
             seen.append(path.exists())
             return write(fd, data)
 
-        monkeypatch.setattr(os, "write", look)
+        monkeypatch.setattr(real.os, "write", look)
         writer = start(batch_timeout=FAR)
         writer.write_entry(path, interaction(1))
         writer.flush_all()

@@ -1,0 +1,78 @@
+"""The system as it is, whatever a test has put in its place.
+
+Tests replace what must not be touched: pyfakefs puts another ``os``, ``io``, ``fcntl`` and ``Path``
+into every module that has one, and other functions where they were imported by name; mock sets an
+attribute, such as ``os.replace`` or ``time.sleep``; freezegun changes what is left of ``time``. Our
+files, our clock and our thread are not the test's. So all of this package takes these modules from
+here. They are copies that nobody else can find, and their functions call each other.
+
+A client's sockets and threads, which tests may well replace, are not our own: interceptors take
+those where the test sees them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+import pathlib
+import threading
+import time
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Path", "fcntl", "io", "json", "os", "threading", "time"]
+
+
+def _copied(module: ModuleType, *homes: str, **others: Any) -> Any:
+    """A module of the same content whose functions find in it what they call.
+
+    :param homes: the modules that its functions are written in.
+    :param others: what it has in place of another module.
+    """
+    copy = ModuleType(f"{__name__}.{module.__name__}")
+    space = vars(copy)
+    for name, value in vars(module).items():
+        is_its_own = isinstance(value, FunctionType) and value.__module__ in homes
+        space.setdefault(name, _moved(value, space) if is_its_own else value)
+    space.update(others)
+    return copy
+
+
+def _moved(function: FunctionType, space: dict[str, Any]) -> FunctionType:
+    """The same function, with other globals."""
+    moved = FunctionType(
+        function.__code__, space, function.__name__, function.__defaults__, function.__closure__
+    )
+    moved.__kwdefaults__ = function.__kwdefaults__
+    return moved
+
+
+def _copied_class(kind: type, space: dict[str, Any]) -> type:
+    """A subclass whose methods are a class's own, with other globals."""
+    methods = {
+        name: _moved(value, space)
+        for name, value in vars(kind).items()
+        if isinstance(value, FunctionType)
+    }
+    return type(kind.__name__, (kind,), methods)
+
+
+if not TYPE_CHECKING:
+    _path = _copied(os.path, os.path.__name__, "genericpath")
+    _path.os = os = _copied(os, "os", path=_path)
+    io, fcntl, json, time = map(_copied, (io, fcntl, json, time))
+    threading = _copied(threading)
+    threading.Condition = _copied_class(threading.Condition, vars(threading))
+
+    # by a function: a fake file system replaces each class of pathlib that is called Path. And of
+    # the class that is meant: Path itself asks `os.name`, which a fake one may say otherwise
+    _concrete_path = type(pathlib.Path())
+
+    def Path(*parts: Any) -> Any:  # noqa: N802 -- it stands for the class
+        """Make a path. What it is called is its own to say; for its file ask `os`."""
+        return _concrete_path(*parts)

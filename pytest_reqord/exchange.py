@@ -26,21 +26,32 @@ class Unfinished:
 
     def __init__(self) -> None:
         self._finishers: dict[CassetteExchange, Callable[[], None]] = {}
-        self._lock = threading.Lock()
+        # a garbage collection may come while it is held, and close a reader, which ends an exchange
+        self._lock = threading.RLock()
+        self._is_over = False
 
     def add(self, exchange: CassetteExchange, finish: Callable[[], None]) -> None:
         """Have ``finish`` end an exchange if nothing else does."""
-        self._finishers[exchange] = finish
+        with self._lock:
+            if not self._is_over:
+                self._finishers[exchange] = finish
 
     def finish_all(self) -> None:
-        """End what is still open."""
+        """End what is still open.
+
+        A request that is under way in another thread goes on, and what comes of it is too late: its
+        test's recording is settled.
+        """
         for finish in list(self._finishers.values()):
             finish()
+        with self._lock:
+            self._is_over = True
+            self._finishers.clear()
 
     def forget(self) -> None:
         """Be a forked child, where all of them are the parent's and the lock may be held."""
         self._finishers = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def end(self, exchange: CassetteExchange) -> bool:
         """End an exchange.
@@ -48,7 +59,7 @@ class Unfinished:
         :returns: whether this call did, and not one before it.
         """
         with self._lock:
-            before, exchange.is_ended = exchange.is_ended, True
+            before, exchange.is_ended = exchange.is_ended or self._is_over, True
             self._finishers.pop(exchange, None)
         return not before
 

@@ -20,6 +20,7 @@ __all__ = [
     "INTERIM",
     "IN_ORDER",
     "RECEIVED",
+    "SWITCHED",
     "Body",
     "RawRequest",
     "end_of_head",
@@ -32,8 +33,10 @@ __all__ = [
     "unchunk",
 ]
 
-INTERIM = frozenset(range(100, 200)) - {101}
-"""Statuses of responses that another one follows; 101 is the last word in HTTP."""
+SWITCHED = 101
+"""The status after which a connection speaks something else: all that comes is the body."""
+INTERIM = frozenset(range(100, 200)) - {SWITCHED}
+"""Statuses of responses that another one follows."""
 
 IN_ORDER = "http.client."
 """What the kind of a failure starts with where the connection ended in good order."""
@@ -88,7 +91,7 @@ def is_bodiless(method: str, status: int) -> bool:
     return (
         method == "HEAD"
         or status in (204, 304)
-        or status // 100 == 1
+        or (status // 100 == 1 and status != SWITCHED)
         or (method == "CONNECT" and status // 100 == 2)  # noqa: PLR2004 -- any 2xx
     )
 
@@ -183,7 +186,7 @@ def _pieces(response: Response, method: str) -> list[bytes]:
     body = response.body
     if is_bodiless(method, response.status):
         return [_head(response)]
-    if is_chunked(response.headers):
+    if is_chunked(response.headers) and response.status != SWITCHED:
         return _chunked(response)
     if not response.arrivals:
         return [_head(response) + body]
@@ -213,9 +216,10 @@ def _read_body(
     none = Headers()
     if is_bodiless(method, status):
         return Body(b"", None, none, (), is_complete=True)
-    if is_chunked(headers):
+    is_switched = status == SWITCHED
+    if is_chunked(headers) and not is_switched:
         return unchunk(raw, start, needs_end=needs_end or not is_ended)
-    length = _length(headers)
+    length = None if is_switched else _length(headers)
     if length is not None:
         data = raw[start : start + length]
         is_complete = len(data) == length

@@ -1,9 +1,9 @@
 """http.client, and all that is built on it: urllib.request, urllib3 1.26 and 2, requests, httplib2,
 botocore.
 
-The seam is the wire: `HTTPConnection.send` puts a `Wire` where the socket is, whoever opened that,
-and ``connect`` is held back where a cassette may answer. What is played is bytes, so that the
-client's own parser makes the response.
+The seam is the wire: `HTTPConnection.endheaders`, which every request comes through once, puts a
+`Wire` where the socket is, whoever opened that, and ``connect`` is held back where a cassette may
+answer. What is played is bytes, so that the client's own parser makes the response.
 """
 
 from __future__ import annotations
@@ -94,18 +94,12 @@ def uninstall() -> None:
     _taken.clear()
 
 
-def _wrap_send(original: Callable[..., Any]) -> Callable[..., Any]:
-    def send(self: Any, data: Any) -> Any:
-        if not isinstance(self.sock, Wire) and not _is_connecting.get():
-            if active.current() is None:
-                _observe(self, data)
-            elif self.sock is not None:
-                self.sock = _wire(self, self.sock)
-            elif self.auto_open:
-                _open(self)
-        return original(self, data)
+def _wrap_endheaders(original: Callable[..., Any]) -> Callable[..., Any]:
+    def endheaders(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _begin(self)
+        return original(self, *args, **kwargs)
 
-    return send
+    return endheaders
 
 
 def _wrap_connect(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -133,7 +127,7 @@ def _wrap_putrequest(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _SEAMS = (
-    _Seam("http.client", "HTTPConnection", "send", _wrap_send),
+    _Seam("http.client", "HTTPConnection", "endheaders", _wrap_endheaders),
     _Seam("http.client", "HTTPConnection", "connect", _wrap_connect),
     _Seam("http.client", "HTTPSConnection", "connect", _wrap_connect),
     _Seam("urllib3.connection", "HTTPConnection", "connect", _wrap_connect),
@@ -144,16 +138,39 @@ _SEAMS = (
 )
 
 
+def _begin(connection: Any) -> None:
+    """Have a request go over a wire if a cassette is in force, and else over the real socket.
+
+    It is asked once a request: one that is under way when a cassette opens or closes goes on as it
+    began.
+    """
+    sock = connection.sock
+    is_wire = type(sock) is Wire
+    if active.current() is None:
+        if is_wire:
+            _take_off(connection)
+        active.begin(connection._method, _uri(connection))  # noqa: SLF001 -- as `putrequest` left it
+    elif is_wire:
+        sock.start()
+    elif sock is not None:
+        connection.sock = _wire(connection, sock)
+    elif connection.auto_open:
+        _open(connection)
+
+
+def _take_off(connection: Any) -> None:
+    """Leave a connection that a cassette had to do with to its client."""
+    real = connection.sock.release()
+    connection.sock = real or _connect_late(connection, connection.timeout)
+
+
 def _open(connection: Any) -> None:
     """Do what ``send`` does where there is no socket yet: connect, or be ready to play."""
-    route = active.route(_base(connection))
-    if route is None:
-        return
-    if route is not Route.RECORD:
+    if active.route(_uri(connection)) in (Route.PLAY, Route.EITHER):
         _hold_back(connection)
         return
-    connection.connect()
-    if not isinstance(connection.sock, Wire):
+    _connect(type(connection).connect, connection)
+    if type(connection.sock) is not Wire:
         connection.sock = _wire(connection, connection.sock)
 
 
@@ -215,12 +232,11 @@ def _connect_late(connection: Any, timeout: Any) -> Any:
         connection.sock, connection.timeout = wire, before
 
 
-def _observe(connection: Any, data: Any) -> None:
-    """Say that a request goes out while no cassette is in force."""
-    if isinstance(data, bytes) and b" HTTP/1." in data[:8192]:
-        method, _, rest = data.partition(b"\r\n")[0].decode("latin-1").partition(" ")
-        target = rest.rpartition(" ")[0]
-        active.begin(method, target if "://" in target else _base(connection) + target)
+def _uri(connection: Any) -> str:
+    """The URI of the request that is about to be sent; of a proxy's it isn't the connection's."""
+    line: str = connection._buffer[0].decode("latin-1")  # noqa: SLF001 -- the request line, until it is sent
+    target = line.partition(" ")[2].rpartition(" ")[0]
+    return target if "://" in target else _base(connection) + target
 
 
 def _refuse_http2(connection: Any) -> None:

@@ -1,6 +1,4 @@
-"""What clients on an event loop have in common: a request while it is written, a response as it
-arrives.
-"""
+"""What clients have in common on the wire: a request while it is written, a response as it arrives."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.models import Headers
 
-__all__ = ["CONTINUE", "NEVER", "Written", "is_broken_off", "marks", "pieces"]
+__all__ = ["CONTINUE", "NEVER", "PAUSE", "Written", "is_broken_off", "marks", "pieces"]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NEVER = float("inf")
@@ -41,12 +39,27 @@ _READ_SIZE = 256 * 1024
 class Written:
     """A request while it is written."""
 
-    __slots__ = ("_chunk", "_end", "_headers", "_start", "awaits_continue", "raw")
+    __slots__ = (
+        "_chunk",
+        "_end",
+        "_start",
+        "awaits_continue",
+        "headers",
+        "is_complete",
+        "method",
+        "raw",
+        "target",
+    )
 
     def __init__(self) -> None:
         self.raw = bytearray()
+        self.method = ""
+        """Its method; empty until its head is complete."""
+        self.target = ""
+        self.headers: Headers
         self.awaits_continue = False
-        self._headers: Headers
+        """Whether whoever writes it wants a 100 before the body."""
+        self.is_complete = False
         self._start = -1  # of the body
         self._end = 0
         self._chunk = -1  # where the next one starts, if there are chunks
@@ -65,31 +78,39 @@ class Written:
         is_complete = len(self.raw) >= self._end if self._chunk < 0 else self._has_last_chunk()
         if is_complete:
             self.awaits_continue = False
+        self.is_complete = is_complete
         return is_complete
 
     def request(self, method: str, uri: str) -> Request:
-        """Give the request, once it is complete."""
-        raw = bytes(self.raw)
-        body = raw[self._start :] if self._chunk < 0 else unchunk(raw, self._start).data
-        return Request(method, uri, self._headers, body)
+        """Give the request, as far as it is written."""
+        if self._chunk < 0:
+            body = bytes(self.raw[self._start :])
+        else:
+            body = unchunk(bytes(self.raw), self._start).data
+        return Request(method, uri, self.headers, body)
+
+    def forget(self) -> None:
+        """Free what was written: nobody will ask for it."""
+        self.raw = bytearray()
 
     def _read_head(self) -> None:
-        _, _, headers = parse_request_head(bytes(self.raw[: self._start]))
-        self._headers = headers
+        self.method, self.target, headers = parse_request_head(bytes(self.raw[: self._start]))
+        self.headers = headers
         self._end = self._start
         if not headers.has_any(_FRAMING):  # most requests end with their head
             return
         if is_chunked(headers):
             self._chunk = self._start
         else:
-            self._end += int(headers.get("content-length") or 0)
+            length = headers.get("content-length", "")
+            self._end += int(length) if length.isdecimal() else 0
         self.awaits_continue = headers.get("expect", "").lower() == "100-continue"
 
     def _has_last_chunk(self) -> bool:
         raw = self.raw
         while match := _CHUNK.match(raw, self._chunk):
             size = int(match[1], 16)
-            if size == 0:
+            if size == 0:  # after it, trailers may come
                 return raw.find(b"\r\n\r\n", match.end() - 2) >= 0
             after = match.end() + size + 2
             if after > len(raw):

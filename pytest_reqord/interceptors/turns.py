@@ -6,30 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.clock import monotonic
 from pytest_reqord.interceptors import active
-from pytest_reqord.interceptors.framing import (
-    end_of_head,
-    is_chunked,
-    parse_request_head,
-    parse_response,
-    unchunk,
-)
+from pytest_reqord.interceptors.framing import SWITCHED, parse_response
 from pytest_reqord.interceptors.socket_errors import add_received, describe, describe_end
-from pytest_reqord.models import Request
+from pytest_reqord.interceptors.streamed import PAUSE, Written
+from pytest_reqord.models import Response
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_reqord.models import Failure, Headers, Response
+    from pytest_reqord.models import Failure, Request
     from pytest_reqord.seam import Exchange
 
-__all__ = ["PAUSE", "Turn"]
+__all__ = ["Turn"]
 
-PAUSE = 0.02
-"""Bytes that a read had to wait for, so many seconds or longer, are an arrival of their own."""
-
-_FRAMING = frozenset(("expect", "transfer-encoding"))
-_LAST_CHUNK = b"0\r\n\r\n"
+_UPGRADE = frozenset(("upgrade",))
 _CONTINUE = (100,)  # http.client takes every other one for the answer
 
 
@@ -43,137 +34,111 @@ class Turn:
     """
 
     __slots__ = (
-        "_end_of_head",
         "_exchange",
         "_failure",
-        "_headers",
-        "_is_chunked",
+        "_has_sent",
+        "_is_ended",
         "_is_stream",
-        "_missing",
+        "_is_switched",
+        "_marks",
+        "_may_switch",
         "_received",
-        "_request",
-        "_sent",
+        "_size",
         "_started",
+        "_written",
         "base",
-        "expects_continue",
-        "has_reader",
-        "is_ended",
-        "is_read",
-        "marks",
-        "method",
+        "is_answered",
+        "is_open",
         "route",
-        "size",
         "uri",
     )
 
     def __init__(self, base: str) -> None:
         self.base = base
-        self.method = ""
         self.uri = ""
         self.route: Route | None = None
-        self.expects_continue = False
-        self.has_reader = False
-        self.is_ended = False
-        self.is_read = False
-        self._failure: Failure | None = None
-        self.marks: list[tuple[int, float]] = []
-        self.size = 0
+        self.is_open = False
+        """Whether the head is complete, so that it is known who the request goes to."""
+        self.is_answered = False
+        """Whether the client has begun to read the response."""
+        self._written = Written()
         self._exchange: Exchange | None = None
-        self._sent: list[bytes] = []
+        self._failure: Failure | None = None
         self._received: list[bytes] = []
-        self._request: Request | None = None
-        self._headers: Headers
-        self._end_of_head = 0
-        self._missing = 0
-        self._is_chunked = False
+        self._size = 0
+        self._marks: list[tuple[int, float]] = []
         self._is_stream = False
+        self._is_ended = False
+        self._may_switch = False
+        self._is_switched = False
+        self._has_sent = False  # since the last bytes came, to a connection that was upgraded
         self._started = monotonic()
 
     # the request
 
     @property
-    def is_open(self) -> bool:
-        """Whether the head is complete, so that it is known who the request goes to."""
-        return bool(self.method)
-
-    @property
     def is_kept(self) -> bool:
-        """Whether a cassette has to do with it."""
+        """Whether a cassette has to do with it: not with an ignored host, nor once it is closed."""
         return self._exchange is not None
 
     @property
+    def method(self) -> str:
+        """The request's method."""
+        return self._written.method
+
+    @property
     def sent(self) -> bytes:
-        """All that was sent so far."""
-        if len(self._sent) != 1:
-            self._sent = [b"".join(self._sent)]
-        return self._sent[0]
+        """All that was sent so far, while it is kept."""
+        return bytes(self._written.raw)
 
     @property
     def is_complete(self) -> bool:
         """Whether the body is complete by the request's own framing."""
-        if not self._is_chunked:
-            return self._missing <= 0
-        if not self._sent[-1].endswith(_LAST_CHUNK):
-            return False
-        raw = self.sent  # a chunk may end in the same bytes
-        return unchunk(raw, end_of_head(raw)).is_complete
+        return self._written.is_complete
 
     @property
     def is_over(self) -> bool:
-        """Whether what is sent next is another request.
-
-        A reader says so, but for one that was opened for the answer to ``Expect``.
-        """
-        if not self.has_reader:
-            return False
-        return not self.awaits_continue or self.response() is not None
+        """Whether what is sent next, without a word of its client's, is another request."""
+        is_sent = self.is_complete or not self.is_kept
+        return self.is_answered and is_sent and not self._is_switched
 
     @property
     def awaits_continue(self) -> bool:
         """Whether the client waits for a 100 before it sends the body."""
-        return self.expects_continue and not self.is_complete
+        return self._written.awaits_continue
+
+    def be_continued(self) -> None:
+        """The client has its 100."""
+        self._written.awaits_continue = False
 
     def take(self, data: bytes) -> None:
         """Take bytes of the request; those that complete its head open the exchange.
 
         :raises PlaybackError: if the request can't even start.
         """
-        if self.is_open:
-            self._missing -= len(data)
-            if self.is_kept:
-                self._sent.append(data)
-            return
-        self._sent.append(data)
-        end = end_of_head(data if len(self._sent) == 1 else self.sent)
-        if end >= 0:
-            self._open(end)
+        if self._is_switched:  # what the client says there is no part of its request
+            self._has_sent = True
+        elif self.is_kept or not self.is_open:
+            self._written.add(data)
+            if not self.is_open and self._written.method:
+                self._open()
 
-    def _open(self, end: int) -> None:
-        raw = self.sent
-        method, target, headers = parse_request_head(raw[:end])
+    def _open(self) -> None:
+        written = self._written
+        target = written.target
         self.uri = target if "://" in target else self.base + target
-        exchange = active.begin(method, self.uri)
-        self.method = method
-        self._headers = headers
-        self._end_of_head = end
-        length = headers.get("content-length", "")
-        self._missing = (int(length) if length.isdigit() else 0) - (len(raw) - end)
-        if headers.has_any(_FRAMING):  # few requests have one
-            self._is_chunked = is_chunked(headers)
-            self.expects_continue = headers.get("expect", "").lower() == "100-continue"
+        exchange = active.begin(written.method, self.uri)
+        self.is_open = True
         if exchange is not None:
             self.route = exchange.route
             self._exchange = exchange
+            self._may_switch = written.headers.has_any(_UPGRADE)
             if exchange.route is Route.RECORD:
                 exchange.finish_with(self.finish)
 
     def request(self) -> Request:
         """The request as far as it was sent."""
-        if self._request is None:
-            raw, end = self.sent, self._end_of_head
-            body = unchunk(raw, end).data if self._is_chunked else raw[end:]
-            self._request = Request(self.method, self.uri, self._headers, body)
-        return self._request
+        return self._written.request(self.method, self.uri)
 
     def play(self) -> Response | Failure | None:
         """Claim the answer; None sends the request live from here on.
@@ -185,35 +150,45 @@ class Turn:
             return None
         answer = exchange.play(self.request())
         if answer is None:
-            self._request = None
-            self.go_live()
+            self.route = Route.RECORD
+            exchange.finish_with(self.finish)
+        elif isinstance(answer, Response):
+            self._is_switched = answer.status == SWITCHED
         return answer
-
-    def go_live(self) -> None:
-        """The request goes live after all."""
-        self.route = Route.RECORD
-        if self._exchange is not None:
-            self._exchange.finish_with(self.finish)
 
     # the response
 
     def receive(self, data: bytes, since: float) -> None:
-        """Bytes came, or none at the end, in a read that started at ``since``.
-
-        Events without chunks around them are told apart by how they came, however fast.
-        """
+        """Bytes came, or none at the end, in a read that started at ``since``."""
+        self.is_answered = True
         if self._exchange is None:
             return
         now = monotonic()
-        if now - since >= PAUSE or self._is_stream:
-            self.marks.append((self.size, round(now - self._started, 6)))
-        if not self.size:
+        if self._is_apart() or now - since >= PAUSE:
+            self._marks.append((self._size, round(now - self._started, 6)))
+        if not self._size:
             head = data.lower()
             self._is_stream = b"text/event-stream" in head and b"chunked" not in head
         self._received.append(data)
-        self.size += len(data)
-        if not data:
-            self.is_ended = True
+        self._size += len(data)
+        self._is_ended = not data
+        if self._may_switch and not self._is_switched:
+            self._see_switch()
+
+    def _is_apart(self) -> bool:
+        """Whether bytes count as an arrival of their own however fast they came.
+
+        Events without chunks around them do, and what a connection that was upgraded says after it
+        was spoken to: who speaks to it takes what comes for the answer.
+        """
+        has_sent, self._has_sent = self._has_sent, False
+        return self._is_stream or has_sent
+
+    def _see_switch(self) -> None:
+        response = self.response()
+        if response is not None:
+            self._is_switched = response.status == SWITCHED
+            self._may_switch = False
 
     def break_off(self, error: BaseException) -> None:
         """The connection broke.
@@ -233,31 +208,39 @@ class Turn:
         return parse_response(
             raw,
             self.method,
-            is_ended=self.is_ended,
-            marks=self.marks,
+            is_ended=self._is_ended,
+            marks=self._marks,
             interim=_CONTINUE,
             needs_end=False,
         )
 
     def close_reader(self) -> None:
-        """The reader was closed: the end, unless it only saw the answer to ``Expect``."""
-        if self._exchange is not None:
-            response = self.response()
-            if response is None:
-                return
-            # also of one that is complete: not every client sees where it ends
-            if self._failure is not None:
-                response = response._replace(broken=self._failure)
-            self._end(lambda exchange: exchange.record(self.request(), response))
+        """The reader was closed: the end, unless it only saw the answer to ``Expect``.
+
+        Nor is it the end where the connection was upgraded: others read on from its socket.
+        """
+        if not self._is_switched:
+            self._record()
 
     def finish(self) -> None:
         """Nothing more will come: record what did, or how it failed."""
-        self.close_reader()
+        self._record()
         self._fail()
+
+    def _record(self) -> None:
+        if self._exchange is None:
+            return
+        response = self.response()
+        if response is None:
+            return
+        # also of one that is complete: not every client sees where it ends
+        if self._failure is not None:
+            response = response._replace(broken=self._failure)
+        self._end(lambda exchange: exchange.record(self.request(), response))
 
     def _fail(self) -> None:
         received = b"".join(self._received)
-        failure = self._failure or describe_end(received, is_ended=self.is_ended)
+        failure = self._failure or describe_end(received, is_ended=self._is_ended)
         if failure is not None:
             kept = add_received(failure, received)
             self._end(lambda exchange: exchange.fail(self.request(), kept))
@@ -275,5 +258,5 @@ class Turn:
         exchange, self._exchange = self._exchange, None
         if exchange is not None and self.route is Route.RECORD:
             end(exchange)
-            self._sent.clear()
+            self._written.forget()
             self._received.clear()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
-import functools
+import socket
+import ssl
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.clock import monotonic
 from pytest_reqord.interceptors import descriptors, readers, socket_errors
 from pytest_reqord.interceptors.no_socket import NoSocket
+from pytest_reqord.interceptors.streamed import CONTINUE
 from pytest_reqord.interceptors.turns import Turn
 from pytest_reqord.models import Response
-from pytest_reqord.real import io
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -21,14 +23,18 @@ __all__ = ["Wire"]
 
 _UNSET = object()
 
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
 _SWALLOWED = frozenset((errno.ECONNRESET, errno.EPIPE, errno.EPROTOTYPE))
 """What urllib3 takes, while it sends, for a server that has answered already."""
+
+_NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""What a socket that may not wait raises: nothing is broken."""
 
 
 class Wire:
     """A connection that plays, or records what goes over the real one.
+
+    Whatever it neither plays nor records it passes on, both ways and at once. It is a socket to
+    `socket.socket.makefile` and to the readers that this makes.
 
     :param connection: the client's connection, whose ``connect`` makes the real socket.
     :param real: the real socket; None where none may be needed.
@@ -46,9 +52,31 @@ class Wire:
         self._timeout: Any = _UNSET
         self._connect_timeout = connection.timeout
         self._turn: Turn | None = None
-        self._answer: Callable[[], Any] | None = None
+        self._interim: readers.Answer | None = None  # a 100
+        self._answer: readers.Answer | None = None
+        self._io_refs = 0  # how many readers are open; `makefile` and they count them
+        self._is_closed = False
 
-    # what clients send
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # for code that asks what this is
+        return type(self._real) if self._real is not None else type(self)
+
+    # requests
+
+    def start(self) -> None:
+        """The client starts a request: whatever was before it is over."""
+        if self._turn is not None and self._turn.route is Route.RECORD:
+            self._turn.finish()
+        self._turn = self._interim = self._answer = None
+
+    def release(self) -> Any:
+        """Give the connection back to its client.
+
+        :returns: the real socket; None where there is none, or the server has closed it.
+        """
+        self.start()
+        self._drop_stale()
+        return self._real
 
     def sendall(self, data: Any, *flags: int) -> None:
         """Take bytes of a request; they go out at once if the request is live."""
@@ -56,7 +84,8 @@ class Wire:
             data = bytes(memoryview(data))  # a TypeError is what a socket says, too
         turn = self._turn
         if turn is None or turn.is_over:
-            turn = self._next_turn()
+            self.start()
+            turn = self._turn = Turn(self._base)
         was_open = turn.is_open
         turn.take(data)
         if not turn.is_open:
@@ -67,21 +96,30 @@ class Wire:
         elif turn.is_complete and self._answer is None:
             self._decide(turn)
 
-    def _next_turn(self) -> Turn:
-        if self._turn is not None and self._turn.route is Route.RECORD:
-            self._turn.finish()
-        self._turn = Turn(self._base)
-        self._answer = None
-        return self._turn
+    def send(self, data: Any, *flags: int) -> int:
+        """As `sendall`.
+
+        :returns: how much of it was taken: all.
+        """
+        self.sendall(data, *flags)
+        return memoryview(data).nbytes
 
     def _transmit(self, turn: Turn, data: bytes, *flags: int) -> None:
         if self._real is None and not self._open_late(turn):
             return
+        if turn.route is None:
+            self._step_aside()
         try:
             self._real.sendall(data, *flags)
         except OSError as error:
             turn.break_off(error)
             raise
+
+    def _step_aside(self) -> None:
+        """Leave a request that is nobody's to its client and the real socket."""
+        connection = self._connection()
+        if connection is not None and connection.sock is self:
+            connection.sock = self._real
 
     def _open_late(self, turn: Turn) -> bool:
         """Connect where ``connect`` was held back."""
@@ -103,14 +141,13 @@ class Wire:
             self._drop_stale()
             self._transmit(turn, turn.sent)
         elif isinstance(played, Response):
-            answer = readers.Answer(played, turn.method)
-            self._answer = lambda: answer.reader(self)
+            self._answer = readers.answering(played, turn.method)
         elif socket_errors.is_connecting(played):
             connection = self._connection()
             socket_errors.leave(connection, played)
             self._raise_or_hold(socket_errors.revive(played, connection), connection)
         else:
-            self._answer = lambda: readers.failing(played, self)
+            self._answer = readers.failing(played)
 
     def _drop_stale(self) -> None:
         """Close a real connection that the server has closed while its place was played."""
@@ -126,46 +163,81 @@ class Wire:
         is_odd = isinstance(error, TimeoutError) or getattr(error, "errno", None) in _SWALLOWED
         if not (is_odd and socket_errors.is_urllib3(connection)):
             raise error
-        self._answer = functools.partial(readers.refusing, error, self)
+        self._answer = readers.refusing(error)
 
-    # what clients receive
+    # responses
 
-    def makefile(self, mode: str = "r", buffering: int | None = None, **options: Any) -> Any:
-        """Give a reader of the response; the bytes are the recorded or the real ones."""
+    makefile = socket.socket.makefile
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Receive bytes of the response, recorded or real."""
         turn = self._turn
-        if turn is None or "r" not in mode or "b" not in mode:
-            return self._real.makefile(mode, buffering, **options)
-        raw = self._raw(turn)
-        if buffering == 0:
-            return raw
-        return io.BufferedReader(raw, buffering or io.DEFAULT_BUFFER_SIZE)
+        view = memoryview(buffer)[: nbytes or None]
+        if turn is not None and not self._is_live(turn):
+            reply = self._reply(turn)
+            if reply is not None:
+                return reply.recv_into(view, is_kept=bool(flags & socket.MSG_PEEK))
+        if self._real is None:
+            return 0
+        return self._receive(view, flags)
 
-    def _raw(self, turn: Turn) -> Any:
-        is_live = turn.route in (None, Route.RECORD)
-        if not is_live and turn.awaits_continue:
-            turn.has_reader = True
-            return readers.Bytes(_CONTINUE, self)
-        if not is_live and self._answer is None:
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        """As `recv_into`."""
+        buffer = bytearray(bufsize)
+        return bytes(buffer[: self.recv_into(buffer, 0, flags)])
+
+    def _is_live(self, turn: Turn) -> bool:
+        """Whether a request goes over the real connection, recorded or not."""
+        return turn.route in (None, Route.RECORD) and self._answer is None
+
+    def _reply(self, turn: Turn) -> readers.Answer | None:
+        """What the client receives for a request that was held; None where it went live."""
+        if turn.awaits_continue:
+            turn.be_continued()
+            self._interim = readers.Answer([CONTINUE], None)
+        if self._interim is not None and self._interim.is_due:
+            return self._interim
+        turn.is_answered = True
+        if self._answer is None:
             try:
                 self._decide(turn)
-            except BaseException as error:  # noqa: BLE001 -- raised by the reader, not under it
-                self._answer = functools.partial(readers.refusing, error, self)
-        turn.has_reader = True
-        if self._answer is not None:
-            return self._answer()
-        raw: io.RawIOBase = self._real.makefile("rb", buffering=0)
-        return readers.Tee(raw, turn) if turn.is_kept else raw
+            except BaseException as error:  # noqa: BLE001 -- whoever reads on has to see it again
+                self._answer = readers.refusing(error)
+        return self._answer
+
+    def _receive(self, view: memoryview, flags: int) -> int:
+        """Receive from the real connection, and keep a copy for a cassette."""
+        turn = self._turn
+        since = monotonic()
+        try:
+            size = _recv_into(self._real, view, flags)
+        except _NOT_YET:
+            raise
+        except OSError as error:
+            if turn is not None:
+                turn.break_off(error)
+            raise
+        if turn is not None and not flags & socket.MSG_PEEK:
+            turn.receive(bytes(view[:size]), since)
+        return size
 
     def fileno(self) -> int:
         """A descriptor to wait on: the real one, or one that is as ready as it should be."""
         turn = self._turn
-        if turn is not None and turn.route in (Route.PLAY, Route.EITHER):
-            is_due = turn.awaits_continue and not turn.has_reader
-            return descriptors.ready() if is_due else descriptors.quiet()
-        if self._real is None:
-            return descriptors.quiet()
-        number: int = self._real.fileno()
-        return number
+        if turn is None or self._is_live(turn):
+            return descriptors.quiet() if self._real is None else int(self._real.fileno())
+        replies = (self._interim, self._answer)
+        is_due = any(reply is not None and reply.is_due for reply in replies)
+        return descriptors.ready() if is_due or turn.awaits_continue else descriptors.quiet()
+
+    def _decref_socketios(self) -> None:
+        """A reader was closed; the last one ends the response."""
+        self._io_refs = max(self._io_refs - 1, 0)
+        turn = self._turn
+        if self._io_refs == 0 and turn is not None and turn.route is Route.RECORD:
+            turn.close_reader()
+        if self._is_closed:
+            self.close()
 
     # what else a socket can do
 
@@ -193,13 +265,25 @@ class Wire:
 
     def close(self) -> None:
         """Close the connection; a reader that is open reads on."""
+        self._is_closed = True
+        if self._io_refs:
+            return
         if self._real is not None:
             self._real.close()
-        turn = self._turn
-        if turn is not None and turn.route is Route.RECORD and not turn.is_read:
-            turn.finish()
+        if self._turn is not None and self._turn.route is Route.RECORD:
+            self._turn.finish()
 
     def __getattr__(self, name: str) -> Any:
         if self._real is not None:
             return getattr(self._real, name)
         return getattr(NoSocket(self._base), name)
+
+
+def _recv_into(real: Any, view: memoryview, flags: int) -> int:
+    """Receive from a socket, or from what is used as one and has no ``recv_into``."""
+    more = (0, flags) if flags else ()
+    if hasattr(real, "recv_into"):
+        return int(real.recv_into(view, *more))
+    data = real.recv(len(view), *more[1:])
+    view[: len(data)] = data
+    return len(data)

@@ -47,7 +47,7 @@ _WEBSOCKETS = Limit("WebSockets, which are refused where a cassette can't record
 ROWS = (
     Row(
         ("http.client", "urllib.request", "urllib3", "requests", "httplib2", "botocore"),
-        "the connection's socket, `HTTPConnection.send`",
+        "the connection's socket, `HTTPConnection.endheaders`",
         (Limit("urllib3's own HTTP/2, which is refused"),),
     ),
     Row(

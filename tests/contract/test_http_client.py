@@ -177,6 +177,68 @@ class TestConnections:
 
         assert tape.interactions == []
 
+    @pytest.mark.parametrize("is_warm", [False, True])
+    def test_ignored_host_with_a_body(self, server, is_warm):
+        """A body reaches an ignored host, over a new connection and one that is in use."""
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+        with Tape(ignore_localhost=True).recording() as cassette:
+            if is_warm:
+                connection.request("GET", "/json")
+                connection.getresponse().read()
+            for body in ([b"one"], [b"t", b"wo"]):
+                connection.request("POST", "/shuffle", body)
+                assert connection.getresponse().read() == b"".join(body)
+            assert isinstance(connection.sock, socket.socket)
+        connection.close()
+
+        assert cassette.recorded_count == 0
+
+    def test_ignored_proxy(self, servers):
+        """It is the host that is asked that counts, and not the proxy on the way to it."""
+        proxy = {"http": servers["proxy"].url}
+        tape = Tape(ignore_localhost=True)
+
+        def post() -> str:
+            url = "http://api.example.test/shuffle"
+            return requests.post(url, b"body", proxies=proxy, timeout=5).text
+
+        with tape.recording():
+            live = post()
+        with tape.playing(), offline():
+            assert post() == live
+
+    def test_cassette_opens_under_way(self, server):
+        """A request whose head is out when the cassette opens goes on, and isn't recorded."""
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+        connection.putrequest("POST", "/shuffle")
+        connection.putheader("Content-Length", "4")
+        connection.endheaders()
+        with Tape().recording() as cassette:
+            connection.send(b"body")
+            assert connection.getresponse().read() == b"body"
+        connection.close()
+
+        assert cassette.recorded_count == 0
+
+    def test_cassette_closes_under_way(self, server):
+        """A request that isn't complete when the cassette closes goes on, and isn't recorded."""
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+        tape = Tape()
+        with tape.recording():
+            connection.putrequest("POST", "/shuffle")
+            connection.putheader("Transfer-Encoding", "chunked")
+            connection.putheader("Expect", "100-continue")
+            connection.endheaders()
+            connection.send(b"4\r\nbo")
+        connection.send(b"dy\r\n0\r\n\r\n")
+        assert connection.getresponse().read() == b"body"
+        connection.request("GET", "/json")
+        assert isinstance(connection.sock, socket.socket)
+        connection.getresponse().read()
+        connection.close()
+
+        assert tape.interactions == []
+
 
 class TestRefusals:
     """What is not let through."""
@@ -374,33 +436,33 @@ class TestSeams:
 
     def test_uninstall(self):
         """What was there before is there again."""
-        ours = http.client.HTTPConnection.send
+        ours = http.client.HTTPConnection.endheaders
         http_client.uninstall()
 
-        assert http.client.HTTPConnection.send is not ours
-        assert not hasattr(http.client.HTTPConnection.send, "__wrapped__")
+        assert http.client.HTTPConnection.endheaders is not ours
+        assert not hasattr(http.client.HTTPConnection.endheaders, "__wrapped__")
 
     def test_install_twice(self):
         """Installing again changes nothing."""
-        ours = http.client.HTTPConnection.send
+        ours = http.client.HTTPConnection.endheaders
         http_client.install()
 
-        assert http.client.HTTPConnection.send is ours
+        assert http.client.HTTPConnection.endheaders is ours
 
     def test_check_after_a_teardown(self):
         """A seam that another tool put back is taken again."""
-        ours = http.client.HTTPConnection.send
-        http.client.HTTPConnection.send = ours.__wrapped__
+        ours = http.client.HTTPConnection.endheaders
+        http.client.HTTPConnection.endheaders = ours.__wrapped__
         http_client.check()
 
-        assert http.client.HTTPConnection.send is ours
+        assert http.client.HTTPConnection.endheaders is ours
 
     def test_check_leaves_a_mock(self, monkeypatch):
         """What a mock has put there stays."""
-        monkeypatch.setattr(http.client.HTTPConnection, "send", mock := lambda *_: None)
+        monkeypatch.setattr(http.client.HTTPConnection, "endheaders", mock := lambda *_: None)
         http_client.check()
 
-        assert http.client.HTTPConnection.send is mock
+        assert http.client.HTTPConnection.endheaders is mock
         monkeypatch.undo()
 
 

@@ -10,7 +10,7 @@ from pytest_reqord.codec import LocatedEntries
 from pytest_reqord.matching import body_key, hidden_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from pytest_reqord.codec import Directory
     from pytest_reqord.matching import Matching
@@ -121,11 +121,20 @@ class Candidates:
     polls of one address a test that plays ten decodes ten. Each queue may hold positions that
     were played through another one; they are skipped when they come up, so that a claim takes
     the same time however many there are.
+
+    :param matching: what has to be equal besides.
+    :param positions: where they are, in the order in which they come up.
+    :param request_at: gives the recorded request at a position.
     """
 
-    def __init__(self, index: Index, positions: Iterable[int]) -> None:
-        self._matching = index.matching
-        self._entries = index.entries
+    def __init__(
+        self,
+        matching: Matching,
+        positions: Iterable[int],
+        request_at: Callable[[int], Request],
+    ) -> None:
+        self._matching = matching
+        self._request_at = request_at
         self._unread = iter(positions)
         self._requests: dict[int, Request] = {}
         self._by_detail: dict[Any, deque[int]] = defaultdict(deque)
@@ -135,7 +144,7 @@ class Candidates:
         at = next(self._unread, None)
         if at is None:
             return False
-        request = self._requests[at] = self._entries[at].interaction().request
+        request = self._requests[at] = self._request_at(at)
         detail = self._matching.detail(request)
         self._by_detail[detail].append(at)
         self._by_bytes[detail, request.body].append(at)
@@ -148,7 +157,7 @@ class Candidates:
             by_body[self._matching.detail(request), body_key(request)].append(at)
         return by_body
 
-    def find(self, live: Request, detail: Any, taken: set[int]) -> int | None:
+    def find(self, live: Request, detail: Any, taken: Container[int]) -> int | None:
         """The best candidate that isn't taken: equal bytes, else an equal body, else the oldest."""
         same = self._first(self._by_bytes.get((detail, live.body)), live, taken)
         while same is None and self._reads_another():
@@ -157,18 +166,18 @@ class Candidates:
             same = self._first(self._by_body.get((detail, body_key(live))), live, taken)
         return self._first(self._by_detail.get(detail), live, taken) if same is None else same
 
-    def _first(self, queue: deque[int] | None, live: Request, taken: set[int]) -> int | None:
+    def _first(self, queue: deque[int] | None, live: Request, taken: Container[int]) -> int | None:
         if queue is None:
             return None
-        if self._matching.compares_pairs:
-            return next(
-                (
-                    at
-                    for at in queue
-                    if at not in taken and self._matching.agrees(live, self._requests[at])
-                ),
-                None,
-            )
         while queue and queue[0] in taken:
-            queue.popleft()
-        return queue[0] if queue else None
+            queue.popleft()  # what was played isn't looked at again, however much it is
+        if not self._matching.compares_pairs:
+            return queue[0] if queue else None
+        return next(
+            (
+                at
+                for at in queue
+                if at not in taken and self._matching.agrees(live, self._requests[at])
+            ),
+            None,
+        )

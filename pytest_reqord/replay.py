@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_reqord.index import Index, Stored
     from pytest_reqord.models import Interaction, Request
 
-__all__ = ["Claimed", "Claims", "Player", "Replay"]
+__all__ = ["Claimed", "Claims", "Player", "Replay", "has_drifted"]
 
 
 class Claimed(NamedTuple):
@@ -128,7 +128,7 @@ class Replay:
                 return None
             self._has_played(at)
         interaction = self._index.entries[at].interaction()
-        return Claimed(interaction, _has_drifted(live, interaction.request))
+        return Claimed(interaction, has_drifted(live, interaction.request))
 
     def _has_played(self, at: int) -> None:
         self._played.append(at)
@@ -189,8 +189,12 @@ class Replay:
     def _group(self, key: Any, positions: Iterable[int]) -> Candidates:
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = Candidates(self._index, positions)
+            group = Candidates(self._index.matching, positions, self._request_at)
+            self._groups[key] = group
         return group
+
+    def _request_at(self, at: int) -> Request:
+        return self._index.entries[at].interaction().request
 
     def _last_played(self, live: Request, key: Any, detail: Any) -> int | None:
         """The last answer again: a poll that goes on gets "done", not "pending" anew."""
@@ -240,5 +244,6 @@ class Replay:
         return (self._index.entries[at] for at in own if at not in self._taken)
 
 
-def _has_drifted(live: Request, recorded: Request) -> bool:
+def has_drifted(live: Request, recorded: Request) -> bool:
+    """Whether an answer was recorded for another body."""
     return live.body != recorded.body and body_key(live) != body_key(recorded)

@@ -58,14 +58,14 @@ def document(source: Source, loaded: safe.Loaded) -> Document:
     :raises CassetteFormatError: if it isn't one that we know.
     """
     top = loaded.value
-    if "version" not in top:
-        raise source.broken("it has no version: reqord: 1 for ours, version: 1 for VCR.py's", 1)
-    if str(top["version"]) != "1":
-        reason = f"it has version {top['version']} of its format; this pytest-reqord reads 1"
-        raise source.error(reason, "Record the cassette anew", 1)
     items = top["interactions"] or []
     if not isinstance(items, list):
         raise source.broken("interactions is not a list", 1)
+    if "version" not in top and not all(map(_is_surely_of_vcr, items)):
+        raise source.broken("it has no version: reqord: 1 for ours, version: 1 for VCR.py's", 1)
+    if str(top.get("version", 1)) != "1":
+        reason = f"it has version {top['version']} of its format; this pytest-reqord reads 1"
+        raise source.error(reason, "Record the cassette anew", 1)
     places = loaded.items.get("interactions", ())
     tool = _tool(items)
     entries: list[Entry] = []
@@ -79,6 +79,12 @@ def document(source: Source, loaded: safe.Loaded) -> Document:
     extra = {key: safe.typed(top[key]) for key in top if key not in ("version", "interactions")}
     is_json = not loaded.items and source.data.lstrip().startswith(b"{")
     return Document(entries, format=tool, head=head_with(extra), extra=extra, is_json=is_json)
+
+
+def _is_surely_of_vcr(item: Any) -> bool:
+    """Whether an interaction is laid out as only VCR.py does it, which asks for no version."""
+    response = item.get("response") if isinstance(item, Mapping) else None
+    return isinstance(response, Mapping) and isinstance(response.get("status"), Mapping)
 
 
 def _tool(items: list[Any]) -> str:

@@ -28,7 +28,7 @@ def interaction(item: Any, position: int) -> Interaction:
     :param position: its place in the file, from which a time is made up where there is none.
     """
     request = _request(_mapping(item, "request"))
-    response = _response(_mapping(item, "response"), request.method)
+    response = _response(_mapping(item, "response"), request.method.upper())
     try:
         recorded_at = parse_time(item["recorded_at"])
     except (KeyError, ValueError, AttributeError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pytest_reqord import storage
 from pytest_reqord.codec import foreign, safe
 from pytest_reqord.codec.document import Source
+from pytest_reqord.codec.dumping import head_with
 from pytest_reqord.compat.errors import is_not_found
 from pytest_reqord.compat.serializers import pairs, plain
 from pytest_reqord.errors import CassetteFormatError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_reqord.codec import Entry
     from pytest_reqord.models import Interaction
 
-__all__ = ["NOTHING", "Held", "Persisted", "Serialized"]
+__all__ = ["NOTHING", "Held", "Persisted", "Serialized", "is_ours"]
 
 
 class Held(NamedTuple):
@@ -34,12 +35,21 @@ class Held(NamedTuple):
 
 
 NOTHING = Held((), {})
+_OURS = b"reqord:"  # what a cassette of ours starts with
 
 
 def _entries(path: str, items: Any) -> Sequence[Entry]:
     source = Source(b"", path, storage.body_reader(path))
     loaded = safe.Loaded({"version": 1, "interactions": items}, {}, None, has_aliases=False)
     return foreign.document(source, loaded).entries
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a cassette is in our format, whatever its suite's serializer is."""
+    try:
+        return storage.read_head(path, len(_OURS)) == _OURS
+    except OSError:
+        return False
 
 
 class Serialized:
@@ -74,6 +84,16 @@ class Serialized:
             raise CassetteFormatError(os.fspath(self._path), 0, 0, reason, remedy) from error
         extra = {key: top[key] for key in top if key not in ("version", "interactions")}
         return Held(_entries(os.fspath(self._path), items), extra)
+
+    def convert(self) -> None:
+        """Have it in our format; its lock is held.
+
+        :raises OSError: if it can't be written, or a ReqordError; the cassette is then as it was.
+        """
+        held = None if is_ours(self._path) else self.load()
+        if held:
+            texts = [entry.text for entry in held.entries]
+            storage.replace(self._path, [head_with(held.extra), *texts])
 
     def save(self, interactions: Iterable[Interaction], extra: Mapping[str, Any]) -> None:
         """Write all of it; its lock is held.

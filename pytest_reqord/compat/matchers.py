@@ -33,8 +33,8 @@ def _equal(name: str, ours: Any, theirs: Any) -> None:
 
 
 def method(r1: Any, r2: Any) -> None:
-    """The methods are the same."""
-    _equal("method", r1.method, r2.method)
+    """The methods are the same, but for case: some clients send another than they were given."""
+    _equal("method", r1.method.upper(), r2.method.upper())
 
 
 def uri(r1: Any, r2: Any) -> None:
@@ -152,7 +152,7 @@ MATCHERS: dict[str, VcrMatcher] = {
 }
 
 _URI_KEYS: dict[VcrMatcher, Callable[[str, str], Any]] = {
-    method: lambda method, _: method,
+    method: lambda method, _: method.upper(),
     uri: lambda _, uri: _rooted(uri),
     scheme: lambda _, uri: urlsplit(uri).scheme,
     host: lambda _, uri: urlsplit(uri).hostname,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_reqord import modes, storage
 from pytest_reqord.compat.cassette import VcrCassette
 from pytest_reqord.compat.errors import not_recorded
-from pytest_reqord.compat.files import NOTHING, Held, Persisted, Serialized
+from pytest_reqord.compat.files import NOTHING, Held, Persisted, Serialized, is_ours
 from pytest_reqord.compat.messages import VcrRequest
 from pytest_reqord.compat.pipeline import FilteredEntry, Redacting
 from pytest_reqord.compat.replay import VcrReplay
@@ -70,7 +70,7 @@ class VcrOpening(Opening):
         if options.persister is not None:
             self._own = Persisted(options.persister, str(plan.path), options.serializer)
             self._persisted = self._own.load()
-        elif options.serializer not in (YAML, JSON):
+        elif self._is_serialized(plan.path, is_new_ours=plan.settings.format == "reqord"):
             self._own = Serialized(plan.path, options.serializer)
         super().__init__(
             plan._replace(matching=options.matching, access=self._access(plan)), services, attempt
@@ -82,6 +82,12 @@ class VcrOpening(Opening):
     def suite(self) -> Suite:
         """What the suite says of it."""
         return self._suite
+
+    def _is_serialized(self, path: Path, *, is_new_ours: bool = False) -> bool:
+        """Whether only the suite's own serializer knows the format of a cassette."""
+        if self._suite.options.serializer in (YAML, JSON) or is_ours(path):
+            return False
+        return _has_content(path) or not is_new_ours
 
     def _access(self, plan: Plan) -> modes.Access:
         """Extra cassettes, and what a persister has, count as what ``once`` finds.
@@ -145,7 +151,7 @@ class VcrOpening(Opening):
     def _read(self, path: Path) -> Sequence[Stored]:
         if not _has_content(path):
             return ()
-        if self._own is not None:
+        if self._is_serialized(path):
             return (Serialized(path, self._suite.options.serializer).load() or NOTHING).entries
         return self._services.library.index(path, _ANY).entries
 
@@ -160,7 +166,9 @@ class VcrOpening(Opening):
             self.plan.matching,
             self._redacting.stored,
             self.owner,
+            self.plan.file,
             repeats=self.plan.settings.allow_playback_repeats,
+            strict_order=self.plan.settings.strict_order,
         )
 
     @property
@@ -185,7 +193,7 @@ class VcrOpening(Opening):
     @property
     def needs_its_suite(self) -> bool:  # type: ignore[override]
         """What isn't YAML is written by what the suite says; metadata is known to its test."""
-        is_yaml = self._own is None and self._suite.options.serializer is YAML
+        is_yaml = self._own is None and self._suite.options.serializer is not JSON
         return not is_yaml or bool(self.view.new_metadata)
 
     @property
@@ -200,7 +208,10 @@ class VcrOpening(Opening):
         def keep_used(entry: Entry) -> bool:
             return entry.recorded_at not in unused and (keep is None or keep(entry))
 
-        if self._own is not None:
+        if isinstance(self._own, Serialized) and settings.format == "reqord":
+            with storage.lock(self.plan.path, settings.lock_timeout):
+                self._own.convert()
+        elif self._own is not None:
             self._save_in_own_format(self._own, new, keep_used)
             return True
         if self._suite.options.serializer is JSON and settings.format == "keep":

@@ -12,6 +12,7 @@ from pytest_reqord.compat.errors import NotHonoured
 from pytest_reqord.compat.matchers import VcrMatching, chosen
 from pytest_reqord.compat.pipeline import Pipeline
 from pytest_reqord.errors import UsageError
+from pytest_reqord.options import OPTIONS
 
 if TYPE_CHECKING:
     from pytest_reqord.compat.vcr import VCR
@@ -35,7 +36,9 @@ _NOT_HONOURED_OF_CASSETTER = {
     "intercept": "let the requests through with ignore_hosts",
 }
 
-_OURS = ("max_age", "on_expiry", "on_unplayed")  # cassetter's, by the same names and values
+_THEIRS = ("record_mode", "match_on", "allow_playback_repeats", "ignore_hosts", "ignore_localhost")
+_OURS = tuple(name for name in OPTIONS if name not in _THEIRS)
+"""Our settings that VCR.py has no option for; three of them are cassetter's, too."""
 
 _LOCAL = ("localhost", "0.0.0.0", "127.0.0.1", "::1")  # noqa: S104 -- compared, not bound
 
@@ -170,11 +173,10 @@ def _sensitive(items: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
 
 
 def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that are settings of ours too, by our names."""
+    """The options that are settings of ours, or have one as their counterpart, by our names."""
     settings: dict[str, Any] = {}
     if values.get("record_mode") is not None:
         settings["record_mode"] = mode_name(values["record_mode"])
-    settings.update({name: values[name] for name in _OURS if values.get(name) is not None})
     if "allow_playback_repeats" in values:
         settings["allow_playback_repeats"] = bool(values["allow_playback_repeats"])
     if "ignore_localhost" in values:
@@ -184,4 +186,5 @@ def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
         settings["ignore_hosts"] = tuple(names)
     if "record_on_exception" in values:
         settings["on_failure"] = "keep" if values["record_on_exception"] else "discard"
+    settings.update({name: values[name] for name in _OURS if values.get(name) is not None})
     return settings

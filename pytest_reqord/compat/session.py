@@ -19,7 +19,7 @@ from pytest_reqord.errors import UsageError
 from pytest_reqord.options import Layer
 from pytest_reqord.plugin import SESSION
 from pytest_reqord.plugin.layers import MARK, marks_of
-from pytest_reqord.redaction import HEADERS_ONLY
+from pytest_reqord.redaction import HEADERS_ONLY, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,11 +50,13 @@ class _Case:
 
     :param path: the file.
     :param settings: those that are ours.
+    :param rules: what is redacted before the settings add to it.
     :param suite: the rest.
     """
 
     path: Path
     settings: Settings
+    rules: Rules
     suite: Suite
 
 
@@ -73,9 +75,7 @@ def test_cassette(request: pytest.FixtureRequest) -> Iterator[VcrCassette]:
         return made[0]
 
     session = request.config.stash[SESSION]
-    # a header that the suite filters has the value that the suite wants
-    rules = HEADERS_ONLY.with_(keep=case.suite.options.filtered_headers)
-    open_it = partial(session.run.open, case.path, case.settings, rules=rules, kind=make)
+    open_it = partial(session.run.open, case.path, case.settings, rules=case.rules, kind=make)
     opening = session.open_as_test(request.node, open_it)
     try:
         yield made[0].view
@@ -90,13 +90,15 @@ def _case(request: pytest.FixtureRequest) -> _Case:
     config = request.config
     config.hook.pytest_recording_configure(config=config, vcr=vcr)
     try:
+        options = Options.of(values, vcr)
+        # who says nothing of it gets the default headers alone, as a suite of VCR.py's expects it
+        rules = Rules() if values.get("redact") else HEADERS_ONLY
         return _Case(
             path=cassette_path(request.getfixturevalue("default_cassette_name"), values, vcr),
             settings=_settings(request, values, vcr),
-            suite=Suite(
-                Options.of(values, vcr),
-                extra_paths(request.getfixturevalue("vcr_markers"), folder),
-            ),
+            # a header that the suite filters has the value that the suite wants
+            rules=rules.with_(keep=options.filtered_headers),
+            suite=Suite(options, extra_paths(request.getfixturevalue("vcr_markers"), folder)),
         )
     except UsageError as error:
         raise pytest.UsageError(f"{request.node.nodeid}: {error}") from None

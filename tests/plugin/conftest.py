@@ -9,6 +9,7 @@ from concurrent.futures import thread  # noqa: F401 -- as below
 import httpx  # noqa: F401
 import pytest
 import requests  # noqa: F401
+import yaml  # noqa: F401
 from server import running
 
 from pytest_reqord import script  # noqa: F401

@@ -1,0 +1,219 @@
+"""Suites of VCR.py's as they come: what they rely on, and what they may take of ours besides."""
+
+from __future__ import annotations
+
+import pytest
+from vcr_files import cassette, entry
+
+
+def play(suite, file, test, **config):
+    """Play a cassette in a test of `@pytest.mark.vcr`."""
+    path = suite.path / "cassettes/test_it/test_it.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(file)
+    suite.makeconftest(
+        f"""
+        import pytest
+
+        @pytest.fixture
+        def vcr_config():
+            return {config!r}
+        """
+    )
+    suite.makepyfile(
+        test_it=f"import asyncio, requests, aiohttp, pytest\npytestmark = pytest.mark.vcr\n{test}"
+    )
+    return suite.runpytest()
+
+
+def test_a_method_in_lower_case(suite):
+    """aiohttp sends ``POST`` where it was asked to ``post``, and VCR.py records what was asked."""
+    file = cassette(entry("a", "yes")).replace("method: GET", "method: post")
+    result = play(
+        suite,
+        file,
+        """
+async def ask():
+    url = "http://api.invalid/a"
+    async with aiohttp.ClientSession() as session, session.request("post", url) as answer:
+        return await answer.text()
+
+def test_it():
+    assert asyncio.run(ask()) == "yes"
+""",
+    )
+
+    result.assert_outcomes(passed=1)
+
+
+def test_a_file_without_a_version(suite):
+    """VCR.py doesn't ask for one."""
+    file = cassette(entry("a", "yes")).replace("version: 1\n", "")
+    test = 'def test_it(): assert requests.get("http://api.invalid/a").text == "yes"'
+
+    play(suite, file, test).assert_outcomes(passed=1)
+
+
+def test_concurrent_requests_get_their_own_answers(suite):
+    """Of what matches, the interaction with an equal body comes first: 50 threads, 50 answers."""
+    suite.makepyfile(
+        test_it="""
+        import os, threading
+        from concurrent.futures import ThreadPoolExecutor
+        import pytest, requests
+
+        @pytest.mark.vcr
+        def test_it():
+            start = threading.Barrier(50)
+
+            def ask(number):
+                start.wait()
+                url = os.environ["API"] + "/echo"
+                return requests.post(url, json={"number": number}).json()["body"]
+
+            with ThreadPoolExecutor(50) as pool:
+                answers = list(pool.map(ask, range(50)))
+            assert answers == ['{"number": %d}' % number for number in range(50)]
+        """
+    )
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+
+    for _ in range(3):
+        suite.runpytest().assert_outcomes(passed=1)
+
+
+SECRETS = """
+        import os, requests, pytest
+
+        @pytest.mark.vcr(MARK)
+        def test_it():
+            requests.post(
+                os.environ["API"] + "/echo",
+                json={"password": "hunter2-hunter2", "iban": "DE02120300000000202051"},
+                headers={"Authorization": "Bearer 0123456789abcdef"},
+            )
+"""
+
+
+@pytest.mark.parametrize(
+    ("mark", "left"),
+    [
+        ("", {"hunter2", "DE0212"}),
+        ("redact=True", {"DE0212"}),
+        ("redact=False", {"hunter2", "DE0212", "0123456789abcdef"}),
+        ("redact_fields=['iban']", {"hunter2"}),
+        ("redact_patterns=['hunter2-[a-z0-9]+']", {"DE0212"}),
+        (
+            "redactors=[{'request_body_json': {'iban': '-'}, 'response_body_raw': lambda _: b''}]",
+            {"hunter2"},
+        ),
+    ],
+)
+def test_our_redaction_in_a_mark_of_vcr(suite, cassettes, mark, left):
+    """``redact`` and its kind hold there as in ours; without them, the default headers alone."""
+    suite.makepyfile(test_it=SECRETS.replace("MARK", mark))
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+
+    text = cassettes()["test_it.yaml"].decode()
+    assert {one for one in ("hunter2", "DE0212", "0123456789abcdef") if one in text} == left
+    suite.runpytest().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("config", "outcome", "line"),
+    [
+        ({"on_drift": "fail"}, {"failed": 1}, "*drifted*POST http://api.invalid/a*"),
+        ({"on_drift": "warn"}, {"passed": 1}, "drifted *test_it sent other bodies*"),
+        (
+            {"strict_order": True},
+            {"failed": 1},
+            "*SequenceMismatchError*GET http://api.invalid/b at position 0*",
+        ),
+        (
+            {"on_unplayed": "fail"},
+            {"passed": 1, "errors": 1},
+            "*unplayed*GET http://api.invalid/b*",
+        ),
+        (
+            {"cassette_dir": "here"},
+            {"errors": 1},
+            "*cassette_dir *override the fixture vcr_cassette_dir*",
+        ),
+        ({"redact": "perhaps"}, {"errors": 1}, "*redact = 'perhaps'*true or false*"),
+        ({"lock_timeout": 3}, {"errors": 1}, "*lock_timeout = 3*holds for the whole run*"),
+    ],
+)
+def test_our_settings_in_vcr_config(suite, config, outcome, line):
+    """Each is honoured, or refused with the place where it belongs."""
+    file = cassette(entry("b", "no"), entry("a", "yes")).replace(
+        "GET\n    uri: http://api.invalid/a", "POST\n    uri: http://api.invalid/a"
+    )
+    test = 'def test_it(): assert requests.post("http://api.invalid/a", data="x").text == "yes"'
+
+    result = play(suite, file, test, **config)
+
+    result.assert_outcomes(**outcome)
+    result.stdout.fnmatch_lines([line])
+
+
+def test_a_miss_of_ours_in_vcr_config(suite):
+    """With ``on_miss = fail`` no ``except Exception`` hides it."""
+    test = """
+def test_it():
+    try:
+        requests.get("http://api.invalid/b")
+    except Exception:
+        pass
+"""
+    play(suite, cassette(entry("a")), test, on_miss="fail").assert_outcomes(failed=1)
+
+
+OWN_YAML = """
+    import json
+
+    class Own:
+        @staticmethod
+        def serialize(cassette):
+            return "mine " + json.dumps(cassette)
+
+        @staticmethod
+        def deserialize(text):
+            assert text.startswith("mine "), text
+            return json.loads(text[5:])
+
+    def pytest_recording_configure(config, vcr):
+        vcr.register_serializer("yaml", Own)
+"""
+
+
+def test_our_format_where_a_suite_has_a_yaml_of_its_own(suite, cassettes, monkeypatch):
+    """With ``reqord_format = reqord`` what is new is ours, and what is added to comes over."""
+    suite.makeconftest(OWN_YAML)
+    suite.makepyfile(
+        test_it="""
+        import os, requests, pytest
+
+        @pytest.mark.vcr
+        def test_old(vcr):
+            asked = ["/echo/1", "/echo/2"][: int(os.environ.get("ASKED", "1"))]
+            for path in asked:
+                assert requests.get(os.environ["API"] + path).ok
+
+        @pytest.mark.vcr
+        def test_new(vcr):
+            if "ASKED" in os.environ:
+                assert requests.get(os.environ["API"] + "/echo/3").ok
+        """
+    )
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=2)
+    assert cassettes()["test_old.yaml"].startswith(b"mine ")
+
+    suite.makeini("[pytest]\nreqord_format = reqord")
+    monkeypatch.setenv("ASKED", "2")
+    suite.runpytest("--record-mode=new_episodes").assert_outcomes(passed=2)
+
+    assert all(text.startswith(b"reqord: 1\n") for text in cassettes().values())
+    assert cassettes()["test_old.yaml"].count(b"- recorded_at:") == 2
+    for mode in ("none", "all", "rewrite", "none"):
+        suite.runpytest(f"--record-mode={mode}").assert_outcomes(passed=2)
+    assert all(text.startswith(b"reqord: 1\n") for text in cassettes().values())

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.errors import UnsupportedClient
-from pytest_reqord.interceptors import active, cancelled, httpcore_pool
+from pytest_reqord.interceptors import active, cancelled, httpcore_pool, imports
 from pytest_reqord.interceptors.arriving import Arriving, Head, decode_headers
 from pytest_reqord.interceptors.httpx_errors import describe
 from pytest_reqord.interceptors.httpx_library import Library
@@ -89,9 +89,9 @@ def install() -> None:
     :raises UnsupportedClient: if a module has no such transport.
     """
     for seam in SEAMS:
-        module = sys.modules.get(seam.module)
-        if module is None or getattr(module.__spec__, "_initializing", False):
+        if not imports.has_run(seam.module):
             continue
+        module = sys.modules[seam.module]
         transport = getattr(module, seam.transport, None)
         method = getattr(transport, seam.method, None)
         if not isinstance(transport, type) or method is None:

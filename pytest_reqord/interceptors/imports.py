@@ -11,17 +11,19 @@ from __future__ import annotations
 import sys
 from _thread import get_ident
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
 
-__all__ = ["check", "unwatch", "watch"]
+__all__ = ["check", "has_run", "unwatch", "watch"]
 
 _watched: dict[str, list[Callable[[], None]]] = {}
-_seen: set[str] = set()  # the watched names whose callbacks have been called
+_seen: dict[str, ModuleType] = {}
+"""The module of each watched name whose callbacks have been called. Tests delete modules and import
+them again: another object under the name is another module."""
 _finding: set[tuple[int, str]] = set()  # (thread, name): other finders may ask us for what we ask
 
 
@@ -29,9 +31,11 @@ def watch(modules: Mapping[str, Callable[[], None]]) -> None:
     """Have each callback called as soon as the code of its module has run.
 
     At once where the module is imported already; else in the thread that imports it, before the
-    ``import`` statement gives the module to anyone; again after a reload. It may be called more
-    than once. An exception from a callback fails the import: a client that could not be taken
-    must not go on unseen.
+    ``import`` statement gives the module to anyone; again after a reload, or where it is deleted
+    from ``sys.modules`` and imported anew. It may be called more than once. An exception from a
+    callback fails the import, and the next `check` asks the callback again.
+
+    What a test has put in a module's place isn't the module: it calls nothing back.
 
     :param modules: module name -> callback.
     """
@@ -41,20 +45,29 @@ def watch(modules: Mapping[str, Callable[[], None]]) -> None:
         sys.meta_path.insert(0, _FINDER)
     for name, callback in modules.items():
         if _is_imported(name):
-            _seen.add(name)
-            callback()
+            _call_back(name, (callback,))
 
 
 def check() -> None:
     """Make up for what other tools did: for a finder taken out, and for modules that came past it."""
     if _watched and _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)
-    unseen = _watched.keys() - _seen
-    if sys.modules.keys().isdisjoint(unseen):  # mostly; 1 us for all of them
-        return
-    for name in unseen & sys.modules.keys():
-        if _is_imported(name):
-            _call_back(name)
+    imported, seen = sys.modules.get, _seen.get
+    for name in tuple(_watched):  # 2 us for all of them
+        module = imported(name)
+        if module is not None and module is not seen(name) and _is_imported(name):
+            _call_back(name, _watched.get(name, ()))
+
+
+def has_run(name: str) -> bool:
+    """Return True if a module is imported and its code has run to the end.
+
+    True in the callbacks for that module, too, while Python still counts it as being imported.
+    """
+    module = sys.modules.get(name)
+    if module is None or _spec_of(module) is None:
+        return False
+    return _seen.get(name) is module or not _is_initializing(module)
 
 
 def unwatch(modules: Mapping[str, Callable[[], None]] | None = None) -> None:
@@ -71,37 +84,55 @@ def unwatch(modules: Mapping[str, Callable[[], None]] | None = None) -> None:
                 callbacks.remove(callback)
             if not callbacks:
                 _watched.pop(name, None)
-    _seen.intersection_update(_watched)
+    for name in _seen.keys() - _watched.keys():
+        del _seen[name]
     if not _watched and _FINDER in sys.meta_path:
         sys.meta_path.remove(_FINDER)
 
 
 def _is_imported(name: str) -> bool:
-    """Whether a module's code has run.
+    """Return True if the module's code has run.
 
-    One that another thread is importing is waited for; one that was imported lazily is watched
-    until it is used.
+    Wait for a module that another thread is importing; watch a lazily imported one until it is
+    used.
     """
     module = sys.modules.get(name)
-    if module is None:
+    spec = _spec_of(module)
+    if spec is None:
         return False
-    spec: Any = object.__getattribute__(module, "__dict__").get("__spec__")
     if type(module).__name__ == "_LazyModule":
         if not isinstance(spec.loader, _Loader):
             spec.loader = _Loader(spec.loader)
         return False
-    if getattr(spec, "_initializing", False):
+    if _is_initializing(module):
         try:
             import_module(name)
         except Exception:  # noqa: BLE001 -- it is reported to whoever imports it
             return False
-    return name in sys.modules
+    # where this very thread is importing it, it isn't whole yet
+    return has_run(name)
 
 
-def _call_back(name: str) -> None:
-    _seen.add(name)
-    for callback in tuple(_watched.get(name, ())):
-        callback()
+def _spec_of(module: object) -> Any:
+    """Return the spec of a module; None for whatever else a test has put into ``sys.modules``."""
+    if not issubclass(type(module), ModuleType):  # a mock says that its class is another
+        return None
+    # past a lazy module's own ways to get an attribute, which would import it
+    return object.__getattribute__(module, "__dict__").get("__spec__")
+
+
+def _is_initializing(module: object) -> bool:
+    return bool(getattr(_spec_of(module), "_initializing", False))
+
+
+def _call_back(name: str, callbacks: Sequence[Callable[[], None]]) -> None:
+    _seen[name] = sys.modules[name]  # first: a callback may ask `has_run`
+    try:
+        for callback in tuple(callbacks):
+            callback()
+    except BaseException:
+        _seen.pop(name, None)
+        raise
 
 
 class _Finder:
@@ -134,9 +165,11 @@ def _find_behind(
         spec: Any = find_spec(name, path, target) if find_spec else None
         if finder is ours or spec is None:
             continue
+        # a loader may be a class, or serve many modules, so it is wrapped and not changed
         if hasattr(spec.loader, "exec_module"):  # a namespace package runs no code
-            # a loader may be a class, or serve many modules, so it is wrapped and not changed
             spec.loader = _Loader(spec.loader)
+        elif hasattr(spec.loader, "load_module"):
+            spec.loader = _OldLoader(spec, spec.loader)
         found: ModuleSpec = spec
         return found
     return None
@@ -163,4 +196,26 @@ class _Loader:
             module.__loader__ = loader
         loader.exec_module(module)
         if spec is not None:
-            _call_back(spec.name)
+            _call_back(spec.name, _watched.get(spec.name, ()))
+
+
+class _OldLoader:
+    """Stands in for a loader of the kind before Python 3.4, which makes the module, too.
+
+    :param spec: the module's spec.
+    :param loader: the loader that the other finders gave.
+    """
+
+    def __init__(self, spec: ModuleSpec, loader: Any) -> None:
+        self._spec = spec
+        self._loader = loader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def load_module(self, name: str) -> ModuleType:
+        """Have its own loader make the module and run its code, then call back."""
+        self._spec.loader = self._loader
+        module: ModuleType = self._loader.load_module(name)
+        _call_back(name, _watched.get(name, ()))
+        return module

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.errors import UnsupportedClient
+from pytest_reqord.interceptors import imports
 from pytest_reqord.interceptors.attributes import Attributes
 from pytest_reqord.interceptors.hface_calls import ASYNC, SYNC, Wraps, aside, may_play
 
@@ -39,11 +40,11 @@ def install() -> None:
     :raises UnsupportedClient: if one of them isn't there.
     """
     for package in PACKAGES:
-        if f"{package}._async.connectionpool" in sys.modules:
+        if imports.has_run(f"{package}._async.connectionpool"):
             _install(package, "", "", SYNC)
             _install(package, "_async.", "Async", ASYNC)
     for name in REVOCATION:
-        if name in sys.modules:
+        if imports.has_run(name):
             _take("niquests", sys.modules[name], "verify", aside)
 
 

@@ -9,7 +9,9 @@ import importlib.util
 import sys
 import threading
 import timeit
+import types
 import zipfile
+from unittest import mock
 
 import pytest
 
@@ -117,6 +119,116 @@ def test_reload(write):
     importlib.reload(module)
 
     assert calls == [6, 6]
+
+
+def test_deleted_and_imported_anew(write):
+    """A module that a test deletes and imports again calls back again."""
+    write("late_t", "value = object()")
+    calls = watching("late_t")
+
+    first = importlib.import_module("late_t")
+    del sys.modules["late_t"]
+    second = importlib.import_module("late_t")
+
+    assert calls == [first.value, second.value]
+
+
+def test_imported_anew_past_us(write):
+    """So it does at the next check where another tool's finder imported it past us."""
+    write("late_u", "value = object()")
+    calls = watching("late_u")
+    first = importlib.import_module("late_u")
+    del sys.modules["late_u"]
+    finder = importlib.machinery.PathFinder
+    sys.meta_path.insert(0, finder)
+    try:
+        second = importlib.import_module("late_u")
+    finally:
+        sys.meta_path.remove(finder)
+
+    imports.check()
+    imports.check()
+
+    assert calls == [first.value, second.value]
+
+
+def test_the_module_has_run_when_it_calls_back(write):
+    """A callback is told that its module has run, and of one below it the same; not before."""
+    write(
+        "late_v",
+        "from pytest_reqord.interceptors import imports\n"
+        "import late_v_below\n"
+        "ran = [imports.has_run(name) for name in ('late_v', 'late_v_below')]",
+    )
+    write("late_v_below")
+    seen = []
+    imports.watch(
+        {
+            name: lambda: seen.append(imports.has_run("late_v"))
+            for name in ("late_v", "late_v_below")
+        }
+    )
+
+    module = importlib.import_module("late_v")
+
+    assert module.ran == [False, True]
+    assert seen == [False, True]
+
+
+def test_watch_by_the_import_itself(write):
+    """A module that is watched while this very thread imports it is asked for at the next check."""
+    calls = []
+    recorder = type(sys)("late_w_recorder")
+    recorder.watch = lambda: imports.watch({"late_w": lambda: calls.append(1)})
+    sys.modules["late_w_recorder"] = recorder
+    write("late_w", "import late_w_recorder\nlate_w_recorder.watch()")
+
+    importlib.import_module("late_w")
+    assert calls == []
+    imports.check()
+    imports.check()
+
+    assert calls == [1]
+
+
+@pytest.mark.parametrize(
+    "double",
+    [None, types.SimpleNamespace(), types.ModuleType("late_x"), mock.MagicMock(spec=types)],
+    ids=["none", "namespace", "made", "mock"],
+)
+def test_double_of_a_module(write, monkeypatch, double):
+    """What a test has put in a module's place calls nothing back; the module does when it is back."""
+    write("late_x", "value = 24")
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "late_x", double)
+        calls = watching("late_x")
+        imports.check()
+        assert not imports.has_run("late_x")
+        assert calls == []
+
+    importlib.import_module("late_x")
+
+    assert calls == [24]
+
+
+def test_callback_that_raises_at_a_check(write):
+    """A callback that failed is asked again by the next check."""
+    write("late_y")
+    results = iter([ValueError("not yet"), None])
+    calls = []
+
+    def callback():
+        calls.append(1)
+        if error := next(results):
+            raise error
+
+    importlib.import_module("late_y")
+    with pytest.raises(ValueError, match="not yet"):
+        imports.watch({"late_y": callback})
+    imports.check()
+    imports.check()
+
+    assert calls == [1, 1]
 
 
 def test_callback_that_raises(write):
@@ -286,6 +398,37 @@ def test_shared_loader_with_slots():
     assert calls == ["late_s1"]
     assert loader.executed == ["late_s1", "late_s2"]
     assert [module.__loader__ for module in modules] == [loader, loader]
+
+
+class Old:
+    """A loader as before Python 3.4."""
+
+    def load_module(self, name):
+        module = sys.modules[name] = types.ModuleType(name)
+        module.value = name
+        return module
+
+
+@pytest.mark.filterwarnings("ignore::ImportWarning", "ignore::DeprecationWarning")
+@pytest.mark.skipif(sys.version_info >= (3, 15), reason="Python 3.15 knows no such loaders")
+def test_old_loader():
+    """A loader that only has ``load_module`` serves, and nothing of ours stays."""
+    loader = Old()
+
+    class Finder:
+        def find_spec(self, name, path=None, target=None):
+            return importlib.machinery.ModuleSpec(name, loader) if name == "late_old" else None
+
+    finder = Finder()
+    sys.meta_path.append(finder)
+    try:
+        calls = watching("late_old")
+        module = importlib.import_module("late_old")
+    finally:
+        sys.meta_path.remove(finder)
+
+    assert calls == ["late_old"]
+    assert (module.__loader__, module.__spec__.loader) == (loader, loader)
 
 
 def test_zip_import(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta, timezone
+from random import Random
 
 from pytest_reqord.models import Headers, Interaction, Request, Response
 from pytest_reqord.writer import CassetteWriter
@@ -30,6 +31,11 @@ def number_of(found) -> int:
     """The number that an interaction, or an entry of a document, was made with."""
     uri = found.request.uri if isinstance(found, Interaction) else found.uri
     return int(uri.rpartition("/")[2])
+
+
+def noise(size: int, kind: int = 0) -> bytes:
+    """Bytes in which nothing is to be found, the same in each run; of another kind, others."""
+    return Random(kind).randbytes(size)
 
 
 def write_every_fourth(path, start: int) -> None:

@@ -13,7 +13,6 @@ import functools
 import gzip
 import hashlib
 import json
-import random
 import re
 import socket
 import ssl
@@ -485,8 +484,9 @@ def connection(_: Server, seen: Seen) -> Iterator[Piece]:
 @route("shuffle")
 def shuffle(_: Server, seen: Seen) -> Iterator[Piece]:
     """The body back after 0-30 ms, so that answers come in another order than the requests."""
-    yield random.random() * 0.03  # chance in time, not in the answer
-    yield reply(seen.body or "/".join(seen.arguments).encode(), ("Content-Type", "text/plain"))
+    body = seen.body or "/".join(seen.arguments).encode()
+    yield zlib.crc32(body) % 30 / 1000
+    yield reply(body, ("Content-Type", "text/plain"))
 
 
 # -- the server --------------------------------------------------------------------------------

@@ -7,11 +7,11 @@ import json
 import zlib
 from datetime import datetime, timedelta, timezone
 
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 
 from pytest_reqord.models import Arrival, Failure, Headers, Interaction, Request, Response
 
-__all__ = ["bodies", "headers", "interactions", "requests", "responses", "texts"]
+__all__ = ["bodies", "headers", "interactions", "requests", "responses", "texts", "tries"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _ODD_TEXTS = [
@@ -68,6 +68,12 @@ bodies = st.one_of(
     st.binary(max_size=80),
     st.sampled_from([b"\xed\xa0\x80", b"\xff", b"\xef\xbb\xbf{}", b"\x80abc"]),
 )
+
+
+def tries(number: int) -> settings:
+    """Have hypothesis try so many examples; in a hunt, which has an hour, twenty times as many."""
+    times = 1 if settings.get_current_profile_name() == "gate" else 20
+    return settings(max_examples=number * times)
 
 
 def headers(*more: tuple[str, str]) -> st.SearchStrategy[Headers]:

@@ -15,7 +15,7 @@ START = f"""
 import resource, sys
 sys.path.insert(0, {TESTS!r})
 from pathlib import Path
-from entries import interaction
+from entries import interaction, noise
 from pytest_reqord import codec, storage
 from pytest_reqord.errors import WriteFailed
 from pytest_reqord.writer import CassetteWriter, append_only, save
@@ -137,11 +137,10 @@ def test_body_that_does_not_fit(path):
     before = path.read_bytes()
     code = """
 limit(100_000)
-import os
 try:
     save(
         path,
-        [codec.encode(interaction(99, body=os.urandom(1 << 21)))],
+        [codec.encode(interaction(99, body=noise(1 << 21)))],
         keep=lambda entry: True,
         lock_timeout=5,
     )

@@ -127,14 +127,14 @@ class Api:
     def __init__(self) -> None:
         self._numbers = 0
         self._server: _Server | None = None
-        self._placeholder: socket.socket | None = None
-        self.start()
-        assert self._server
-        self.port = self._server.server_port
+        # bound and never listening, so that nobody else has the port while the API is gone
+        self._port = socket.socket()
+        self._port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._port.bind(("127.0.0.1", 0))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self._port.getsockname()[1]}"
 
     @property
     def asked(self) -> int:
@@ -143,31 +143,20 @@ class Api:
 
     def start(self) -> None:
         """Be up."""
-        if self._server:
-            return
-        port = 0
-        if self._placeholder:
-            port = self.port
-            self._placeholder.close()
-            self._placeholder = None
-        self._server = _Server(port)
-        self._server.asked = self._numbers
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        if self._server is None:
+            self._server = _Server(self._port.getsockname()[1])
+            self._server.asked = self._numbers
+            threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
-        """Be gone: refuse connections, and let nobody else have the port."""
-        if not self._server:
-            return
-        self._server.shutdown()
-        self._server.server_close()
-        self._numbers = self._server.asked
-        self._server = None
-        self._placeholder = socket.socket()
-        self._placeholder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._placeholder.bind(("127.0.0.1", self.port))
+        """Be gone: refuse connections."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._numbers = self._server.asked
+            self._server = None
 
     def close(self) -> None:
-        """Give the port back."""
+        """Be gone, and give the port back."""
         self.stop()
-        if self._placeholder:
-            self._placeholder.close()
+        self._port.close()

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,13 +127,20 @@ def _built(folder: Path) -> Path:
     return wheel
 
 
+def _tried(trial: Trial, folder: Path) -> str:
+    try:
+        return trial.run(folder)
+    except Exception:  # one that can't be run is as wrong as one that went wrong
+        return traceback.format_exc()
+
+
 def _run(trials: list[Trial], folder: Path, options: argparse.Namespace) -> int:
     """Run them all, say what is wrong, and return how many are."""
     failed = 0
     with ThreadPoolExecutor(options.jobs) as pool:
         # away from this tree, whose pyproject.toml would be the suite's
         folders = [folder / f"{number:03}-{trial.name}" for number, trial in enumerate(trials)]
-        results = pool.map(Trial.run, trials, folders)
+        results = pool.map(_tried, trials, folders)
         for trial, place, wrong in zip(trials, folders, results, strict=True):
             if wrong:
                 failed += 1

@@ -8,7 +8,7 @@ import re
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings, strategies as st
-from strategies import interactions
+from strategies import interactions, tries
 
 from pytest_reqord import codec
 from pytest_reqord.codec import general
@@ -195,18 +195,8 @@ def read(document):
 
 
 def long(examples):
-    """Have hypothesis try as many as the run wants: a minute in all; an hour with --full."""
-
-    def made(test):
-        def run(request):
-            times = 60 if request.config.getoption("--full") else 1
-            quiet = settings(suppress_health_check=list(HealthCheck), deadline=None, database=None)
-            settings(quiet, max_examples=examples * times)(test)()
-
-        run.__doc__ = test.__doc__
-        return run
-
-    return made
+    """Have hypothesis try so many, however slow and large they are: a minute in all."""
+    return settings(tries(examples), suppress_health_check=list(HealthCheck))
 
 
 @long(1800)

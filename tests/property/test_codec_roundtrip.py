@@ -6,15 +6,15 @@ import re
 
 import pytest
 import yaml
-from hypothesis import given, settings, strategies as st
-from strategies import interactions, texts
+from hypothesis import given, strategies as st
+from strategies import interactions, texts, tries
 
 from pytest_reqord import codec
 from pytest_reqord.codec import decode, jsontext, native, safe, scalars, values
 from pytest_reqord.errors import CassetteFormatError
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-quick = settings(deadline=None, max_examples=30)
+quick = tries(30)
 
 
 def no_files(name):
@@ -80,7 +80,7 @@ def test_any_loader_reads_the_same(interaction):
 
 
 @given(interactions())
-@settings(deadline=None, max_examples=10)
+@tries(10)
 def test_the_slow_loader_reads_the_same(interaction):
     """PyYAML's own parser, which has other bugs than libyaml, gives the same values."""
     text = codec.render([codec.encode(interaction).text])
@@ -101,7 +101,7 @@ def test_no_line_ends_in_a_blank(interaction):
 
 
 @given(st.lists(interactions(), min_size=1, max_size=3), st.data())
-@settings(deadline=None, max_examples=25)
+@tries(25)
 def test_a_cut_is_noticed(recorded, data):
     """Cut at any byte, a cassette has only entries that are whole; a part of one is reported."""
     texts = [codec.encode(one).text for one in recorded]
@@ -116,7 +116,7 @@ def test_a_cut_is_noticed(recorded, data):
 
 
 @given(interactions(), st.data())
-@settings(deadline=None, max_examples=25)
+@tries(25)
 def test_a_cut_with_other_line_ends_is_noticed(interaction, data):
     """The safe loader notices a cut, too."""
     whole = codec.render([codec.encode(interaction).text]).replace(b"\n", b"\r\n")
@@ -151,7 +151,7 @@ def test_json_in_lines_is_rebuilt(text):
 
 
 @given(st.lists(interactions(), min_size=1, max_size=3), st.integers(0, 400))
-@settings(deadline=None, max_examples=30)
+@tries(30)
 def test_the_tail_tells_the_last_time(recorded, size):
     """From the end of a file, the last entry's time is told right or not at all."""
     texts = [codec.encode(one).text for one in recorded]
@@ -163,7 +163,7 @@ def test_the_tail_tells_the_last_time(recorded, size):
 
 @pytest.mark.parametrize("limit", [0, 10])
 @given(interaction=interactions())
-@settings(deadline=None, max_examples=25)
+@tries(25)
 def test_large_bodies_lie_beside_the_cassette(limit, interaction):
     """A body over the limit is read back from its own file."""
     encoded = codec.encode(interaction, inline_limit=limit)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from hypothesis import given, settings, strategies as st
-from strategies import interactions
+from hypothesis import given, strategies as st
+from strategies import interactions, tries
 
 from pytest_reqord import codec
 from pytest_reqord.index import Index
@@ -47,7 +47,7 @@ def entry(one) -> bytes:
     return _ENTRY.format(method=quoted(method), uri=uri, test=test).encode()
 
 
-@settings(max_examples=200, deadline=None)
+@tries(200)
 @given(_written, _heads)
 def test_the_directory_finds_what_reading_every_entry_finds(written, asked):
     """Whatever stands in a file, an address and a test have the entries that a loader gives them."""
@@ -77,7 +77,7 @@ _TIMES = {
 }
 
 
-@settings(max_examples=100, deadline=None)
+@tries(100)
 @given(st.lists(st.sampled_from([*_TIMES]), min_size=1, max_size=6), st.sampled_from([*_TIMES]))
 def test_what_is_earlier_is_what_reading_every_entry_says(times, limit):
     """However the times are written, and in whatever order."""
@@ -92,7 +92,7 @@ def test_what_is_earlier_is_what_reading_every_entry_says(times, limit):
     assert found == [time for time in times if time < limit]
 
 
-@settings(max_examples=300, deadline=None)
+@tries(300)
 @given(st.from_regex(PLAIN_URI, fullmatch=True))
 def test_a_plain_uri_is_its_own_key(uri):
     """What the directory takes as it stands is what a normalisation in full makes of it."""

@@ -6,14 +6,15 @@ import json
 from datetime import datetime, timezone
 from urllib.parse import quote, quote_plus, urlsplit
 
-from hypothesis import assume, given, settings, strategies as st
+from hypothesis import assume, given, strategies as st
+from strategies import tries
 
 from pytest_reqord.models import Arrival, Headers, Interaction, Request, Response
 from pytest_reqord.redaction import Redactor, matches
 from pytest_reqord.redaction.text import EditedText
 
 WHEN = datetime(2026, 11, 23, tzinfo=timezone.utc)
-MODEST = settings(deadline=None, max_examples=60)
+MODEST = tries(60)
 
 ASCII = st.characters(min_codepoint=33, max_codepoint=126)
 TOKENS = st.text(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
+from strategies import tries
 
 from pytest_reqord.index import Index
 from pytest_reqord.matching import DEFAULT_MATCH_ON, Matching
@@ -69,7 +70,7 @@ def best(recorded, taken, live):
     return found[0] if found else None
 
 
-@settings(max_examples=300, deadline=None)
+@tries(300)
 @given(entries, st.lists(requests, max_size=14))
 def test_claims_follow_the_rule(recorded, lives):
     """Whatever is recorded and asked, each claim is the one that the rule names, or none."""

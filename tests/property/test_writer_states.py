@@ -10,6 +10,7 @@ from pathlib import Path
 from entries import interaction, number_of
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from strategies import tries
 
 from pytest_reqord import codec
 from pytest_reqord.errors import WriteFailed
@@ -176,5 +177,5 @@ class Writers(RuleBasedStateMachine):
 
 
 TestWriters = Writers.TestCase
-TestWriters.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+TestWriters.settings = settings(tries(30), stateful_step_count=20)
 TestWriters.__doc__ = "Any interleaving ends with exactly what was accepted, in order of time."

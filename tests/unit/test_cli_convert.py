@@ -8,7 +8,8 @@ import pytest
 import strategies
 import yaml
 from entries import interaction
-from hypothesis import given, settings
+from hypothesis import given
+from strategies import tries
 
 from pytest_reqord import codec
 from pytest_reqord.cli import convert, main
@@ -224,7 +225,7 @@ def test_broken_cassette(folder, capsys):
     assert capsys.readouterr().out.startswith("REFUSED   a.yaml, line 2, ")
 
 
-@settings(deadline=None, max_examples=50)
+@tries(50)
 @given(strategies.requests(), strategies.responses())
 def test_nothing_is_lost_in_silence(request, response):
     """Whatever was recorded either comes back from VCR.py's format or is refused."""

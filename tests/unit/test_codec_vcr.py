@@ -9,7 +9,8 @@ import pytest
 import strategies
 import yaml
 from entries import interaction
-from hypothesis import given, settings
+from hypothesis import given
+from strategies import tries
 
 from pytest_reqord import codec
 from pytest_reqord.models import Arrival, Failure, Headers
@@ -56,7 +57,7 @@ def test_layout():
     assert write(*(entry.interaction() for entry in document.entries)) == VCR
 
 
-@settings(deadline=None, max_examples=60)
+@tries(60)
 @given(strategies.requests(), strategies.responses())
 def test_what_is_written_is_read(request, response):
     """Request, status, headers by name and unpacked body come back, in YAML's fast way too."""

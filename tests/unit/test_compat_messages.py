@@ -7,7 +7,8 @@ import io
 import sys
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
+from strategies import tries
 
 from pytest_reqord.compat.messages import CaseInsensitiveDict, VcrRequest, request_from_vcr
 from pytest_reqord.compat.responses import response_from_vcr, response_to_vcr
@@ -21,7 +22,7 @@ def response(body=b"", *headers, chunks=None):
     return Response(200, "OK", Headers(headers), body, chunks=chunks)
 
 
-@settings(deadline=None, max_examples=200)
+@tries(200)
 @given(pairs, st.binary(max_size=10))
 def test_what_nobody_changes_stays_as_it_is(headers, body):
     """Requests and responses come back the very same from VCR.py's shape."""
@@ -32,7 +33,7 @@ def test_what_nobody_changes_stays_as_it_is(headers, body):
     assert response_from_vcr(response_to_vcr(answer), answer) is answer
 
 
-@settings(deadline=None, max_examples=200)
+@tries(200)
 @given(pairs, names, st.lists(st.text("xyz", max_size=3), min_size=1, max_size=3))
 def test_a_changed_header_changes_nothing_else(headers, name, values):
     """All lines of one name are replaced where the first one stood; the others stay."""

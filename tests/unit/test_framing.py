@@ -7,7 +7,8 @@ import io
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
+from strategies import tries
 
 from pytest_reqord.interceptors.framing import (
     end_of_head,
@@ -226,7 +227,7 @@ class TestBothWays:
     """What one makes the other reads."""
 
     @given(_framed(), st.sampled_from(["GET", "POST"]))
-    @settings(deadline=None, max_examples=150)
+    @tries(150)
     def test_round_trip(self, given_response, method):
         """A response survives its own bytes."""
         raw = b"".join(to_wire(given_response, method))
@@ -234,7 +235,7 @@ class TestBothWays:
         assert parse(raw, method) == given_response
 
     @given(_framed(), st.integers(0, 400))
-    @settings(deadline=None, max_examples=150)
+    @tries(150)
     def test_any_cut(self, given_response, place):
         """A message that is cut anywhere gives the same bytes again, less half a line."""
         raw = b"".join(to_wire(given_response, "GET"))[:place]
@@ -245,7 +246,7 @@ class TestBothWays:
             assert raw.startswith(again[: len(raw)]) or again.startswith(raw)
 
     @given(_framed(), st.lists(st.integers(0, 200), max_size=5))
-    @settings(deadline=None, max_examples=150)
+    @tries(150)
     def test_arrivals_change_no_byte(self, given_response, offsets):
         """Arrivals cut the bytes and leave them as they are."""
         places = sorted({min(offset, len(given_response.body)) for offset in offsets})
@@ -257,7 +258,7 @@ class TestBothWays:
         assert all(pieces)
 
     @given(_framed())
-    @settings(deadline=None, max_examples=100)
+    @tries(100)
     def test_standard_library(self, given_response):
         """http.client reads the same body from the bytes."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
+from strategies import tries
 
 from pytest_reqord.interceptors.arriving import is_cut
 from pytest_reqord.interceptors.httpx_streams import READ_SIZE, split
@@ -19,7 +20,7 @@ SIZES = st.integers(0, 40)
 @given(st.binary(max_size=60), st.none() | st.lists(SIZES), st.lists(SIZES))
 @example(b"shorter than its chunks say", [400], [300])
 @example(b"longer than its chunks say", [1, 2], [])
-@settings(deadline=None, max_examples=200)
+@tries(200)
 def test_nothing_lost(body, chunks, offsets):
     """Whatever sizes a recording names, its redacted body arrives whole and in no empty piece."""
     arrivals = tuple(Arrival(offset, 0.1) for offset in offsets)

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import os
-
 import pytest
-from entries import interaction, number_of
+from entries import interaction, noise, number_of
 
 from pytest_reqord import codec, storage
 from pytest_reqord.errors import CassetteFormatError, CassetteLocked, WriteFailed
@@ -208,7 +206,7 @@ def test_lock_taken(path):
 
 def test_large_bodies(path):
     """Large bodies lie beside the cassette as long as an entry names them."""
-    body = os.urandom(1 << 20) + b"x"
+    body = noise(1 << 20) + b"x"
     put(path, interaction(1, body=body))
     (file,) = storage.bodies_folder(path).iterdir()
     document = codec.load(path.read_bytes(), str(path), storage.body_reader(path))
@@ -220,7 +218,7 @@ def test_large_bodies(path):
 
 def test_large_bodies_unchanged(path):
     """A large body that was recorded again is neither written nor removed."""
-    body = os.urandom(1 << 20) + b"x"
+    body = noise(1 << 20) + b"x"
     put(path, interaction(1, body=body))
     before = inode(path)
     saved = put(path, interaction(1, 101, body=body), keep=lambda entry: False)

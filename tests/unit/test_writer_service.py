@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from entries import interaction, number_of
+from entries import interaction, noise, number_of
 
 from pytest_reqord import codec, real, storage
 from pytest_reqord.writer import CassetteWriter, append_only
@@ -189,7 +189,7 @@ class TestOrder:
         """So long a last entry that its start isn't looked for makes an append a rewrite."""
         writer = start()
         for number in (1, 2):
-            writer.write_entry(path, interaction(number, body=os.urandom(1 << 19)))
+            writer.write_entry(path, interaction(number, body=noise(1 << 19, number)))
             writer.flush_all()
 
         assert numbers(path) == [1, 2]
@@ -322,8 +322,8 @@ class TestReplace:
     def test_large_bodies(self, start, path):
         """Bodies that lie beside a staged recording lie beside the cassette afterwards."""
         writer = start()
-        body = os.urandom(1 << 20) + b"x"
-        writer.write_entry(path, interaction(1, body=os.urandom(1 << 20) + b"y"))
+        body = noise(1 << 20) + b"x"
+        writer.write_entry(path, interaction(1, body=noise(1 << 20, 1) + b"y"))
         writer.flush_all()
         assert len(list(storage.bodies_folder(path).iterdir())) == 1
         writer = start()

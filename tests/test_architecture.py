@@ -177,7 +177,7 @@ def test_what_a_test_may_replace_is_taken_from_one_place(path):
     assert not {(str(path.relative_to(PACKAGE)), each) for each in found} - ON_PURPOSE
 
 
-def test_a_run_without_a_cassette_imports_nothing_that_costs():
+def test_a_run_without_a_cassette_imports_nothing_that_costs(tmp_path):
     """Loading the plugin imports no client, no YAML, no lock, no thread pool."""
     code = (
         "import sys, pytest; before = set(sys.modules)\n"
@@ -191,10 +191,11 @@ def test_a_run_without_a_cassette_imports_nothing_that_costs():
         text=True,
         check=True,
         env=environment,
-        cwd=Path(__file__).parent / "typing",
+        cwd=tmp_path,
     )
 
     loaded = done.stdout
+    assert "'pytest_reqord.plugin'" in loaded
     for name in ("yaml", "filelock", "http.client", "requests", "httpx", "aiohttp", "urllib3"):
         assert f"'{name}'" not in loaded
     for name in ("run", "cassette", "codec", "writer", "storage", "interceptors", "redaction"):

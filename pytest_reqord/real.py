@@ -19,13 +19,26 @@ import os
 import pathlib
 import threading
 import time
+from _thread import start_new_thread
+from queue import Empty, SimpleQueue
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Path", "fcntl", "io", "json", "os", "threading", "time"]
+__all__ = [
+    "Empty",
+    "Path",
+    "SimpleQueue",
+    "fcntl",
+    "io",
+    "json",
+    "os",
+    "start_new_thread",
+    "threading",
+    "time",
+]
 
 
 def _copied(module: ModuleType, *homes: str, **others: Any) -> Any:

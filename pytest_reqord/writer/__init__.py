@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_reqord.writer.rescue import SetAside
+from pytest_reqord.writer.delivery import SetAside
 from pytest_reqord.writer.saving import Saved, save
 from pytest_reqord.writer.service import CassetteWriter
 from pytest_reqord.writer.sinks import CassetteSink, Sink, append_encoded, append_only

@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_reqord import storage
+from pytest_reqord.clock import monotonic
 from pytest_reqord.errors import ReqordError, WriteFailed
-from pytest_reqord.real import Path, os, threading
-from pytest_reqord.writer.queue import Target
-from pytest_reqord.writer.rescue import SetAside, set_aside
+from pytest_reqord.real import Path, os, time
+from pytest_reqord.writer.queue import POLL, Claim, Target, in_order
+from pytest_reqord.writer.sinks import append_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_reqord.models import Interaction
-    from pytest_reqord.writer.queue import Claim, Queue
+    from pytest_reqord.writer.queue import Batch, Queue
     from pytest_reqord.writer.sinks import Sink
 
-__all__ = ["Delivery", "write_failed"]
+__all__ = ["Delivery", "SetAside", "write_failed"]
 
 _FORK_PATIENCE = 1.0
+_RESCUE_PATIENCE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Entries that are no longer the writer's.
+
+    :param path: the file they were meant for.
+    :param file: where they are now; None where even that could not be written.
+    :param entries: the entries, where there is no file.
+    :param error: why they are not where they belong.
+    """
+
+    path: Path
+    file: Path | None
+    entries: tuple[Interaction, ...]
+    error: BaseException
+
+    def __str__(self) -> str:
+        reason = f"{type(self.error).__name__}: {self.error}"
+        place = f"set aside in {self.file}" if self.file else "not kept in any file"
+        return f"{reason}; what was meant for it is {place}"
 
 
 class Delivery:
-    """Takes claims from the queue and puts them into a sink.
+    """Takes batches from the queue and puts them into a sink.
 
     A sink fails with an OSError or a ReqordError: its entries wait in the queue for the next try.
     Anything else is a death of the writer: the entries it happened over are tried again one by
@@ -45,110 +70,156 @@ class Delivery:
         self._stage = stage
         self._aside = aside
         self._patience = patience
-        self._gate = threading.RLock()
-        self._deaths: dict[int, int] = {}
         self._unreported: list[SetAside] = []
         self.set_aside: list[SetAside] = []
 
+    # the writer's thread
+
     def run(self) -> None:
         """Write what is due until the queue is stopped: the life of the writer's thread."""
-        self._queue.recover()
-        while (claim := self._queue.claim_due()) is not None:
-            with self._gate:
-                self._deliver(claim)
+        while not self._queue.is_stopped:
+            target = self._queue.wait_for_due()
+            if target is not None:
+                self._write_due(target)
+
+    def _write_due(self, target: Target) -> None:
+        claim = Claim()
+        with claim.lock:
+            batch = self._queue.claim(target, claim)
+            if batch is not None and batch.claim is claim:
+                with suppress(OSError, ReqordError):  # it is tried again
+                    self._write(batch, is_writers=True)
+                return
+        time.sleep(POLL)  # somebody else writes it, or forks
 
     def hold(self) -> None:
-        """Keep the writer's thread from writing, for a fork.
+        """Keep all other threads from writing, for a fork.
 
-        A child would inherit what that thread is in the middle of: an import, which it could
-        never end, or a cassette's lock. A write that takes too long isn't waited for.
+        A child would inherit what they are in the middle of: an import, which it could never end,
+        or a cassette's lock. A write that takes too long isn't waited for.
         """
-        self._gate.acquire(timeout=_FORK_PATIENCE)
+        self._queue.hold(_FORK_PATIENCE)
 
     def let_go(self) -> None:
-        """Let the writer's thread go on after `hold`."""
-        with suppress(RuntimeError):  # it was too long
-            self._gate.release()
+        """Let the others go on after `hold`."""
+        self._queue.let_go()
+
+    # whoever flushes
 
     def write(self, target: Target) -> None:
         """Write all that waits for a target.
 
         :raises WriteFailed: if it could not be written.
         """
-        failure: Exception | None = None
-        while failure is None:
+        claim = Claim()
+        with claim.lock:
             try:
-                claim = self._queue.claim(target, self._patience)
-            except TimeoutError as error:
-                failure = error
-                break
-            if claim is None:
-                return
-            with suppress(Exception):  # a death, from which the writer's thread comes back too
-                failure = self._deliver(claim)
-                if failure is None:
-                    return
-        raise write_failed(target.path, failure) from failure
+                batch = self._claim(target, claim, self._patience)
+                if batch is not None:
+                    self._write(batch, is_writers=False)
+            except (OSError, ReqordError) as failure:
+                raise write_failed(target.path, failure) from failure
+
+    def _claim(self, target: Target, claim: Claim, patience: float) -> Batch | None:
+        """Claim what waits for a target as soon as nobody else writes there.
+
+        :returns: None if there is nothing to write, or nothing that may be written here and now.
+        :raises TimeoutError: if somebody else is writing for so many seconds.
+        :raises OSError: if somebody else was writing and failed, or a ReqordError.
+        """
+        deadline = monotonic() + patience
+        failures = None
+        while (batch := self._queue.claim(target, claim)) is not None:
+            if failures is not None and batch.failures > failures and batch.failure is not None:
+                raise batch.failure  # told at once: another try would take as long
+            if batch.claim is claim:
+                return batch
+            if batch.claim is not None and batch.claim.thread == claim.thread:
+                return None  # the garbage collector ran code of ours in the middle of it
+            failures = batch.failures
+            if monotonic() > deadline:
+                raise TimeoutError(f"a write has not come back for {patience:g} s")
+            time.sleep(POLL)
+        return None
 
     def write_all(self) -> None:
         """Do the work of the writer's thread, which is no more. Failures wait for a flush."""
-        self._queue.recover()
         for target in self._queue.targets():
             with suppress(WriteFailed):
                 self.write(target)
 
-    def _deliver(self, claim: Claim) -> Exception | None:
-        """Write a claim's entries.
+    # both
 
-        :returns: the failure with which they are pending again; None where they are written.
+    def _write(self, batch: Batch, *, is_writers: bool) -> None:
+        """Write what a batch has now; what comes meanwhile may wait.
+
+        Each round writes something, sets something aside, or has the next ones be smaller.
+
+        :param is_writers: whether this is the writer's thread, not a caller of flush.
+        :raises OSError: or a ReqordError, if that failed.
         """
-        sink = self._stage if claim.target.staged else self._sink
-        path = Path(claim.target.path)
-        try:
-            while claim.entries:
-                group = claim.entries[:1] if claim.batch.is_suspect else list(claim.entries)
-                try:
-                    sink(path, group)
-                except (OSError, ReqordError):
+        left = len(batch.entries)
+        while left > 0:
+            group = batch.group()
+            try:
+                self._put_into_sink(batch.target, group)
+            except (OSError, ReqordError) as failure:
+                self._queue.failed(batch, failure)
+                raise
+            except BaseException as death:
+                # in a caller's thread the others, such as a Ctrl-C, are not the entries' doing
+                if not (is_writers or isinstance(death, Exception)):
                     raise
-                except BaseException as death:
-                    # in a caller's thread the others, such as a Ctrl-C, are not the entries' doing
-                    if claim.is_writers or isinstance(death, Exception):
-                        self._blame(claim, group, death)
+                left -= self._blame(batch, group, death)
+                if is_writers:
                     raise
-                self._settle(claim, group)
-        except (OSError, ReqordError) as failure:
-            self._queue.release(claim, failure)
-            return failure
-        finally:
-            self._queue.release(claim, is_suspect=True)  # with nothing left it is no suspect
-        return None
+            else:
+                self._queue.written(batch, len(group))
+                left -= len(group)
 
-    def _blame(self, claim: Claim, group: Sequence[Interaction], death: BaseException) -> None:
-        """Count a death against the entries it happened over."""
-        for entry in group:
-            self._deaths[id(entry)] = self._deaths.get(id(entry), 0) + 1
-        if len(group) == 1 and self._deaths[id(group[0])] > 1:
-            folder = self._aside or storage.user_folder("aside")
-            self._put_aside(set_aside(folder, Path(claim.target.path), group, death))
-            self._settle(claim, group)
+    def _put_into_sink(self, target: Target, group: Sequence[Interaction]) -> None:
+        sink = self._stage if target.staged else self._sink
+        sink(Path(target.path), group)
 
-    def _settle(self, claim: Claim, group: Sequence[Interaction]) -> None:
-        self._queue.done(claim, group)
-        if self._deaths:
-            for entry in group:
-                self._deaths.pop(id(entry), None)
+    def _blame(self, batch: Batch, group: Sequence[Interaction], death: BaseException) -> int:
+        """Suspect the entries over which the writer died; set one aside if it did so again.
 
-    def _put_aside(self, aside: SetAside) -> None:
-        self.set_aside.append(aside)
+        :returns: how many were set aside.
+        """
+        if not batch.suspects:
+            batch.suspects = len(group)
+            return 0
+        aside = self._set_aside(Path(batch.target.path), group, death)
         self._unreported.append(aside)
+        self._queue.written(batch, len(group))
+        return len(group)
+
+    # what nothing can write
+
+    def _set_aside(
+        self,
+        path: Path,
+        entries: Sequence[Interaction],
+        error: BaseException,
+        folder: Path | None = None,
+    ) -> SetAside:
+        """Put entries into a file elsewhere; where even that fails they are kept in memory."""
+        file = None
+        try:
+            folder = folder or self._aside or storage.user_folder("aside")
+            file = _write_aside(folder, path, entries)
+        except Exception:  # noqa: BLE001 -- no disk, no memory: the report still has them
+            file = None
+        aside = SetAside(path, file, () if file else tuple(entries), error)
+        self.set_aside.append(aside)
+        return aside
 
     def unreported_targets(self) -> list[Target]:
-        """The files whose entries were set aside and of which `report` has not told."""
+        """Return the files whose entries were set aside and of which `report` has not told."""
         return [Target(os.fspath(each.path), staged=False) for each in self._unreported]
 
     def report(self, targets: Iterable[Target]) -> list[WriteFailed]:
-        """What was set aside that was meant for these files. Each is told once."""
+        """Return what was set aside that was meant for these files. Each is told once."""
         paths = {target.path for target in targets}
         told = [each for each in self._unreported if os.fspath(each.path) in paths]
         for each in told:
@@ -160,22 +231,39 @@ class Delivery:
 
         :param folder: where to; None for where entries are set aside anyway.
         """
-        folder = folder or self._aside or storage.user_folder("aside")
-        rescued: list[SetAside] = []
-        for target in self._queue.targets():
-            claim = self._queue.claim(target, self._patience)
-            if claim is not None:
-                error = claim.batch.failure or WriteFailed(target.path, "it was never tried")
-                entries = list(claim.entries)
-                rescued.append(set_aside(folder, Path(target.path), entries, error))
-                self._settle(claim, entries)
-                self._queue.release(claim)
-        self.set_aside += rescued
-        return rescued
+        rescued = (self._rescue(target, folder) for target in self._queue.targets())
+        return [aside for aside in rescued if aside is not None]
+
+    def _rescue(self, target: Target, folder: Path | None) -> SetAside | None:
+        claim = Claim()
+        with claim.lock:
+            with suppress(OSError, ReqordError):  # whoever else has it may never come back
+                self._claim(target, claim, _RESCUE_PATIENCE)
+            batch = self._queue.batch(target)
+            if batch is None:
+                return None
+            error = batch.failure or WriteFailed(target.path, "it was never tried")
+            entries = in_order(batch.entries)
+            aside = self._set_aside(Path(target.path), entries, error, folder)
+            self._queue.forget(batch, len(entries))
+            return aside
+
+
+def _write_aside(folder: Path, path: Path, entries: Sequence[Interaction]) -> Path:
+    """Write entries to a file in ``folder`` that is named after the file they were meant for."""
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
+    file = folder / f"{path.stem[:80]}-{os.getpid()}-{name}.yaml"
+    try:
+        append_only(file, entries)
+    except Exception:  # noqa: BLE001 -- such an entry may be what can't be encoded
+        file = file.with_suffix(".txt")
+        text = "".join(f"{entry!r}\n" for entry in entries)
+        storage.append(file, text.encode("utf-8", "backslashreplace"))
+    return file
 
 
 def write_failed(path: str, cause: BaseException, reason: str = "") -> WriteFailed:
-    """The error for a file that could not be written.
+    """Make the error for a file that could not be written.
 
     :param path: the file.
     :param cause: what went wrong.

@@ -5,37 +5,36 @@ from __future__ import annotations
 import atexit
 import sys
 import weakref
+from contextlib import suppress
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import filelock  # noqa: F401 - here so that its fork handlers, which stop all locking, run after ours
 
+from pytest_reqord.clock import monotonic
+
 # here, or they would be imported while a disk is full, or in a child that was forked
 from pytest_reqord.codec import emit  # noqa: F401 - as said above
 from pytest_reqord.errors import ReqordError, WriteFailed
-from pytest_reqord.real import Path, os
+from pytest_reqord.real import Path, os, start_new_thread, time
 from pytest_reqord.storage import locks, parts, places, staging, writing  # noqa: F401 - as said above
-from pytest_reqord.writer.batches import Rhythm
-from pytest_reqord.writer.delivery import Delivery, write_failed
-from pytest_reqord.writer.queue import Queue, Target
+from pytest_reqord.writer import termination
+from pytest_reqord.writer.delivery import Delivery, SetAside, write_failed
+from pytest_reqord.writer.queue import POLL, Queue, Rhythm, Target
 from pytest_reqord.writer.sinks import CassetteSink
 from pytest_reqord.writer.supervisor import Supervisor
-from pytest_reqord.writer.waiting import Room, loop_sleep
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 
     from pytest_reqord.models import Interaction
-    from pytest_reqord.writer.rescue import SetAside
     from pytest_reqord.writer.sinks import Sink
 
 __all__ = ["CassetteWriter"]
 
 AnyPath = str | os.PathLike[str]
 
-_POLL = 0.01  # seconds between two looks of an asyncio producer at a full queue
-_WAIT = 0.5  # seconds after which a waiting thread looks whether the writer still lives
-_PATIENCE = 60.0  # seconds to wait for a write that another thread is in the middle of
+_LOOP_POLL = 0.01  # seconds between two looks of an asyncio producer at a full queue
 _SHUTDOWN = 5.0  # seconds that the thread gets to end
 
 
@@ -71,7 +70,7 @@ class CassetteWriter:
         self._lock_timeout = lock_timeout
         self._sink = sink
         self._aside = aside
-        self._room = Room(self.wait_for_room)
+        self._room = _Room(self.wait_for_room)
         self._start_afresh()
         _writers.add(self)
         atexit.register(self._at_exit)
@@ -110,9 +109,10 @@ class CassetteWriter:
             self._sink or self._cassettes,
             self._cassettes.stage,
             aside=self._aside,
-            patience=self._lock_timeout + _PATIENCE,
+            patience=self._lock_timeout,
         )
-        self._supervisor = Supervisor(self._delivery.run, "reqord-writer")
+        self._supervisor = Supervisor(self._delivery.run)
+        self._is_recording = False
 
     @property
     def set_aside(self) -> tuple[SetAside, ...]:
@@ -136,39 +136,49 @@ class CassetteWriter:
         :raises WriteFailed: if the queue is full of what can't be written; ``entry`` is then not
             accepted.
         """
-        if self._queue.is_full and loop_sleep() is None:
-            self._wait_for_room()
+        if self._queue.is_full and _loop_sleep() is None:
+            for _ in self._until_room():
+                time.sleep(POLL)
         self._queue.put(Target(_absolute(os.fspath(path)), staged), entry)
+        if not self._is_recording:
+            self._is_recording = True
+            termination.begin(self)
         if not self._supervisor.is_running and not self._supervisor.ensure():
             self._delivery.write_all()
         return self._room
-
-    def _wait_for_room(self) -> None:
-        while self._queue.is_full:
-            self._see_to_progress()
-            self._queue.wait_for_room(_WAIT)
 
     async def wait_for_room(self) -> None:
         """Come back when the queue isn't full, without blocking the event loop.
 
         :raises WriteFailed: if it is full of what can't be written.
         """
-        while self._queue.is_full:
-            self._see_to_progress()
-            sleep = loop_sleep()
-            if sleep is None:  # an event loop that we don't know
-                self._queue.wait_for_room(_POLL)
+        for _ in self._until_room():
+            sleep_in_loop = _loop_sleep()
+            if sleep_in_loop is not None:
+                await sleep_in_loop(_LOOP_POLL)
             else:
-                await sleep(_POLL)
+                time.sleep(POLL)  # an event loop that we don't know
 
-    def _see_to_progress(self) -> None:
-        """Make sure that somebody empties the queue, or that somebody can."""
-        if not self._supervisor.ensure():
-            self._delivery.write_all()
-        blocked = self._queue.blockage()
-        if blocked is not None:
-            path, failure = blocked
-            raise write_failed(path, failure) from failure
+    def _until_room(self) -> Iterator[None]:
+        """Yield as long as the queue is full, and see to it that somebody empties it.
+
+        :raises WriteFailed: if nobody can: it is full of what fails, or of a write that doesn't
+            come back.
+        """
+        count, until = -1, 0.0
+        while self._queue.is_full:
+            if not self._supervisor.ensure():
+                self._delivery.write_all()
+            blocked = self._queue.blockage()
+            if blocked is not None:
+                raise write_failed(*blocked) from blocked[1]
+            if self._queue.written_count != count:
+                count, until = self._queue.written_count, monotonic() + self._lock_timeout
+            elif monotonic() > until:
+                path = next((target.path for target in self._queue.targets()), "")
+                reason = f"the queue is full, and nothing was written for {self._lock_timeout:g} s"
+                raise write_failed(path, TimeoutError(reason))
+            yield
 
     # flush, replace, stop
 
@@ -196,8 +206,25 @@ class CassetteWriter:
             except WriteFailed as failure:
                 failures.append(failure)
         failures += self._delivery.report(targets)
+        if self._queue.is_empty:
+            self._end_recording()
         if failures:
             raise failures[0]
+
+    def _end_recording(self) -> None:
+        self._is_recording = False
+        termination.end(self)
+
+    def hasten(self) -> bool:
+        """Have all that waits written at once: the process is about to end. Takes no lock.
+
+        :returns: whether there is anything left.
+        """
+        if not self._queue.is_hurried:
+            self._queue.hurry()
+            if not self._supervisor.is_running:
+                start_new_thread(self._delivery.write_all, ())
+        return not self._queue.is_empty
 
     def replace_cassette_for_all_mode(self, path: AnyPath) -> None:
         """Make a cassette hold just what was accepted for it, in one atomic step.
@@ -236,6 +263,7 @@ class CassetteWriter:
             self._queue.stop()
             self._supervisor.stop(_SHUTDOWN)
             self._cassettes.close()
+            self._end_recording()
             atexit.unregister(self._at_exit)
 
     close = stop
@@ -248,6 +276,37 @@ class CassetteWriter:
             sys.stderr.write(f"reqord: {failure}\n")
             for each in self._delivery.rescue():
                 sys.stderr.write(f"reqord: {each.path}: {each}\n")
+
+
+class _Room:
+    """An awaitable that comes back when there is room. Not awaiting it costs nothing.
+
+    :param wait: what waits.
+    """
+
+    __slots__ = ("_wait",)
+
+    def __init__(self, wait: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._wait = wait
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._wait().__await__()
+
+
+def _loop_sleep() -> Callable[[float], Awaitable[None]] | None:
+    """Return the sleep function of the event loop that runs in this thread; None without one."""
+    # from sys.modules: a loop that runs was imported, and one that wasn't must not be;
+    # AttributeError: another thread is importing it right now
+    asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")
+    if asyncio is not None:
+        with suppress(RuntimeError, AttributeError):
+            asyncio.get_running_loop()
+            return asyncio.sleep  # type: ignore[no-any-return]
+    if trio is not None:
+        with suppress(RuntimeError, AttributeError):
+            trio.lowlevel.current_trio_token()
+            return trio.sleep  # type: ignore[no-any-return]
+    return None
 
 
 @lru_cache(maxsize=1024)
@@ -278,6 +337,17 @@ def _after_fork_in_child() -> None:
         writer._start_afresh()  # noqa: SLF001
 
 
+def _flush_soon(seconds: float) -> None:
+    """Have the writers' own threads write all that waits, and wait for that for a while."""
+    writers, until = list(_writers), monotonic() + seconds
+    while monotonic() < until:
+        left = [writer for writer in writers if writer.hasten()]
+        if not left:
+            return
+        time.sleep(POLL)
+
+
+termination.flush_with(_flush_soon)
 os.register_at_fork(
     before=_before_fork,
     after_in_parent=_after_fork_in_parent,

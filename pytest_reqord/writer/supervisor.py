@@ -6,12 +6,38 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from pytest_reqord.clock import monotonic
-from pytest_reqord.real import threading
+from pytest_reqord.real import start_new_thread, threading, time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["Supervisor"]
+
+_POLL = 0.005
+_BIRTH = 1.0
+"""Seconds after which a thread that was started and hasn't begun never will."""
+
+
+class _Life:
+    """One life of the thread.
+
+    Its lock is held from the first step to the last: the interpreter lets go of it however the
+    thread ends. ``threading.Thread`` isn't used: its ``start`` waits for ever for a thread that
+    dies before its first step (no memory), and tests replace it.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.has_begun = False
+        self.ident = 0
+        self._awaited_until = monotonic() + _BIRTH
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the thread is at work, or about to be."""
+        if self.has_begun:
+            return self.lock.locked()
+        return monotonic() < self._awaited_until
 
 
 class Supervisor:
@@ -21,7 +47,6 @@ class Supervisor:
     that somebody does it. When the work returns it is done for good.
 
     :param work: what to do; it returns when it is told to stop.
-    :param name: the thread's name.
     :param max_restarts: with more restarts than this within ``period`` it gives up.
     :param period: seconds.
     :param clock: tells the time in seconds.
@@ -30,19 +55,17 @@ class Supervisor:
     def __init__(
         self,
         work: Callable[[], None],
-        name: str,
         *,
         max_restarts: int = 3,
         period: float = 5.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._work = work
-        self._name = name
         self._max_restarts = max_restarts
         self._period = period
         self._clock = clock
         self._restarts: deque[float] = deque()
-        self._thread: threading.Thread | None = None
+        self._life: _Life | None = None
         self._lock = threading.RLock()
         self.has_given_up = False
         self.last_death: BaseException | None = None
@@ -50,8 +73,8 @@ class Supervisor:
     @property
     def is_running(self) -> bool:
         """Whether the thread is there, alive, and not on its way out."""
-        thread = self._thread
-        return thread is not None and not self.has_given_up and thread.is_alive()
+        life = self._life
+        return life is not None and not self.has_given_up and life.is_on
 
     def ensure(self) -> bool:
         """Start the thread if it isn't running.
@@ -62,7 +85,7 @@ class Supervisor:
             return True
         with self._lock:
             if not self.has_given_up and not self.is_running:
-                if self._thread is not None:  # it died without telling
+                if self._life is not None:  # it died without telling
                     self._count_restart()
                 if not self.has_given_up:
                     self._start()
@@ -70,28 +93,31 @@ class Supervisor:
 
     def stop(self, timeout: float) -> None:
         """Wait for the thread, whose work was told to stop, and start no other."""
-        with self._lock:
-            self.has_given_up = True
-            thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout)
+        self.has_given_up = True
+        life, deadline = self._life, monotonic() + timeout
+        if life is not None and life.ident != threading.get_ident():
+            while life.is_on and monotonic() < deadline:
+                time.sleep(_POLL)
 
     def _start(self) -> None:
-        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-        self._thread = thread
+        self._life = life = _Life()
         try:
-            thread.start()
+            start_new_thread(self._run, (life,))
         except RuntimeError:  # no more threads, or the interpreter is on its way out
-            self._thread = None
+            self._life = None
             self.has_given_up = True
 
-    def _run(self) -> None:
+    def _run(self, life: _Life) -> None:
         try:
-            self._work()
-        except BaseException as death:  # noqa: BLE001 - whatever it died of, somebody must go on
+            with life.lock:
+                life.ident = threading.get_ident()
+                life.has_begun = True
+                if self._life is life:  # or it began so late that another one was started
+                    self._work()
+        except BaseException as death:  # noqa: BLE001 -- whatever it died of, somebody must go on
             self.last_death = death
             with self._lock:
-                if not self.has_given_up:
+                if not self.has_given_up and self._life is life:
                     self._count_restart()
                     if not self.has_given_up:
                         self._start()

@@ -22,13 +22,13 @@ warnings.simplefilter("ignore")
 sys.path.insert(0, {TESTS!r})
 from pathlib import Path
 from entries import interaction, number_of
-from pytest_reqord import codec, storage
+from pytest_reqord import codec, real, storage
 from pytest_reqord.writer import CassetteWriter, append_only, save
 path = Path(sys.argv[1])
 old = path.read_bytes() if path.exists() else b""
 
 def arm(name, when, nth):
-    original, calls = getattr(os, name), 0
+    original, calls = getattr(real.os, name), 0
     def deadly(*args, **kwargs):
         nonlocal calls
         calls += 1
@@ -40,7 +40,7 @@ def arm(name, when, nth):
         if calls == nth:
             os.kill(os.getpid(), signal.SIGKILL)
         return done
-    setattr(os, name, deadly)
+    setattr(real.os, name, deadly)
 
 def is_killed(do, *step):
     child = os.fork()

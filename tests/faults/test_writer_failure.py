@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import subprocess
 import sys
 import threading
@@ -303,7 +302,7 @@ class TestDeaths:
             original(path, entries)
 
         writer._delivery._sink = spy
-        for number in range(2):
+        for number in range(4):  # in whatever groups they are tried, it is four deaths
             writer.write_entry("/a.yaml", interaction(number))
         wait_until(lambda: writer._supervisor.has_given_up)
         threads.clear()
@@ -318,10 +317,10 @@ class TestDeaths:
         writer = start(sink, batch_timeout=1)
         for number in range(60):
             writer.write_entry("/a.yaml", interaction(number))
-            thread = writer._supervisor._thread
-            if number % 20 == 10 and thread is not None:
+            life = writer._supervisor._life
+            if number % 20 == 10 and life is not None:
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
+                    ctypes.c_ulong(life.ident), ctypes.py_object(SystemExit)
                 )
             time.sleep(0.002)
         writer.flush_all()
@@ -332,11 +331,9 @@ class TestDeaths:
         """Even when the thread is gone and nobody noticed, a flush comes back."""
         sink = Sink()
         writer = start(sink, batch_timeout=FAR)
-        gone = threading.Thread(target=lambda: None)
-        gone.start()
-        gone.join()
-        writer._supervisor._thread = gone
         writer.write_entry("/a.yaml", interaction(1))
+        wait_until(lambda: writer._supervisor._life.has_begun)
+        writer._supervisor._life.lock.release()  # as the interpreter does for a thread that is gone
         writer.flush_all()
 
         assert sink.numbers == [1]
@@ -464,18 +461,6 @@ class TestExit:
         for number in range(8):
             path = tmp_path / f"{number}.yaml"
             assert len(codec.load(path.read_bytes(), str(path), dict).entries) == 1
-
-    def test_signals(self):
-        """The writer puts no signal handler in place."""
-        code = (
-            "import signal\n"
-            "before = [signal.getsignal(n) for n in signal.valid_signals()]\n"
-            "writer = CassetteWriter.start_link()\n"
-            "writer.write_entry('/dev/null/x', interaction(1)); writer.rescue(None)\n"
-            "print(before == [signal.getsignal(n) for n in signal.valid_signals()])\n"
-        )
-
-        assert run(code, env={**os.environ, "TMPDIR": "/tmp"}).stdout.strip() == "True"
 
 
 def test_subclassed_sink(tmp_path):

@@ -4,13 +4,18 @@ import pytest
 from entries import interaction, number_of
 
 from pytest_reqord.models import Failure, Headers, Interaction, Request
-from pytest_reqord.writer.batches import Batch, Rhythm, in_order, weigh
+from pytest_reqord.writer.queue import Batch, Rhythm, Target, in_order, weigh
 
 RHYTHM = Rhythm(size=3, timeout=0.1)
 
 
 def batch(count, first=100.0, last=100.0, **fields):
-    return Batch(first, last, [interaction(number) for number in range(count)], **fields)
+    made = Batch(Target("/a.yaml", staged=False), first)
+    made.last = last
+    made.entries = [interaction(number) for number in range(count)]
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
 
 
 def test_debounce():
@@ -39,6 +44,17 @@ def test_order():
     entries = [interaction(number, at) for number, at in enumerate(moments)]
 
     assert [number_of(entry) for entry in in_order(entries)] == [2, 1, 4, 5, 0, 3]
+
+
+def test_group():
+    """What is written next is all there is, in order; after a death the first entry alone."""
+    waiting = batch(3)
+    waiting.entries.reverse()
+    assert [number_of(entry) for entry in waiting.group()] == [0, 1, 2]
+
+    waiting.suspects = 3
+    waiting.entries.append(interaction(-1))
+    assert [number_of(entry) for entry in waiting.group()] == [0]
 
 
 def test_weight():

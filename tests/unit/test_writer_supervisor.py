@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 
+from pytest_reqord.writer import supervisor as supervisor_module
 from pytest_reqord.writer.supervisor import Supervisor
 
 
@@ -34,7 +35,7 @@ def dying(times):
 def test_late_start():
     """There is no thread before it is needed, and just one then."""
     work, runs, stop = dying(0)
-    supervisor = Supervisor(work, "worker")
+    supervisor = Supervisor(work)
     assert not supervisor.is_running
 
     assert supervisor.ensure()
@@ -50,7 +51,7 @@ def test_late_start():
 def test_restart():
     """A thread that dies is replaced at once, three times."""
     work, runs, stop = dying(3)
-    supervisor = Supervisor(work, "worker")
+    supervisor = Supervisor(work)
     supervisor.ensure()
 
     wait_until(lambda: len(runs) == 4)
@@ -63,7 +64,7 @@ def test_restart():
 def test_limit():
     """With a fourth death within five seconds it gives up, and the caller has to work."""
     work, runs, _ = dying(99)
-    supervisor = Supervisor(work, "worker")
+    supervisor = Supervisor(work)
     supervisor.ensure()
 
     wait_until(lambda: supervisor.has_given_up)
@@ -75,7 +76,7 @@ def test_period():
     """Deaths that are longer ago than the period don't count."""
     moments = iter(range(0, 1000, 2))
     work, runs, stop = dying(20)
-    supervisor = Supervisor(work, "worker", clock=lambda: next(moments))
+    supervisor = Supervisor(work, clock=lambda: next(moments))
     supervisor.ensure()
 
     wait_until(lambda: len(runs) == 21)
@@ -87,7 +88,7 @@ def test_period():
 def test_stop():
     """After a stop nothing is started any more."""
     work, runs, _ = dying(0)
-    supervisor = Supervisor(work, "worker")
+    supervisor = Supervisor(work)
     supervisor.stop(1)
 
     assert not supervisor.ensure()
@@ -97,14 +98,14 @@ def test_stop():
 def test_silent_death():
     """A thread that is gone without a word counts as a death and is replaced."""
     work, runs, stop = dying(0)
-    supervisor = Supervisor(work, "worker")
-    gone = threading.Thread(target=lambda: None)
-    gone.start()
-    gone.join()
-    supervisor._thread = gone
-
-    assert supervisor.ensure()
+    supervisor = Supervisor(work)
+    supervisor.ensure()
     wait_until(lambda: runs)
+    supervisor._life.lock.release()  # as the interpreter does for a thread that is gone
+
+    assert not supervisor.is_running
+    assert supervisor.ensure()
+    wait_until(lambda: len(runs) == 2)
     stop.set()
     supervisor.stop(5)
 
@@ -112,11 +113,34 @@ def test_silent_death():
 def test_no_thread(monkeypatch):
     """Where no thread can be started (interpreter shutdown) the caller has to work."""
 
-    def refuse(self):
+    def refuse(function, arguments):
         raise RuntimeError("can't start new thread at interpreter shutdown")
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    supervisor = Supervisor(lambda: None, "worker")
+    monkeypatch.setattr(supervisor_module, "start_new_thread", refuse)
+    supervisor = Supervisor(lambda: None)
 
     assert not supervisor.ensure()
     assert not supervisor.is_running
+
+
+def test_never_begins(monkeypatch):
+    """A thread that dies before its first step is waited for by nobody, and replaced."""
+    started = []
+    start = supervisor_module.start_new_thread
+
+    def lose_the_first(function, arguments):
+        started.append(arguments)
+        if len(started) > 1:
+            start(function, arguments)
+
+    monkeypatch.setattr(supervisor_module, "start_new_thread", lose_the_first)
+    monkeypatch.setattr(supervisor_module, "_BIRTH", 0.01)
+    work, runs, stop = dying(0)
+    supervisor = Supervisor(work)
+    supervisor.ensure()
+    wait_until(lambda: not supervisor.is_running)
+
+    assert supervisor.ensure()
+    wait_until(lambda: runs)
+    stop.set()
+    supervisor.stop(5)

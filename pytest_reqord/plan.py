@@ -65,6 +65,13 @@ class Plan(NamedTuple):
         return Path(self.file)
 
     @property
+    def is_recording(self) -> bool:
+        """Whether something may be recorded, which ``verify`` only compares."""
+        settings = self.settings
+        may_record = self.access.record or bool(settings.rerecord)
+        return may_record and settings.record_mode != "verify"
+
+    @property
     def is_anew(self) -> bool:
         """See `are_anew`."""
         return are_anew(self.drafts)

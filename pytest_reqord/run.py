@@ -126,6 +126,7 @@ class Run:
             batch_timeout=self.settings.batch_timeout,
             max_entries=self.settings.queue_entries,
             max_bytes=self.settings.queue_bytes,
+            lock_timeout=self.settings.lock_timeout,
             sink=self._staged,
         )
 
@@ -209,6 +210,12 @@ class Run:
         self._unsettled[id(opening)] = opening
         if attempt is not None:
             attempt.openings.append(opening)
+        if plan.is_recording:
+            from pytest_reqord.writer import (
+                termination,
+            )  # late: a run that only plays writes nothing
+
+            termination.begin(opening)
         return opening
 
     def open_path(self, path: str | os.PathLike[str], options: Mapping[str, Any]) -> Opening:
@@ -238,6 +245,15 @@ class Run:
         self._unsettled.pop(id(opening), None)
         if opening.is_child:
             return  # its parent settles it
+        try:
+            self._save_or_keep(opening, failure)
+        finally:
+            if opening.plan.is_recording:
+                from pytest_reqord.writer import termination  # late: as above
+
+                termination.end(opening)
+
+    def _save_or_keep(self, opening: Opening, failure: str) -> None:
         try:
             opening.take_over()
         except (OSError, ReqordError) as error:

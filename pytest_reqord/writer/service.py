@@ -35,6 +35,7 @@ __all__ = ["CassetteWriter"]
 AnyPath = str | os.PathLike[str]
 
 _LOOP_POLL = 0.01  # seconds between two looks of an asyncio producer at a full queue
+_LEAST_PATIENCE = 1.0  # seconds that a write under way gets, however soon a lock is given up
 _SHUTDOWN = 5.0  # seconds that the thread gets to end
 
 
@@ -49,7 +50,8 @@ class CassetteWriter:
     :param batch_timeout: milliseconds after a batch's last entry until it is written.
     :param max_entries: with so many entries waiting, producers wait.
     :param max_bytes: with so many bytes waiting, producers wait.
-    :param lock_timeout: seconds to wait for a cassette's lock.
+    :param lock_timeout: seconds to wait for a cassette's lock, and for a write that another thread is
+        in the middle of.
     :param sink: what writes a batch; by default into cassettes, in order of time.
     :param aside: the folder for entries that nothing can write.
     """
@@ -68,6 +70,7 @@ class CassetteWriter:
         self._rhythm = Rhythm(batch_size, batch_timeout / 1000)
         self._bounds = (max_entries, max_bytes)
         self._lock_timeout = lock_timeout
+        self._patience = max(lock_timeout, _LEAST_PATIENCE)
         self._sink = sink
         self._aside = aside
         self._room = _Room(self.wait_for_room)
@@ -109,7 +112,7 @@ class CassetteWriter:
             self._sink or self._cassettes,
             self._cassettes.stage,
             aside=self._aside,
-            patience=self._lock_timeout,
+            patience=self._patience,
         )
         self._supervisor = Supervisor(self._delivery.run)
         self._is_recording = False
@@ -173,10 +176,10 @@ class CassetteWriter:
             if blocked is not None:
                 raise write_failed(*blocked) from blocked[1]
             if self._queue.written_count != count:
-                count, until = self._queue.written_count, monotonic() + self._lock_timeout
+                count, until = self._queue.written_count, monotonic() + self._patience
             elif monotonic() > until:
                 path = next((target.path for target in self._queue.targets()), "")
-                reason = f"the queue is full, and nothing was written for {self._lock_timeout:g} s"
+                reason = f"the queue is full, and nothing was written for {self._patience:g} s"
                 raise write_failed(path, TimeoutError(reason))
             yield
 

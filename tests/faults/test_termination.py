@@ -328,3 +328,104 @@ writer.stop()
 
     assert (done.stdout.strip(), done.stderr) == ("True", "")
     assert numbers(tmp_path) == [1]
+
+
+# as users write them
+
+SUITE = """
+    import os, requests, signal, time
+
+    def test_it(cassette):
+        for number in range(7):
+            requests.get(os.environ["API"] + f"/json?{number}")
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(20)
+"""
+
+
+@pytest.mark.parametrize("mode", ["once", "new_episodes", "all"])
+def test_a_run(suite, api, cassettes, mode):
+    """A run that is terminated has staged all that it recorded, and the next one plays it."""
+    suite.makepyfile(SUITE)
+    assert suite.runpytest_subprocess(f"--record-mode={mode}").ret == -signal.SIGTERM
+
+    suite.makepyfile(test_other="def test_other(cassette): pass")
+    result = suite.runpytest_subprocess("--record-mode=once", "test_other.py")
+    result.stdout.fnmatch_lines(["*its process ended in the middle*"])
+    suite.makepyfile(SUITE.replace("os.kill", "print").replace("time.sleep(20)", ""))
+    suite.runpytest_subprocess("--record-mode=once").assert_outcomes(passed=2)
+
+    assert len(api.seen) == 7
+    assert len(cassettes()) == 1
+
+
+def test_a_worker(suite, api):
+    """So has a worker of xdist; its controller says that it crashed, and who has the draft."""
+    suite.makepyfile(SUITE)
+
+    result = suite.runpytest_subprocess("--record-mode=once", "-n1", "--max-worker-restart=0")
+
+    result.stdout.fnmatch_lines(["*its process ended in the middle*"])
+    suite.makepyfile(SUITE.replace("os.kill", "print").replace("time.sleep(20)", ""))
+    suite.runpytest_subprocess("--record-mode=once").assert_outcomes(passed=1)
+    assert len(api.seen) == 7
+
+
+def test_a_script(suite, api, tmp_path):
+    """So has a script."""
+    script = suite.makepyfile(
+        script="""
+        import os, requests, signal, sys, time
+        from pytest_reqord import use_cassette
+
+        with use_cassette("one.yaml"):
+            for number in range(7):
+                requests.get(os.environ["API"] + f"/json?{number}")
+            if len(sys.argv) > 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(20)
+        print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+        """
+    )
+    assert suite.run(sys.executable, script, "die").ret == -signal.SIGTERM
+
+    result = suite.run(sys.executable, script)
+
+    assert len(api.seen) == 7
+    assert result.outlines == ["True"]
+
+
+def test_signals_of_a_run(suite):
+    """Between tests, and where nothing is recorded, the signals are as they were."""
+    suite.makepyfile(
+        """
+        import os, requests, signal
+
+        def look(name):
+            is_default = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+            with open("seen", "a") as file:
+                print(name, is_default, file=file)
+
+        def test_first(cassette):
+            look("first")
+            requests.get(os.environ["API"] + "/json")
+
+        def test_between():
+            look("between")
+
+        def test_last(cassette):
+            look("last")
+            requests.get(os.environ["API"] + "/json")
+        """
+    )
+    seen = suite.path / "seen"
+    found = {}
+    for mode in ("once", "none", "verify", "all"):
+        suite.runpytest_subprocess(f"--record-mode={mode}").assert_outcomes(passed=3)
+        found[mode] = seen.read_text().splitlines()
+        seen.unlink()
+
+    while_recording = ["first False", "between True", "last False"]
+    at_rest = ["first True", "between True", "last True"]
+    assert found["once"] == found["all"] == while_recording
+    assert found["none"] == found["verify"] == at_rest

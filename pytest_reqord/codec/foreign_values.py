@@ -14,7 +14,7 @@ from pytest_reqord.codec import safe
 from pytest_reqord.models import Headers, Interaction, Request, Response
 from pytest_reqord.real import json
 
-__all__ = ["interaction", "packed"]
+__all__ = ["interaction", "packed", "response"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _BODILESS = (204, 304)
@@ -28,12 +28,12 @@ def interaction(item: Any, position: int) -> Interaction:
     :param position: its place in the file, from which a time is made up where there is none.
     """
     request = _request(_mapping(item, "request"))
-    response = _response(_mapping(item, "response"), request.method.upper())
+    answer = response(_mapping(item, "response"), request.method)
     try:
         recorded_at = parse_time(item["recorded_at"])
     except (KeyError, ValueError, AttributeError):
         recorded_at = _EPOCH + timedelta(microseconds=position)
-    return Interaction(request, response, recorded_at)
+    return Interaction(request, answer, recorded_at)
 
 
 def _request(request: Mapping[str, Any]) -> Request:
@@ -43,8 +43,13 @@ def _request(request: Mapping[str, Any]) -> Request:
     return Request(str(method), str(uri), Headers(_pairs(request.get("headers"))), _body(request))
 
 
-def _response(response: Mapping[str, Any], method: str) -> Response:
-    status: Any = response.get("status", response.get("status_code"))
+def response(message: Mapping[str, Any], method: str) -> Response:
+    """Make a response of what a file says of one.
+
+    :param method: the request's method.
+    :raises ValueError: if it isn't one.
+    """
+    status: Any = message.get("status", message.get("status_code"))
     reason: Any = ""
     if isinstance(status, Mapping):
         status, reason = status.get("code"), status.get("message") or ""
@@ -54,14 +59,14 @@ def _response(response: Mapping[str, Any], method: str) -> Response:
         status = int(status)
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError("the response's status is not a number") from error
-    has_body = method != "HEAD" and status not in _BODILESS
-    headers, body = Headers(_pairs(response.get("headers"))), _body(response)
+    has_body = method.upper() != "HEAD" and status not in _BODILESS
+    headers, body = Headers(_pairs(message.get("headers"))), _body(message)
     if has_body:
         headers, body = _on_the_wire(headers, body)
     chunks = None
     if has_body and "chunked" in headers.get("transfer-encoding", "").lower():
         chunks = (len(body),) if body else ()
-    version = str(response.get("http_version") or "1.1").upper().removeprefix("HTTP/")
+    version = str(message.get("http_version") or "1.1").upper().removeprefix("HTTP/")
     return Response(status, str(reason), headers, body, version, chunks=chunks)
 
 

@@ -9,16 +9,18 @@ from pytest_reqord.codec import Entry
 from pytest_reqord.compat.errors import missing_metadata, unhandled
 from pytest_reqord.compat.matchers import compare
 from pytest_reqord.compat.messages import VcrRequest, request_from_vcr
-from pytest_reqord.compat.pipeline import is_foreign
-from pytest_reqord.compat.responses import VcrResponse, response_from_vcr, response_to_vcr
+from pytest_reqord.compat.pairs import Pair, pair_of, stored_pair
+from pytest_reqord.compat.pipeline import FilteredEntry
+from pytest_reqord.compat.responses import VcrResponse, response_from_vcr
 from pytest_reqord.errors import CassetteMiss
 from pytest_reqord.models import Headers, Interaction, Request, Response
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_reqord.compat.opening import VcrOpening
+    from pytest_reqord.index import Stored
 
 __all__ = ["VcrCassette"]
 
@@ -33,7 +35,7 @@ class VcrCassette:
         self._opening = opening
         self._appended: list[Interaction] = []
         self._recorded: list[Interaction] = []
-        self._shown: dict[int, tuple[Interaction, tuple[VcrRequest, VcrResponse]]] = {}
+        self._shown: dict[int, tuple[Any, Pair]] = {}
         self._metadata: dict[str, Any] = {}
         self.new_metadata: dict[str, Any] = {}
         """What `get_metadata` has stored, to be saved with what is recorded."""
@@ -41,12 +43,16 @@ class VcrCassette:
     # what it holds
 
     @property
-    def data(self) -> list[tuple[VcrRequest, VcrResponse]]:
+    def data(self) -> list[Pair]:
         """Requests and responses: what was there, then what was recorded."""
-        return [self._pair(one) for one in self._interactions()]
+        stored = [self._pair(entry, _pair_of_entry) for entry in self._opening.replay().entries]
+        return [*stored, *(self._pair(one, pair_of) for one in self._recorded_now())]
 
     def _interactions(self) -> list[Interaction]:
         stored = [entry.interaction() for entry in self._opening.replay().entries]
+        return [*stored, *self._recorded_now()]
+
+    def _recorded_now(self) -> Sequence[Interaction]:
         if self._recorded_count != len(self._recorded):
             appended = {format_time(one.recorded_at) for one in self._appended}
             self._recorded = [
@@ -54,22 +60,14 @@ class VcrCassette:
                 for one in self._opening.recorded_now()
                 if format_time(one.recorded_at) not in appended
             ]
-        return [*stored, *self._recorded]
+        return self._recorded
 
-    def _pair(self, interaction: Interaction) -> tuple[VcrRequest, VcrResponse]:
+    def _pair(self, one: Any, make: Callable[[Any], Pair]) -> Pair:
         """The same objects each time: a test may hold on to one and compare."""
-        known = self._shown.get(id(interaction))
-        if known is not None and known[0] is interaction:
-            return known[1]
-        pair = VcrRequest.of(interaction.request), self._response(interaction)
-        self._shown[id(interaction)] = interaction, pair
-        return pair
-
-    @staticmethod
-    def _response(interaction: Interaction) -> VcrResponse:
-        if interaction.response is None:
-            return {}
-        return response_to_vcr(interaction.response, is_foreign=is_foreign(interaction))
+        known = self._shown.get(id(one))
+        if known is None or known[0] is not one:
+            known = self._shown[id(one)] = one, make(one)
+        return known[1]
 
     @property
     def requests(self) -> list[VcrRequest]:
@@ -256,6 +254,10 @@ class VcrCassette:
             if self.allow_playback_repeats or not self.play_counts[at]
         )
         return next(left, None)
+
+
+def _pair_of_entry(entry: Stored) -> Pair:
+    return entry.pair if isinstance(entry, FilteredEntry) else stored_pair(entry)
 
 
 def _ours(request: Any) -> Request:

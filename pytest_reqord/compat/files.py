@@ -9,16 +9,16 @@ from pytest_reqord.codec import foreign, safe
 from pytest_reqord.codec.document import Source
 from pytest_reqord.codec.dumping import head_with
 from pytest_reqord.compat.errors import is_not_found
-from pytest_reqord.compat.serializers import pairs, plain
+from pytest_reqord.compat.serializers import plain
 from pytest_reqord.errors import CassetteFormatError
 from pytest_reqord.real import os
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pytest_reqord.codec import Entry
-    from pytest_reqord.models import Interaction
+    from pytest_reqord.compat.pairs import Pair
 
 __all__ = ["NOTHING", "Held", "Persisted", "Serialized", "is_ours"]
 
@@ -95,12 +95,12 @@ class Serialized:
             texts = [entry.text for entry in held.entries]
             storage.replace(self._path, [head_with(held.extra), *texts])
 
-    def save(self, interactions: Iterable[Interaction], extra: Mapping[str, Any]) -> None:
+    def save(self, pairs: Sequence[Pair], extra: Mapping[str, Any]) -> None:
         """Write all of it; its lock is held.
 
         :raises OSError: if it can't be written; the cassette is then as it was.
         """
-        text = self._serializer.serialize({**plain(*pairs(interactions)), **extra})
+        text = self._serializer.serialize({**plain(pairs), **extra})
         storage.replace(self._path, text.encode() if isinstance(text, str) else text)
 
 
@@ -134,8 +134,8 @@ class Persisted:
         extra = {"metadata": metadata[0]} if metadata else {}
         return Held(_entries(self._path, items), extra)
 
-    def save(self, interactions: Iterable[Interaction], extra: Mapping[str, Any]) -> None:
+    def save(self, pairs: Sequence[Pair], extra: Mapping[str, Any]) -> None:
         """Hand all of it to the persister."""
-        requests, responses = pairs(interactions)
+        requests, responses = ([pair[at] for pair in pairs] for at in (0, 1))
         cassette = {"requests": requests, "responses": responses, **extra}
         self._persister.save_cassette(self._path, cassette, serializer=self._serializer)

@@ -11,6 +11,7 @@ from pytest_reqord.compat.cassette import VcrCassette
 from pytest_reqord.compat.errors import not_recorded
 from pytest_reqord.compat.files import NOTHING, Held, Persisted, Serialized, is_ours
 from pytest_reqord.compat.messages import VcrRequest
+from pytest_reqord.compat.pairs import pair_of, stored_pair
 from pytest_reqord.compat.pipeline import FilteredEntry, Redacting
 from pytest_reqord.compat.replay import VcrReplay
 from pytest_reqord.compat.serializers import JSON, YAML
@@ -128,11 +129,11 @@ class VcrOpening(Opening):
             return stored
         if not pipeline.may_reorder:
             return [FilteredEntry(entry, pipeline) for entry in stored]
-        kept = [pipeline.loaded(entry.interaction()) for entry in stored]
+        kept = [pipeline.loaded(entry) for entry in stored]
         return [
-            FilteredEntry(entry, pipeline, interaction)
-            for entry, interaction in zip(stored, kept, strict=True)
-            if interaction is not None
+            FilteredEntry(entry, pipeline, pair)
+            for entry, pair in zip(stored, kept, strict=True)
+            if pair is not None
         ]
 
     def _parts(self) -> list[Sequence[Stored]]:
@@ -234,8 +235,9 @@ class VcrOpening(Opening):
             keep = self._outlasting(new)
         with storage.lock(plan.path, plan.settings.lock_timeout):
             old = own.load() or NOTHING
-            kept = [one.interaction() for one in old.entries if keep(one)]
-            own.save([*kept, *new], self.view.with_metadata(old.extra))
+            pairs = [stored_pair(one) for one in old.entries if keep(one)]
+            pairs += [pair_of(one) for one in new if one.response is not None]
+            own.save(pairs, self.view.with_metadata(old.extra))
 
     def _outlasting(self, new: Collection[Interaction]) -> Callable[[Entry], bool]:
         """What stays in ``all``, where nothing is dropped: what wasn't recorded anew."""

@@ -132,15 +132,17 @@ def _pipeline(value: Any, values: Mapping[str, Any]) -> Pipeline:
     responses = _many(value("before_record_response"))
     hide, restore = _sensitive(value("filter_sensitive_data"))
     on_load = (*restore, *_many(value("after_load_interaction")))
-    changes_uri = bool(value("filter_query_parameters"))
+    changes_uri, of_bodies = value("filter_query_parameters"), value("filter_post_data_parameters")
+    is_unpacked = bool(value("decode_compressed_response"))
     return Pipeline(
         requests=(*_request_filters(value), *([filters.host_filter(hosts)] if hosts else ()), *own),
-        responses=(*((filters.unpack,) if value("decode_compressed_response") else ()), *responses),
+        responses=(*((filters.unpack,) if is_unpacked else ()), *responses),
         on_save=(*_many(value("before_save_interaction")), *hide),
         on_load=on_load,
         # requests to hosts by name are let through before they come here
         may_drop=bool(own) or any(isinstance(host, re.Pattern) for host in hosts),
         may_reorder=bool(own or responses or on_load or hosts or changes_uri),
+        reads_all=bool(own or responses or on_load or is_unpacked or of_bodies),
     )
 
 

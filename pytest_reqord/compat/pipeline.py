@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_reqord.compat.messages import VcrRequest, request_from_vcr
-from pytest_reqord.compat.responses import response_from_vcr, response_to_vcr
+from pytest_reqord.compat.pairs import Pair, as_played, as_recorded, pair_of, stored_pair
 from pytest_reqord.models import Headers, Request, Response
 
 if TYPE_CHECKING:
@@ -19,15 +19,9 @@ if TYPE_CHECKING:
 
     Hook = Callable[..., Any]
 
-__all__ = ["FilteredEntry", "Pipeline", "Redacting", "is_foreign"]
+__all__ = ["FilteredEntry", "Pipeline", "Redacting"]
 
-_FIRST_YEAR = 1970
 _M = TypeVar("_M", Request, Response)
-
-
-def is_foreign(interaction: Interaction) -> bool:
-    """Whether an interaction was read from a file that says nothing of when it was recorded."""
-    return interaction.recorded_at.year == _FIRST_YEAR
 
 
 @dataclass(frozen=True)
@@ -41,6 +35,7 @@ class Pipeline:
     :param may_drop: whether some of ``requests`` may give None.
     :param may_reorder: whether what is loaded has to be looked at as a whole: something may be
         dropped from it or get another URI.
+    :param reads_all: whether some look at more of what is loaded than the request's headers and URI.
     """
 
     requests: tuple[Hook, ...] = ()
@@ -49,6 +44,7 @@ class Pipeline:
     on_load: tuple[Hook, ...] = ()
     may_drop: bool = False
     may_reorder: bool = False
+    reads_all: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -59,66 +55,57 @@ class Pipeline:
         """The request after the filters; None for one to let through."""
         if not self.requests:
             return request
-        changed: Any = VcrRequest.of(request)
-        for change in self.requests:
-            changed = change(changed)
-            if not changed:
-                return None
-        return request_from_vcr(changed, request)
+        changed = self._filtered_request(VcrRequest.of(request))
+        return None if changed is None else request_from_vcr(changed, request)
 
     def recorded(self, interaction: Interaction) -> Interaction | None:
         """An interaction as it is written; None for one that isn't."""
-        kept = self._filtered(interaction)
-        return None if kept is None else self._hooked(kept, self.on_save)
+        if not (self.requests or self.responses or self.on_save):
+            return interaction
+        pair = _hooked(self._filtered(pair_of(interaction)), self.on_save)
+        return None if pair is None else as_recorded(pair, interaction)
 
-    def loaded(self, interaction: Interaction) -> Interaction | None:
+    def loaded(self, entry: Stored) -> Pair | None:
         """A stored interaction as it is played; None for one that isn't."""
-        kept = self._hooked(interaction, self.on_load)
-        return None if kept is None else self._filtered(kept)
+        return self._filtered(_hooked(stored_pair(entry), self.on_load))
 
     def shown(self, interaction: Interaction) -> Interaction | None:
         """What was just recorded as it will be when it is loaded."""
-        return self._hooked(interaction, self.on_load)
+        if not self.on_load:
+            return interaction
+        pair = _hooked(pair_of(interaction), self.on_load)
+        return None if pair is None else as_recorded(pair, interaction)
 
-    def _filtered(self, interaction: Interaction) -> Interaction | None:
-        request = self.request(interaction.request)
+    def _filtered(self, pair: Pair | None) -> Pair | None:
+        if pair is None:
+            return None
+        request, response = self._filtered_request(pair.request), pair.response
         if request is None:
             return None
-        response = interaction.response
-        if response is not None and self.responses:
-            response = self._response(response, is_foreign=is_foreign(interaction))
+        for change in self.responses if response is not None else ():
+            response = change(response)
             if response is None:
                 return None
-        if request is interaction.request and response is interaction.response:
-            return interaction
-        return interaction._replace(request=request, response=response)
+        return Pair(request, response)
 
-    def _response(self, response: Response, *, is_foreign: bool) -> Response | None:
-        changed: Any = response_to_vcr(response, is_foreign=is_foreign)
-        for change in self.responses:
-            changed = change(changed)
-            if changed is None:
+    def _filtered_request(self, request: Any) -> Any:
+        for change in self.requests:
+            request = change(request)
+            if not request:
                 return None
-        return response_from_vcr(changed, response, is_foreign=is_foreign)
+        return request
 
-    @staticmethod
-    def _hooked(interaction: Interaction, hooks: Sequence[Hook]) -> Interaction | None:
-        response = interaction.response
-        if not hooks or response is None:
-            return interaction
-        foreign = is_foreign(interaction)
-        pair: Any = (
-            VcrRequest.of(interaction.request),
-            response_to_vcr(response, is_foreign=foreign),
-        )
-        for hook in hooks:
-            pair = hook(*pair, None) if _takes_cassette(hook) else hook(*pair)
-            if pair is None:
-                return None
-        return interaction._replace(
-            request=request_from_vcr(pair[0], interaction.request),
-            response=response_from_vcr(pair[1], response, is_foreign=foreign),
-        )
+
+def _hooked(pair: Pair | None, hooks: Sequence[Hook]) -> Pair | None:
+    """An interaction after hooks of both parts; a failure has no response for them."""
+    if pair is None or pair.response is None:
+        return pair
+    for hook in hooks:
+        made = hook(*pair, None) if _takes_cassette(hook) else hook(*pair)
+        if made is None:
+            return None
+        pair = Pair(*made)
+    return pair
 
 
 def _takes_cassette(hook: Hook) -> bool:
@@ -204,18 +191,17 @@ class FilteredEntry:
 
     :param entry: the entry of the cassette.
     :param pipeline: the suite's filters.
-    :param interaction: what they made of it, where they had to run at once; else they leave
-        method and URI alone.
+    :param pair: what they made of it, where they had to run at once; else they leave method and
+        URI alone, and drop nothing.
     """
 
-    __slots__ = ("_entry", "_interaction", "_pipeline")
+    __slots__ = ("_entry", "_interaction", "_pair", "_pipeline")
 
-    def __init__(
-        self, entry: Stored, pipeline: Pipeline, interaction: Interaction | None = None
-    ) -> None:
+    def __init__(self, entry: Stored, pipeline: Pipeline, pair: Pair | None = None) -> None:
         self._entry = entry
         self._pipeline = pipeline
-        self._interaction = interaction
+        self._pair = pair
+        self._interaction = None if pair is None else as_played(pair, entry)
 
     @property
     def method(self) -> str:
@@ -237,9 +223,20 @@ class FilteredEntry:
         """The test that recorded it."""
         return self._entry.recorded_by
 
+    @property
+    def pair(self) -> Pair:
+        """The whole of it in VCR.py's shape."""
+        if self._pair is None:
+            self._pair = self._pipeline.loaded(self._entry) or stored_pair(self._entry)
+        return self._pair
+
     def interaction(self) -> Interaction:
         """The whole of it."""
         if self._interaction is None:
-            stored = self._entry.interaction()
-            self._interaction = self._pipeline.loaded(stored) or stored
+            if self._pipeline.reads_all:
+                self._interaction = as_played(self.pair, self._entry)
+            else:
+                stored = self._entry.interaction()
+                request = self._pipeline.request(stored.request) or stored.request
+                self._interaction = stored._replace(request=request)
         return self._interaction

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord import content
@@ -24,44 +23,23 @@ VcrResponse = dict[str, Any]
 """``{"status": {"code", "message"}, "headers": {name: [value]}, "body": {"string": bytes}}``."""
 
 
-def response_to_vcr(response: Response, *, is_foreign: bool = False) -> VcrResponse:
-    """A response of ours in VCR.py's shape.
-
-    :param is_foreign: whether it was read from a file that VCR.py wrote.
-    """
+def response_to_vcr(response: Response) -> VcrResponse:
+    """A response of ours in VCR.py's shape."""
     return {
         "status": {"code": response.status, "message": response.reason},
         "headers": values_by_name(response.headers),
-        "body": {"string": _shown_body(response, is_foreign=is_foreign)},
+        "body": {"string": _shown_body(response)},
     }
 
 
-def _shown_body(response: Response, *, is_foreign: bool) -> bytes:
-    """The body as VCR.py's stubs have it: unpacked under ``Content-Encoding``, but for httpx.
-
-    Of a file of VCR.py's it is what stands there: what had to be packed to be played is unpacked.
-    """
+def _shown_body(response: Response) -> bytes:
+    """The body as VCR.py's stubs have it: unpacked under ``Content-Encoding``, but for httpx."""
     coding = response.headers.get("content-encoding", "").strip().lower()
     unpacked = content.decode(response.body, coding) if coding and response.body else None
-    if unpacked is None:
-        return response.body
-    if is_foreign:
-        is_packed_here = coding in _WINDOWS and response.body == _packed(unpacked, coding)
-        return unpacked if is_packed_here else response.body
-    return response.body if is_httpx_alone() else unpacked
+    return response.body if unpacked is None or is_httpx_alone() else unpacked
 
 
-_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-
-
-def _packed(body: bytes, coding: str) -> bytes:
-    packer = zlib.compressobj(wbits=_WINDOWS[coding])
-    return packer.compress(body) + packer.flush()
-
-
-def response_from_vcr(
-    changed: Mapping[str, Any], response: Response, *, is_foreign: bool = False
-) -> Response:
+def response_from_vcr(changed: Mapping[str, Any], response: Response) -> Response:
     """What became of a response: what a hook left alone stays as it came.
 
     What depends on the body follows it, where the hook didn't see to that: clients would end it
@@ -75,7 +53,7 @@ def response_from_vcr(
     after = {name: _values(values) for name, values in changed["headers"].items()}
     pairs = merged(response.headers, before, after)
     body = as_bytes(changed["body"].get("string"))
-    is_as_shown = body == _shown_body(response, is_foreign=is_foreign)
+    is_as_shown = body == _shown_body(response)
     keeps_coding = Headers(pairs).get("content-encoding") == response.headers.get(
         "content-encoding"
     )

@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.codec import safe
-from pytest_reqord.compat.messages import VcrRequest
-from pytest_reqord.compat.pipeline import is_foreign
-from pytest_reqord.compat.responses import response_to_vcr
 from pytest_reqord.real import json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from pytest_reqord.models import Interaction
+    from pytest_reqord.compat.pairs import Pair
 
-__all__ = ["JSON", "YAML", "pairs", "plain"]
+__all__ = ["JSON", "YAML", "plain"]
 
 
 class _Yaml:
@@ -58,27 +55,16 @@ class _Json:
 YAML, JSON = _Yaml(), _Json()
 
 
-def pairs(
-    interactions: Iterable[Interaction],
-) -> tuple[list[VcrRequest], list[dict[str, Any]]]:
-    """Requests and responses in VCR.py's shape; failures have no place in its files."""
-    requests, responses = [], []
-    for interaction in interactions:
-        if interaction.response is not None:
-            requests.append(VcrRequest.of(interaction.request))
-            foreign = is_foreign(interaction)
-            responses.append(response_to_vcr(interaction.response, is_foreign=foreign))
-    return requests, responses
-
-
-def plain(requests: Sequence[Any], responses: Sequence[Any]) -> dict[str, Any]:
+def plain(pairs: Iterable[Pair]) -> dict[str, Any]:
     """A cassette as the dictionary that serializers get: bodies are text where they can be."""
     interactions = []
-    for request, response in zip(requests, responses, strict=True):
+    for request, response in pairs:
         asked = dict(request._to_dict())  # noqa: SLF001 -- VCR.py's own name
         asked["body"] = _as_text(asked["body"])
-        body = {**response["body"], "string": _as_text(response["body"].get("string"))}
-        interactions.append({"request": asked, "response": {**response, "body": body}})
+        answer = dict(response)
+        if isinstance(answer.get("body"), dict) and "string" in answer["body"]:
+            answer["body"] = {**answer["body"], "string": _as_text(answer["body"]["string"])}
+        interactions.append({"request": asked, "response": answer})
     return {"version": 1, "interactions": interactions}
 
 

@@ -217,3 +217,57 @@ def test_our_format_where_a_suite_has_a_yaml_of_its_own(suite, cassettes, monkey
     for mode in ("none", "all", "rewrite", "none"):
         suite.runpytest(f"--record-mode={mode}").assert_outcomes(passed=2)
     assert all(text.startswith(b"reqord: 1\n") for text in cassettes().values())
+
+
+SHAPES = """\
+interactions:
+- request:
+    body: {b: 2, a: 1}
+    headers: {X-One: plain}
+    method: POST
+    uri: http://api.invalid/a
+  response:
+    body: {string: secret, more: 1}
+    headers:
+      Link: <http://secret.invalid/>; rel="next"
+      Vary: [one, two]
+    status: {code: 200, message: OK}
+    url: http://api.invalid/a
+version: 1
+"""
+
+
+def test_hooks_get_what_the_file_has(suite):
+    """A header that is a text, a body that is a mapping, keys that nobody knows: as they stand."""
+    file = suite.path / "cassettes/test_it/test_it.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(SHAPES)
+    suite.makepyfile(
+        test_it="""
+        import pytest, requests
+
+        seen = []
+
+        def on_request(request):
+            seen.append((request.body, dict(request.headers)))
+            return request
+
+        def on_response(response):
+            response["headers"]["Link"] = response["headers"]["Link"].replace("secret", "public")
+            response["body"]["string"] = response["body"]["string"].replace(b"secret", b"public")
+            assert response["url"] and response["headers"]["Vary"] == ["one", "two"]
+            assert response["body"]["more"] == 1
+            return response
+
+        @pytest.mark.vcr(before_record_request=on_request, before_record_response=on_response)
+        def test_it(vcr):
+            answer = requests.post("http://api.invalid/a", json={"a": 1, "b": 2})
+            assert answer.headers["Link"] == '<http://public.invalid/>; rel="next"'
+            assert answer.text == "public"
+            assert ({"a": 1, "b": 2}, {"X-One": "plain"}) in seen
+            assert vcr.responses[0]["headers"]["Link"] == answer.headers["Link"]
+        """
+    )
+
+    suite.runpytest().assert_outcomes(passed=1)
+    assert file.read_text() == SHAPES

@@ -6,6 +6,8 @@ attribute, such as ``os.replace`` or ``time.sleep``; freezegun changes what is l
 files, our clock and our thread are not the test's. So all of this package takes these modules from
 here. They are copies that nobody else can find, and their functions call each other.
 
+A library that we have write files is imported anew, for us alone, with the same modules.
+
 A client's sockets and threads, which tests may well replace, are not our own: interceptors take
 those where the test sees them.
 """
@@ -17,9 +19,11 @@ import io
 import json
 import os
 import pathlib
+import sys
 import threading
 import time
 from _thread import start_new_thread
+from importlib import import_module
 from queue import Empty, SimpleQueue
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -35,6 +39,7 @@ __all__ = [
     "io",
     "json",
     "os",
+    "private",
     "start_new_thread",
     "threading",
     "time",
@@ -65,14 +70,43 @@ def _moved(function: FunctionType, space: dict[str, Any]) -> FunctionType:
     return moved
 
 
-def _copied_class(kind: type, space: dict[str, Any]) -> type:
-    """A subclass whose methods are a class's own, with other globals."""
-    methods = {
-        name: _moved(value, space)
-        for name, value in vars(kind).items()
-        if isinstance(value, FunctionType)
-    }
+def _copied_class(kind: type, **others: Any) -> type:
+    """A subclass that has all methods of a class, with other modules in their globals."""
+    methods = {}
+    spaces: dict[str, dict[str, Any]] = {}
+    for ancestor in reversed(kind.__mro__):
+        for name, value in vars(ancestor).items():
+            if isinstance(value, FunctionType):
+                space = spaces.setdefault(value.__module__, {**value.__globals__, **others})
+                methods[name] = _moved(value, space)
     return type(kind.__name__, (kind,), methods)
+
+
+def private(name: str) -> Any:
+    """A library of our own, imported anew: no test patches it, and its files are the real ones.
+
+    Whoever else imports it, before or after, has another copy.
+
+    :param name: a package without files of its own but modules.
+    """
+
+    def taken_out() -> dict[str, ModuleType]:
+        heads = {name, *_STAND_INS}
+        parts = [each for each in list(sys.modules) if each.partition(".")[0] in heads]
+        return {each: sys.modules.pop(each) for each in parts}
+
+    import_module(name)  # as ever, and with it what it imports, which is not for us alone
+    others = taken_out()
+    sys.modules.update(_STAND_INS)
+    try:
+        return import_module(name)
+    finally:
+        _kept.append(taken_out())
+        sys.modules.update(others)
+
+
+_STAND_INS: dict[str, ModuleType] = {}  # what such a library gets where it imports these
+_kept: list[dict[str, ModuleType]] = []  # modules that nobody else holds
 
 
 if not TYPE_CHECKING:
@@ -80,7 +114,7 @@ if not TYPE_CHECKING:
     _path.os = os = _copied(os, "os", path=_path)
     io, fcntl, json, time = map(_copied, (io, fcntl, json, time))
     threading = _copied(threading)
-    threading.Condition = _copied_class(threading.Condition, vars(threading))
+    threading.Condition = _copied_class(threading.Condition, **vars(threading))
 
     # by a function: a fake file system replaces each class of pathlib that is called Path. And of
     # the class that is meant: Path itself asks `os.name`, which a fake one may say otherwise
@@ -89,3 +123,9 @@ if not TYPE_CHECKING:
     def Path(*parts: Any) -> Any:  # noqa: N802 -- it stands for the class
         """Make a path. What it is called is its own to say; for its file ask `os`."""
         return _concrete_path(*parts)
+
+    # libraries use more of it
+    _own_path = _copied_class(_concrete_path, os=os, io=io)
+    _own_pathlib = _copied(pathlib, Path=_own_path, PosixPath=_own_path)
+    _STAND_INS.update(fcntl=fcntl, io=io, os=os, pathlib=_own_pathlib, posixpath=os.path, time=time)
+    _STAND_INS["os.path"] = os.path

@@ -174,6 +174,8 @@ def test_what_a_test_may_replace_is_taken_from_one_place(path):
     found |= {each.attr for each in methods if not ast.unparse(each.value).startswith("os")} & (
         FILE_METHODS
     )
+    if "private" not in {each.id for each in called if isinstance(each, ast.Name)}:
+        found |= imported(tree) & {"filelock"}
     assert not {(str(path.relative_to(PACKAGE)), each) for each in found} - ON_PURPOSE
 
 

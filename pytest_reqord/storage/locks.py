@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_reqord.clock import monotonic
 from pytest_reqord.errors import CassetteLocked
-from pytest_reqord.real import fcntl, os, threading, time
+from pytest_reqord.real import fcntl, os, private, threading, time
 from pytest_reqord.storage.files import read
 from pytest_reqord.storage.places import identity, user_folder
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from filelock import BaseFileLock
+    from filelock import BaseFileLock, FileLock, Timeout
+else:
+    _filelock = private("filelock")
+    FileLock, Timeout = _filelock.FileLock, _filelock.Timeout
 
 __all__ = ["lock"]
 
@@ -87,8 +90,6 @@ def lock(path: str | os.PathLike[str], timeout: float) -> Iterator[None]:
 
 
 def _acquire(file: BaseFileLock, path: str, timeout: float, started: float) -> None:
-    from filelock import Timeout
-
     left = max(0.0, timeout - (monotonic() - started))
     try:
         file.acquire(timeout=left, poll_interval=_POLL)
@@ -151,10 +152,7 @@ def _give_back(found: _PathLock) -> None:
 
 
 def _make_file_lock(real: str) -> BaseFileLock:
-    # late: runs that record nothing don't pay for them
-    import hashlib
-
-    from filelock import FileLock
+    import hashlib  # late: only for a lock that is made
 
     name = hashlib.sha256(os.fsencode(real)).hexdigest()
     # the mutex of `_PathLock` keeps threads apart, so the lock is the process's, not a thread's

@@ -9,11 +9,10 @@ from contextlib import suppress
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-import filelock  # noqa: F401 - here so that its fork handlers, which stop all locking, run after ours
-
 from pytest_reqord.clock import monotonic
 
-# here, or they would be imported while a disk is full, or in a child that was forked
+# here, or they would be imported while a disk is full, or in a child that was forked; and, so that
+# the fork handlers of filelock, which stop all locking, run after ours
 from pytest_reqord.codec import emit  # noqa: F401 - as said above
 from pytest_reqord.errors import ReqordError, WriteFailed
 from pytest_reqord.real import Path, os, start_new_thread, time

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os as real_os
 import pathlib
+import sys
 import time
 from unittest import mock
 
@@ -95,3 +97,72 @@ def test_waiting():
         condition,
     ):
         assert not condition.wait_for(lambda: False, timeout=0.01)
+
+
+class TestPrivate:
+    """A library that is imported anew: filelock is the one that we have."""
+
+    @pytest.fixture
+    def use(self, tmp_path):
+        def use(library):
+            file = os.path.realpath(tmp_path / "file.lock")
+            one, other = (library.FileLock(file, thread_local=False) for _ in range(2))
+            with one:
+                assert (tmp_path / "file.lock").exists()
+                with pytest.raises(library.Timeout):
+                    other.acquire(timeout=0.01, poll_interval=0.001)
+            with other:
+                pass
+
+        return use
+
+    def test_fake_file_system(self, use, tmp_path):
+        """It locks real files while a test has a fake file system, imported before or in it."""
+        library = real.private("filelock")
+        with Patcher():
+            assert not pathlib.Path(tmp_path).exists()
+            in_it = real.private("filelock")
+            locked = [library.FileLock(tmp_path / "a.lock"), in_it.FileLock(tmp_path / "b.lock")]
+            for lock in locked:
+                with lock:
+                    assert os.path.exists(lock.lock_file)
+        use(library)
+        use(in_it)
+
+    @pytest.mark.parametrize("name", ["monotonic", "perf_counter", "sleep"])
+    def test_stopped_time(self, name, use):
+        """It waits no longer where time stands still."""
+        library = real.private("filelock")
+        with mock.patch(f"time.{name}", return_value=5.0):
+            use(library)
+
+    @pytest.mark.parametrize("name", PATCHED)
+    def test_patched(self, name, tmp_path):
+        """It does not notice what a test has patched."""
+        library = real.private("filelock")
+        with mock.patch(name, **PATCHED[name]), library.FileLock(f"{tmp_path}/file.lock"):
+            pass
+
+    def test_patched_path(self, tmp_path):
+        """Nor what a test has patched in pathlib."""
+        library = real.private("filelock")
+        with (
+            mock.patch.object(pathlib.Path, "exists", return_value=True),
+            mock.patch.object(pathlib.Path, "stat", side_effect=OSError),
+            mock.patch.object(pathlib.Path, "mkdir", side_effect=OSError),
+            library.FileLock(f"{tmp_path}/folder/file.lock"),
+        ):
+            pass
+
+    def test_theirs(self):
+        """Everybody else has the library that they had, and the modules."""
+        import filelock
+
+        before = dict(sys.modules)
+        library = real.private("filelock")
+
+        assert sys.modules == before
+        assert library is not filelock
+        assert sys.modules["os"] is real_os
+        with mock.patch("filelock.FileLock"):
+            assert not isinstance(library.FileLock, mock.Mock)

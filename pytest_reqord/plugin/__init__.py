@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_reqord import real  # noqa: F401 -- now: no test has put anything in its place yet
 from pytest_reqord.host import refuse, set_host
 from pytest_reqord.options import FOLDER, MODES, OPTIONS
 from pytest_reqord.plugin.loading import load_as_pytest, load_as_usual

@@ -229,18 +229,18 @@ class Cassette:
             return Route.EITHER  # an error while connecting is recorded with its request
         return route
 
-    def pass_untaken(self, client: str, version: str, uri: str) -> bool:
+    def pass_untaken(self, client: str, version: str, uri: str, why: str = "") -> bool:
         """See `pytest_reqord.seam.Recorder.pass_untaken`."""
         host = host_of(uri)
         if self._is_ignored(host):
             return False
         if self.is_closed:
             self.begin("CONNECT", uri)  # and it says why not
-        if self.access.record:
+        if self.access.record and not why:
             return True
         reason = (
-            f"it wanted {host or 'the network'}, and can't be recorded or played."
-            f" Let its host through with ignore_hosts, or use another client"
+            f"it wanted {host or 'the network'}, and can't be recorded or played{why and ': '}{why}."
+            f" Let its host through with ignore_hosts, or use another {'version' if why else 'client'}"
         )
         raise self._refuse(UnsupportedClient(client, version, reason))
 

@@ -88,9 +88,10 @@ class Recorder(Protocol):
             all; None to leave it alone.
         """
 
-    def pass_untaken(self, client: str, version: str, uri: str) -> bool:
+    def pass_untaken(self, client: str, version: str, uri: str, why: str = "") -> bool:
         """A client that can't be recorded is about to connect.
 
+        :param why: why a client can't that should be recorded; such a one must never go live.
         :returns: whether the user has to know that it isn't recorded.
         :raises UnsupportedClient: if it must not go live.
         """

@@ -62,9 +62,9 @@ class Joined:
         made = self._made
         return made[1].cassette.route(uri) if isinstance(made, tuple) else Route.PLAY
 
-    def pass_untaken(self, client: str, version: str, uri: str) -> bool:
+    def pass_untaken(self, client: str, version: str, uri: str, why: str = "") -> bool:
         """See `pytest_reqord.seam.Recorder.pass_untaken`."""
-        return self._cassette("CONNECT", uri).pass_untaken(client, version, uri)
+        return self._cassette("CONNECT", uri).pass_untaken(client, version, uri, why)
 
     @property
     def run(self) -> Run | None:

@@ -20,6 +20,7 @@ from pytest_reqord.interceptors import stamps
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pytest_reqord.errors import UnsupportedClient
     from pytest_reqord.seam import Exchange, Recorder, Route
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "open_test",
     "pass_untaken",
     "passing",
+    "refuse",
     "route",
     "stand_aside",
     "started_under",
@@ -116,6 +118,16 @@ def pass_untaken(client: str, version: str, uri: str) -> None:
         _untaken(client, uri)
 
 
+def refuse(error: UnsupportedClient, uri: str) -> None:
+    """A client that should be recorded and could not be patched is about to make a request.
+
+    :raises UnsupportedClient: if a cassette is in force and doesn't ignore the host.
+    """
+    opened = current()
+    if opened is not None:
+        opened.recorder.pass_untaken(error.client, error.version, uri, error.reason)
+
+
 def open_test(recorder: Recorder | None) -> Opened | None:
     """Put a test's cassette in force process-wide, or take it out with None.
 
@@ -173,7 +185,7 @@ class _Passing:
     def route(self, uri: str) -> None:
         """See `pytest_reqord.seam.Recorder.route`."""
 
-    def pass_untaken(self, client: str, version: str, uri: str) -> bool:  # noqa: ARG002 -- the seam has them
+    def pass_untaken(self, client: str, version: str, uri: str, why: str = "") -> bool:  # noqa: ARG002 -- the seam has them
         """See `pytest_reqord.seam.Recorder.pass_untaken`."""
         return False
 

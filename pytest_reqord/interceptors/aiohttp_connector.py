@@ -14,19 +14,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pytest_reqord.clock import monotonic
 from pytest_reqord.errors import UnsupportedClient
-from pytest_reqord.interceptors import active
+from pytest_reqord.interceptors import active, imports, unhooked
 from pytest_reqord.interceptors.aiohttp_errors import Asked, changed, failed, failure_of
 from pytest_reqord.interceptors.aiohttp_live import Held, Tee, Teed, fail
 from pytest_reqord.interceptors.aiohttp_played import Played
+from pytest_reqord.interceptors.attributes import Attributes, is_own
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
-__all__ = ["MODULES", "NAME", "check", "install", "uninstall"]
-
-NAME = "aiohttp"
-MODULES = ("aiohttp",)
+__all__ = ["install", "uninstall"]
 
 _PARAMETERS = ["self", "req", "traces", "timeout"]
 _NEEDED = {
@@ -39,56 +37,58 @@ _NEEDED = {
     "aiohttp.streams": ("StreamReader._wait",),
 }
 
-_seams: dict[tuple[type, str], tuple[Any, Any]] = {}
-"""The method of a class: its own function and ours. Kept when ours is taken out: a tool that has
-found ours in its place may put it there again."""
+_patches = Attributes()
 
 
-def install() -> None:
-    """Take over the seam; again is nothing. What a mock has put there is left to the mock.
+def install() -> bool:
+    """Patch the client.
 
-    :raises UnsupportedClient: if this version hasn't got it.
+    :returns: False if it is left to a mock, or lacks what is patched.
     """
-    _require_seam()
-    check()
+    if not imports.has_run("aiohttp"):
+        return True
+    missing = _missing()
+    if missing:
+        error = UnsupportedClient("aiohttp", _version(), f"this version has no {missing}")
+        session = getattr(sys.modules["aiohttp"], "ClientSession", None)
+        unhooked.refuse(
+            "aiohttp", error, [unhooked.Entrance(session, "_request", _uri_of_requested)]
+        )
+        return False
+    unhooked.accept("aiohttp")
+    module = sys.modules["aiohttp"]
+    connector, reader = module.BaseConnector, module.StreamReader
+    if not is_own(connector, "connect") or not is_own(reader, "_wait"):
+        return False
+    _patches.take(connector, "connect", _taking_connect)
+    return _patches.take(reader, "_wait", _taking_wait)
 
 
-def check() -> None:
-    """Take the seam, again where another tool's teardown put the original back."""
-    for owner, name, take in (
-        (sys.modules["aiohttp"].BaseConnector, "connect", _taking_connect),
-        (sys.modules["aiohttp.streams"].StreamReader, "_wait", _taking_wait),
-    ):
-        present = owner.__dict__[name]
-        if (owner, name) not in _seams and present.__module__ == owner.__module__:
-            _seams[owner, name] = (present, take(present))
-        original, ours = _seams.get((owner, name), (None, None))
-        if present is original:
-            setattr(owner, name, ours)
+check = _patches.check
+"""Patch again what another tool's teardown has restored."""
 
 
 def uninstall() -> None:
-    """Put the originals back, where nothing else has replaced ours since."""
-    for (owner, name), (original, ours) in _seams.items():
-        if owner.__dict__.get(name) is ours:
-            setattr(owner, name, original)
+    """Restore the originals, where nothing else has replaced ours since."""
+    _patches.put_back()
 
 
-def _require_seam() -> None:
-    missing = [
-        f"{module}.{path}"
-        for module, paths in _NEEDED.items()
-        for path in paths
-        if not _has(sys.modules.get(module), path)
-    ]
+def _missing() -> str:
+    """Return what this version hasn't got of what is patched and used; else an empty text."""
+    for module, paths in _NEEDED.items():
+        for path in paths:
+            if not _has(sys.modules.get(module), path):
+                return f"{module}.{path}"
     connector = sys.modules["aiohttp"].BaseConnector
-    connect = connector.__dict__.get("connect")
-    is_known = connect is None or (connector, "connect") in _seams
-    if not is_known and list(inspect.signature(connect).parameters) != _PARAMETERS:
-        missing.insert(0, "aiohttp.BaseConnector.connect(req, traces, timeout)")
-    if missing:
-        reason = f"this version has no {missing[0]}, where it is taken"
-        raise UnsupportedClient(NAME, _version(), reason)
+    if not is_own(connector, "connect") or hasattr(connector.connect, "__wrapped__"):
+        return ""  # a mock's, or ours
+    if list(inspect.signature(connector.connect).parameters) != _PARAMETERS:
+        return f"aiohttp.connector.BaseConnector.connect({', '.join(_PARAMETERS[1:])})"
+    return ""
+
+
+def _uri_of_requested(arguments: Mapping[str, Any]) -> Any:
+    return arguments.get("str_or_url", "")
 
 
 def _has(thing: Any, path: str) -> bool:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Attributes"]
+__all__ = ["Attributes", "is_own"]
 
 _ABSENT = object()
 
 
-class _Taken(NamedTuple):
-    """An attribute that was taken.
+class _Patch(NamedTuple):
+    """An attribute that was patched.
 
     :param owner: the class or module.
     :param name: the attribute's name.
@@ -28,45 +28,66 @@ class _Taken(NamedTuple):
 
 
 class Attributes:
-    """What one user of these seams has taken, to be put back together."""
+    """What one user of these seams has patched, to be restored together."""
 
     def __init__(self) -> None:
-        self._taken: list[_Taken] = []
+        self._patches: list[_Patch] = []
 
-    def take(self, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
+    def take(self, owner: Any, name: str, wrap: Callable[[Any], Any]) -> bool:
         """Put what ``wrap`` makes of an attribute in its place; nothing where it doesn't exist.
 
-        What stands there is ours already where it was taken before, or where a mock that was put
-        on top of us was taken off after we had gone.
+        To be called again when another tool's teardown may have restored the original. Nothing
+        happens where ours stands, be it in another tool's wrapper (a second one around that would
+        see each call twice), and where a mock has been put on top of it.
 
         :param owner: a class or module.
+        :returns: whether there is such an attribute.
         """
         before = vars(owner).get(name, _ABSENT)
-        taken: _Taken | None = getattr(before, "_reqord_taken", None)
-        if taken is None:
+        patch = _patch_of(before) or self._find(owner, name)
+        if patch is None:
             original = getattr(owner, name, None)
             if original is None:
-                return
+                return False
             ours = wrap(original)
-            taken = _Taken(owner, name, before, ours)
-            ours._reqord_taken = taken  # noqa: SLF001 -- ours
-            setattr(owner, name, ours)
-        if not any(taken is other for other in self._taken):
-            self._taken.append(taken)
+            patch = _Patch(owner, name, before, ours)
+            ours._reqord_patch = patch  # noqa: SLF001 -- ours
+        if before is patch.before:
+            setattr(owner, name, patch.ours)
+        if not any(patch is other for other in self._patches):
+            self._patches.append(patch)
+        return True
+
+    def _find(self, owner: Any, name: str) -> _Patch | None:
+        for patch in self._patches:
+            if patch.owner is owner and patch.name == name:
+                return patch
+        return None
 
     def check(self) -> None:
-        """Take again what another tool's teardown has put back; leave a mock alone."""
-        for owner, name, before, ours in self._taken:
+        """Patch again what another tool's teardown has put back; leave a mock alone."""
+        for owner, name, before, ours in tuple(self._patches):
             if vars(owner).get(name, _ABSENT) is before:
                 setattr(owner, name, ours)
 
     def put_back(self) -> None:
-        """Put everything back that nobody has put something else on top of."""
-        while self._taken:
-            owner, name, before, ours = self._taken.pop()
+        """Restore everything that nobody has put something else on top of."""
+        while self._patches:
+            owner, name, before, ours = self._patches.pop()
             if vars(owner).get(name) is not ours:
                 continue
             if before is _ABSENT:
                 delattr(owner, name)
             else:
                 setattr(owner, name, before)
+
+
+def is_own(owner: type, name: str) -> bool:
+    """Return True if what stands in a class is from the class's own package, or ours; not a mock."""
+    package = str(getattr(getattr(owner, name), "__module__", "")).partition(".")[0]
+    return package == owner.__module__.partition(".")[0]
+
+
+def _patch_of(thing: object) -> _Patch | None:
+    patch = getattr(thing, "_reqord_patch", None)
+    return patch if type(patch) is _Patch else None  # a mock has every attribute

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active
+from pytest_reqord.interceptors.attributes import Attributes
 from pytest_reqord.interceptors.socket_errors import HAS_PROXY
 from pytest_reqord.interceptors.wire import Wire
 from pytest_reqord.seam import Route
@@ -23,10 +24,7 @@ from pytest_reqord.seam import Route
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MODULES", "NAME", "check", "install", "uninstall"]
-
-NAME = "http.client"
-MODULES = ("http.client", "urllib3.connection", "urllib3.http2.connection", "httplib2")
+__all__ = ["install", "uninstall"]
 
 _HTTPS_PORT = 443
 
@@ -46,52 +44,35 @@ class _Seam(NamedTuple):
     wrap: Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-class _Taken(NamedTuple):
-    """A method that was taken, to be put back."""
-
-    owner: Any
-    method: str
-    original: Callable[..., Any]
-    ours: Callable[..., Any]
+_patches = Attributes()
 
 
-_taken: dict[tuple[str, str, str], _Taken] = {}
-
-
-def install() -> None:
-    """Take the seams of what is imported; to be called again when more of `MODULES` is."""
+def install() -> bool:
+    """Patch what is imported; to be called again when more is."""
     for module, owner, method, wrap in _SEAMS:
         cls = getattr(sys.modules.get(module), owner, None)
-        if not _is_ours(cls):
-            continue
-        key = (module, owner, method)
-        if key in _taken or method not in vars(cls):
-            continue
-        original = vars(cls)[method]
-        taken = _Taken(cls, method, original, functools.wraps(original)(wrap(original)))
-        setattr(cls, method, taken.ours)
-        _taken[key] = taken
+        if _is_ours(cls) and method in vars(cls):
+            _patches.take(cls, method, functools.partial(_wrapped, wrap))
+    return True
+
+
+check = _patches.check
+"""Patch again what another tool's teardown has restored."""
+
+
+def uninstall() -> None:
+    """Restore the originals where ours still stand."""
+    _patches.put_back()
+
+
+def _wrapped(wrap: Callable[..., Any], original: Callable[..., Any]) -> Any:
+    return functools.wraps(original)(wrap(original))
 
 
 def _is_ours(cls: Any) -> bool:
     """Whether a class is built on http.client: urllib3-future, in urllib3's place, isn't."""
     base = getattr(sys.modules.get("http.client"), "HTTPConnection", None)
     return isinstance(cls, type) and isinstance(base, type) and issubclass(cls, base)
-
-
-def check() -> None:
-    """Take a seam again where another tool's teardown put the original back."""
-    for owner, method, original, ours in _taken.values():
-        if vars(owner).get(method) is original:
-            setattr(owner, method, ours)
-
-
-def uninstall() -> None:
-    """Put the originals back where ours still stand."""
-    for owner, method, original, ours in _taken.values():
-        if vars(owner).get(method) is ours:
-            setattr(owner, method, original)
-    _taken.clear()
 
 
 def _wrap_endheaders(original: Callable[..., Any]) -> Callable[..., Any]:

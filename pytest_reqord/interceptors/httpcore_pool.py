@@ -13,21 +13,23 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active
-from pytest_reqord.interceptors.attributes import Attributes
+from pytest_reqord.interceptors.attributes import Attributes, is_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from types import FrameType
 
-__all__ = ["NAME", "check", "decided", "install", "uninstall"]
-
-NAME = "httpcore"
+__all__ = ["decided", "install", "uninstall"]
 
 _PACKAGES = ("httpcore", "httpcore2")
 _METHODS = {
     "ConnectionPool": "handle_request",
     "AsyncConnectionPool": "handle_async_request",
 }
+
+_TRANSPORTS = ("httpx._transports.default", "httpx2._transports.default")
 
 _is_decided: ContextVar[bool] = ContextVar("pytest_reqord_is_decided", default=False)
 _seams = Attributes()
@@ -43,19 +45,27 @@ def decided() -> Generator[None]:
         _is_decided.reset(token)
 
 
-def install() -> None:
-    """Have the cassette asked before a pool of the imported packages is used; again is nothing."""
+def install() -> bool:
+    """Have the cassette asked before a pool of the imported packages is used.
+
+    :returns: False if a pool is left to a mock.
+    """
+    is_done = True
     for package in _PACKAGES:
         module = sys.modules.get(package)
         for owner, method in _METHODS.items():
-            pool = getattr(module, owner, None)
-            if pool is not None and getattr(pool, method).__module__.startswith("httpcore"):
+            pool: Any = getattr(module, owner, None)
+            if not hasattr(pool, method):
+                continue
+            if is_own(pool, method):
                 _seams.take(pool, method, functools.partial(_gated, package))
+            else:
+                is_done = False
+    return is_done
 
 
-def check() -> None:
-    """Take the seams again that another tool's teardown has put back."""
-    _seams.check()
+check = _seams.check
+"""Patch again what another tool's teardown has restored."""
 
 
 def uninstall() -> None:
@@ -82,10 +92,31 @@ def _gated(package: str, original: Callable[..., Any]) -> Any:
 
 
 def _ask(package: str, request: Any) -> None:
-    if _is_decided.get():
+    if _is_decided.get() or active.current() is None:
         return
     url = request.url
     port = "" if url.port is None else f":{url.port}"
     host = url.host.decode("ascii", "replace")
     uri = f"{url.scheme.decode()}://{f'[{host}]' if ':' in host else host}{port}/"
-    active.pass_untaken(package, getattr(sys.modules[package], "__version__", ""), uri)
+    library = _library_above()
+    if library is None:
+        active.pass_untaken(package, getattr(sys.modules[package], "__version__", ""), uri)
+        return
+    # something that isn't a mock stands in our place: it should have been recorded
+    reason = (
+        "its transport's method was replaced, before the cassette opened, by one that sends what"
+        " it is given"
+    )
+    version = getattr(sys.modules[library], "__version__", "")
+    active.refuse(UnsupportedClient(library, version, reason), uri)
+
+
+def _library_above() -> str | None:
+    """Return httpx or httpx2, if a transport of its own handed this request down."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 -- there is no other way to look up
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module in _TRANSPORTS and frame.f_code.co_name in _METHODS.values():
+            return str(module.partition(".")[0])
+        frame = frame.f_back
+    return None

@@ -13,21 +13,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.errors import UnsupportedClient
-from pytest_reqord.interceptors import active, cancelled, httpcore_pool, imports
+from pytest_reqord.interceptors import active, cancelled, httpcore_pool, imports, unhooked
 from pytest_reqord.interceptors.arriving import Arriving, Head, decode_headers
+from pytest_reqord.interceptors.attributes import Attributes, is_own
 from pytest_reqord.interceptors.httpx_errors import describe
 from pytest_reqord.interceptors.httpx_library import Library
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
     from contextlib import AbstractContextManager
 
     from pytest_reqord.seam import Exchange
 
-__all__ = ["MODULES", "NAME", "check", "install", "uninstall"]
-
-NAME = "httpx"
+__all__ = ["install", "uninstall"]
 
 
 class Seam(NamedTuple):
@@ -58,84 +57,72 @@ SEAMS = (
         "httpx_curl_cffi", "AsyncCurlTransport", "handle_async_request", "httpx", is_unpacked=True
     ),
 )
-MODULES = tuple(dict.fromkeys(seam.module for seam in SEAMS))
 
 _SCHEMES = frozenset(("http", "https", "ws", "wss"))
 
 
-class Taken(NamedTuple):
-    """A method that has been taken over.
+_patches = Attributes()
 
-    :param method: its name.
-    :param original: the transport's own.
-    :param replacement: ours.
+
+def install() -> bool:
+    """Patch the transports of what is imported; to be called again when more is.
+
+    :returns: False if a method is left to the mock that has replaced it, or is missing.
     """
-
-    method: str
-    original: Any
-    replacement: Any
-
-
-_taken: dict[type, Taken] = {}
-_standing: dict[Seam, Any] = {}
-"""What stands in each place, to see at a glance whether it still does."""
-
-
-def install() -> None:
-    """Take over every transport whose module has been imported; again is nothing.
-
-    A method that a mock has replaced is left to the mock.
-
-    :raises UnsupportedClient: if a module has no such transport.
-    """
-    for seam in SEAMS:
-        if not imports.has_run(seam.module):
-            continue
-        module = sys.modules[seam.module]
-        transport = getattr(module, seam.transport, None)
-        method = getattr(transport, seam.method, None)
-        if not isinstance(transport, type) or method is None:
-            version = getattr(module, "__version__", "")
-            reason = f"this version has no {seam.transport}.{seam.method}, where it is taken"
-            raise UnsupportedClient(seam.module, version, reason)
-        _take(seam, transport, method)
+    patched = {seam: _patch(seam) for seam in SEAMS}
+    for library in ("httpx", "httpx2"):
+        missing = [each for each, is_there in patched.items() if is_there is None]
+        seam = next((each for each in missing if each.module == library), None)
+        if seam is None:
+            unhooked.accept(library)
+        else:
+            _refuse(seam)
+    return all(patched.values())
 
 
-def check() -> None:
-    """Put back what another tool's teardown undid: what a mock has put there isn't the transport's."""
-    for seam, replacement in _standing.items():
-        transport = getattr(sys.modules.get(seam.module), seam.transport, None)
-        if getattr(transport, seam.method, None) is not replacement:
-            install()
-            return
+check = _patches.check
+"""Patch again what another tool's teardown has restored."""
 
 
 def uninstall() -> None:
-    """Give every transport its own method back, where nothing else has replaced ours since."""
-    for transport, taken in _taken.items():
-        if getattr(transport, taken.method) is taken.replacement:
-            setattr(transport, taken.method, taken.original)
+    """Restore every transport's own method, where nothing else has replaced ours since."""
+    _patches.put_back()
 
 
-def _take(seam: Seam, transport: type, method: Any) -> None:
-    # a replacement is made once and kept: a mock that saved it may put it back at any time
-    taken = _taken.get(transport)
-    if taken is None or method not in (taken.original, taken.replacement):
-        if not _is_own(method, transport):
-            return
-        original = _below(method, active.passing if seam.is_unpacked else httpcore_pool.decided)
-        library = Library(sys.modules[seam.library], is_unpacked=seam.is_unpacked)
-        intercept = _intercept_async if seam.method == "handle_async_request" else _intercept
-        replacement = functools.wraps(method)(intercept(original, library, seam.method))
-        taken = _taken[transport] = Taken(seam.method, method, replacement)
-    setattr(transport, seam.method, taken.replacement)
-    _standing[seam] = taken.replacement
+def _patch(seam: Seam) -> bool | None:
+    """Return False if a mock stands in a method's place, None if this version hasn't got it."""
+    if not imports.has_run(seam.module):
+        return True
+    transport = getattr(sys.modules[seam.module], seam.transport, None)
+    if not hasattr(transport, seam.method):
+        return None
+    if not isinstance(transport, type) or not is_own(transport, seam.method):
+        return False
+    return _patches.take(transport, seam.method, functools.partial(_wrapped, seam))
 
 
-def _is_own(method: Any, transport: type) -> bool:
-    """Whether a method is the one that the transport's package defines, and no mock."""
-    package = transport.__module__.partition(".")[0]
-    return str(getattr(method, "__module__", "")).partition(".")[0] == package
+def _refuse(seam: Seam) -> None:
+    module = sys.modules[seam.module]
+    error = UnsupportedClient(
+        seam.module,
+        getattr(module, "__version__", ""),
+        f"this version has no {seam.transport}.{seam.method}",
+    )
+    clients = (getattr(module, name, None) for name in ("Client", "AsyncClient"))
+    unhooked.refuse(
+        seam.module, error, [unhooked.Entrance(each, "send", _uri_of_sent) for each in clients]
+    )
+
+
+def _wrapped(seam: Seam, method: Callable[..., Any]) -> Any:
+    original = _below(method, active.passing if seam.is_unpacked else httpcore_pool.decided)
+    library = Library(sys.modules[seam.library], is_unpacked=seam.is_unpacked)
+    intercept = _intercept_async if seam.method == "handle_async_request" else _intercept
+    return functools.wraps(method)(intercept(original, library, seam.method))
+
+
+def _uri_of_sent(arguments: Mapping[str, Any]) -> Any:
+    return arguments["request"].url
 
 
 def _intercept(original: Callable[..., Any], library: Library, method: str) -> Callable[..., Any]:

@@ -7,9 +7,10 @@ nothing here imports one.
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
-from pytest_reqord.interceptors import active, imports, processes, stamps, untaken
+from pytest_reqord.interceptors import active, imports, processes, stamps, unhooked, untaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,16 +21,19 @@ __all__ = ["ensure", "uninstall"]
 class Interceptor(Protocol):
     """What a client's module here offers."""
 
-    NAME: str
+    def install(self) -> bool:
+        """Patch what is imported of the client; called again, what isn't patched yet.
 
-    def install(self) -> None:
-        """Take the client's seam; the client has been imported."""
+        What can't be patched is handed to `unhooked`.
+
+        :returns: False to be asked again when the next cassette opens.
+        """
 
     def check(self) -> None:
-        """Take the seam again where another tool's teardown put the original back."""
+        """Patch again what another tool's teardown has restored."""
 
     def uninstall(self) -> None:
-        """Put the originals back."""
+        """Restore the originals."""
 
 
 # the client's module whose import calls for it -> our module
@@ -58,6 +62,7 @@ _INTERCEPTORS = {
 }
 
 _installed: dict[str, Interceptor] = {}
+_declined: set[str] = set()
 _watched: dict[str, Callable[[], None]] = {}
 _is_watching = False
 
@@ -69,25 +74,27 @@ def ensure() -> None:
         imports.check()
         stamps.check()
         processes.check()
-        for interceptor in _installed.values():
-            interceptor.check()
+        for ours, interceptor in tuple(_installed.items()):
+            if ours in _declined:
+                _install(ours)
+            else:
+                interceptor.check()
         untaken.check()
         return
     _is_watching = True
     stamps.install(active.started_under, active.is_open)
-    _watched.update({client: _installer(ours) for client, ours in _INTERCEPTORS.items()})
+    _watched.update({client: partial(_install, ours) for client, ours in _INTERCEPTORS.items()})
     imports.watch(_watched)
     untaken.install()
 
 
-def _installer(ours: str) -> Callable[[], None]:
-    def install() -> None:
-        module = importlib.import_module(f"{__package__}.{ours}")
-        interceptor = cast("Interceptor", module)
-        interceptor.install()
-        _installed[ours] = interceptor
-
-    return install
+def _install(ours: str) -> None:
+    module = importlib.import_module(f"{__package__}.{ours}")
+    interceptor = _installed.setdefault(ours, cast("Interceptor", module))
+    if interceptor.install():
+        _declined.discard(ours)
+    else:
+        _declined.add(ours)
 
 
 def uninstall() -> None:
@@ -100,4 +107,6 @@ def uninstall() -> None:
     for interceptor in _installed.values():
         interceptor.uninstall()
     _installed.clear()
+    _declined.clear()
+    unhooked.uninstall()
     _is_watching = False

@@ -13,53 +13,61 @@ from urllib.parse import urlsplit
 
 from pytest_reqord.clock import monotonic
 from pytest_reqord.errors import UnsupportedClient
-from pytest_reqord.interceptors import active, socket_errors
+from pytest_reqord.interceptors import active, imports, socket_errors, unhooked
+from pytest_reqord.interceptors.attributes import Attributes, is_own
 from pytest_reqord.interceptors.framing import end_of_head
 from pytest_reqord.interceptors.tornado_streams import Tee, break_off, to_nowhere
 from pytest_reqord.models import Failure, Headers, Request, Response
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_reqord.interceptors.streamed import Written
     from pytest_reqord.seam import Exchange
 
-__all__ = ["MODULES", "NAME", "check", "install", "uninstall"]
+__all__ = ["install", "uninstall"]
 
-NAME = "tornado"
-MODULES = ("tornado.simple_httpclient",)
-
+_MODULE = "tornado.simple_httpclient"
 _NEEDED = ("run", "_handle_exception", "_run_callback", "_create_connection")
-_seams: dict[type, tuple[Any, Any]] = {}
-"""The class whose ``run`` is taken: its own function and ours. Kept when ours is taken out."""
+_patches = Attributes()
 
 
-def install() -> None:
-    """Take over the seam; again is nothing. What a mock has put there is left to the mock.
+def install() -> bool:
+    """Patch the client.
 
-    :raises UnsupportedClient: if this version hasn't got it.
+    :returns: False if it is left to a mock, or lacks what is patched.
     """
-    owner = getattr(sys.modules["tornado.simple_httpclient"], "_HTTPConnection", None)
+    if not imports.has_run(_MODULE):
+        return True
+    module = sys.modules[_MODULE]
+    owner = getattr(module, "_HTTPConnection", None)
     missing = [name for name in _NEEDED if not hasattr(owner, name)]
-    if owner is None or missing:
-        reason = f"this version has no _HTTPConnection.{missing[0]}, where it is taken"
-        raise UnsupportedClient(NAME, _version(), reason)
-    present = owner.__dict__["run"]
-    if owner not in _seams and present.__module__ == owner.__module__:
-        _seams[owner] = (present, _taking_run(present))
-    original, ours = _seams.get(owner, (None, None))
-    if present is original:
-        owner.run = ours
+    if missing:
+        error = UnsupportedClient(
+            "tornado", _version(), f"this version has no _HTTPConnection.{missing[0]}"
+        )
+        client = getattr(module, "SimpleAsyncHTTPClient", None)
+        unhooked.refuse("tornado", error, [unhooked.Entrance(client, "fetch", _uri_of_fetched)])
+        return False
+    unhooked.accept("tornado")
+    if not isinstance(owner, type) or not is_own(owner, "run"):
+        return False
+    return _patches.take(owner, "run", _taking_run)
 
 
-check = install
-"""Take the seam again where another tool's teardown put the original back."""
+check = _patches.check
+"""Patch again what another tool's teardown has restored."""
 
 
 def uninstall() -> None:
-    """Put the original back, where nothing else has replaced ours since."""
-    for owner, (original, ours) in _seams.items():
-        if owner.__dict__.get("run") is ours:
-            owner.run = original  # type: ignore[attr-defined]
+    """Restore the original, where nothing else has replaced ours since."""
+    _patches.put_back()
+
+
+def _uri_of_fetched(arguments: Mapping[str, Any]) -> Any:
+    request = arguments["request"]
+    return getattr(request, "url", request)
 
 
 def _version() -> str:

@@ -11,67 +11,89 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.errors import UnsupportedClient
-from pytest_reqord.interceptors import imports
+from pytest_reqord.interceptors import imports, unhooked
 from pytest_reqord.interceptors.attributes import Attributes
 from pytest_reqord.interceptors.hface_calls import ASYNC, SYNC, Wraps, aside, may_play
+from pytest_reqord.interceptors.hface_package import base
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-__all__ = ["MODULES", "NAME", "check", "install", "uninstall"]
+__all__ = ["install", "uninstall"]
 
-NAME = "urllib3-future"
 PACKAGES = ("urllib3_future", "urllib3")
 REVOCATION = tuple(
     f"niquests.extensions.revocation.{kind}"
     for kind in ("_ocsp", "_crl", "_ocsp._async", "_crl._async")
 )
 """Where niquests asks whether a certificate still counts: of others, and not for the test."""
-MODULES = (*(f"{package}._async.connectionpool" for package in PACKAGES), *REVOCATION)
 
 _EYEBALLS = "happy_eyeballs"
 _seams = Attributes()
 _pools: list[Any] = []
 
 
-def install() -> None:
-    """Take the seams of what is imported; to be called again when more of `MODULES` is.
+def install() -> bool:
+    """Patch what is imported; to be called again when more is.
 
-    :raises UnsupportedClient: if one of them isn't there.
+    :returns: False if a package lacks what is patched.
     """
-    for package in PACKAGES:
-        if imports.has_run(f"{package}._async.connectionpool"):
-            _install(package, "", "", SYNC)
-            _install(package, "_async.", "Async", ASYNC)
     for name in REVOCATION:
         if imports.has_run(name):
-            _take("niquests", sys.modules[name], "verify", aside)
+            _seams.take(sys.modules[name], "verify", aside)
+    imported = [each for each in PACKAGES if imports.has_run(f"{each}._async.connectionpool")]
+    patched = [_install(package) for package in imported]
+    return all(patched)
 
 
-def _install(package: str, prefix: str, owner: str, wraps: Wraps) -> None:
-    connections = sys.modules[f"{package}.{prefix}connection"]
-    backend = getattr(sys.modules[f"{package}.backend.{prefix}hface"], f"{owner}HfaceBackend", None)
-    for kind in ("HTTPConnection", "HTTPSConnection"):
-        _take(package, getattr(connections, f"{owner}{kind}", None), "connect", wraps.connect)
-    plain = getattr(connections, f"{owner}HTTPConnection", None)
-    _take(package, plain, "request", wraps.request)
-    _take(package, backend, f"_{owner}HfaceBackend__exchange_until", wraps.exchange)
-    pool = getattr(sys.modules[f"{package}.{prefix}connectionpool"], f"{owner}HTTPConnectionPool")
-    if _EYEBALLS not in vars(pool):
-        setattr(pool, _EYEBALLS, _HappyEyeballs())
-        _pools.append(pool)
-
-
-def _take(package: str, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
-    if owner is None or not hasattr(owner, name):
+def _install(package: str) -> bool:
+    places = [*_places(package, "", "", SYNC), *_places(package, "_async.", "Async", ASYNC)]
+    pools = [
+        getattr(sys.modules[f"{package}.{module}"], name)
+        for module, name in (
+            ("connectionpool", "HTTPConnectionPool"),
+            ("_async.connectionpool", "AsyncHTTPConnectionPool"),
+        )
+    ]
+    missing = [name for owner, name, _ in places if not hasattr(owner, name)]
+    if missing:
         version = getattr(sys.modules[package], "__version__", "")
-        raise UnsupportedClient(NAME, version, f"this version has no {name}, where it is taken")
-    _seams.take(owner, name, wrap)
+        error = UnsupportedClient("urllib3-future", version, f"this version has no {missing[0]}")
+        entrances = [unhooked.Entrance(pool, "urlopen", _uri_of_opened) for pool in pools]
+        unhooked.refuse(package, error, entrances)
+        return False
+    unhooked.accept(package)
+    for owner, name, wrap in places:
+        _seams.take(owner, name, wrap)
+    for pool in pools:
+        if _EYEBALLS not in vars(pool):
+            setattr(pool, _EYEBALLS, _HappyEyeballs())
+            _pools.append(pool)
+    return True
 
 
-def check() -> None:
-    """Take a seam again where another tool's teardown put the original back."""
-    _seams.check()
+check = _seams.check
+"""Patch again what another tool's teardown has restored."""
+
+
+def _places(
+    package: str, prefix: str, kind: str, wraps: Wraps
+) -> list[tuple[Any, str, Callable[[Any], Any]]]:
+    """Return the classes and methods to patch of the sync or the async half, and what with."""
+    connections = sys.modules[f"{package}.{prefix}connection"]
+    backend = getattr(sys.modules[f"{package}.backend.{prefix}hface"], f"{kind}HfaceBackend", None)
+    plain = getattr(connections, f"{kind}HTTPConnection", None)
+    return [
+        (plain, "connect", wraps.connect),
+        (getattr(connections, f"{kind}HTTPSConnection", None), "connect", wraps.connect),
+        (plain, "request", wraps.request),
+        (backend, f"_{kind}HfaceBackend__exchange_until", wraps.exchange),
+    ]
+
+
+def _uri_of_opened(arguments: Mapping[str, Any]) -> str:
+    url: str = arguments["url"]
+    return url if "://" in url else base(arguments["self"]) + url
 
 
 def uninstall() -> None:

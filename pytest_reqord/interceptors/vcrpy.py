@@ -12,29 +12,29 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.interceptors import active
+from pytest_reqord.interceptors import active, imports
 from pytest_reqord.interceptors.attributes import Attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["NAME", "check", "install", "set_aside", "uninstall"]
-
-NAME = "VCR.py"
+__all__ = ["install", "set_aside", "uninstall"]
 
 _seams = Attributes()
 
 
-def install() -> None:
+def install() -> bool:
     """Learn of each cassette that VCR.py opens and closes."""
+    if not imports.has_run("vcr.cassette"):
+        return True
     context = sys.modules["vcr.cassette"].CassetteContextDecorator
-    _seams.take(context, "__enter__", _wrap_enter)
-    _seams.take(context, "__exit__", _wrap_exit)
+    return _seams.take(context, "__enter__", _wrap_enter) and _seams.take(
+        context, "__exit__", _wrap_exit
+    )
 
 
-def check() -> None:
-    """Take the seams again that another tool's teardown has put back."""
-    _seams.check()
+check = _seams.check
+"""Patch again what another tool's teardown has restored."""
 
 
 def uninstall() -> None:

@@ -20,7 +20,7 @@ from contract.tape import Tape, offline
 from yarl import URL
 
 from pytest_reqord.errors import CassetteMissError, UnsupportedClient
-from pytest_reqord.interceptors import active, aiohttp_connector
+from pytest_reqord.interceptors import active, aiohttp_connector, unhooked
 from pytest_reqord.models import Arrival
 
 VERSION = tuple(map(int, aiohttp.__version__.split(".")[:2]))
@@ -85,10 +85,7 @@ def test_installed_twice():
 def test_undone_by_another_tool():
     """A seam that another tool's teardown undid is put back."""
     ours = aiohttp.BaseConnector.connect
-    aiohttp_connector.uninstall()
-    own = aiohttp.BaseConnector.connect
-    aiohttp_connector.install()
-    aiohttp.BaseConnector.connect = own
+    aiohttp.BaseConnector.connect = ours.__wrapped__
 
     aiohttp_connector.check()
 
@@ -128,15 +125,17 @@ def test_put_back_by_another_tool(place):
 
 @pytest.mark.parametrize("name", ["connect", "_create_connection"])
 def test_unknown_version(monkeypatch, name):
-    """A version without the seam is refused by name, and nothing is patched."""
+    """A version without the seam is refused by name at its first request, and nothing is patched."""
     aiohttp_connector.uninstall()
     own = aiohttp.StreamReader._wait
     monkeypatch.delattr(aiohttp.BaseConnector, name)
-    monkeypatch.setattr(aiohttp_connector, "_seams", {})
 
-    with pytest.raises(UnsupportedClient, match=rf"^aiohttp 3\..*BaseConnector.{name}"):
-        aiohttp_connector.install()
-    assert aiohttp.StreamReader._wait is own
+    assert not aiohttp_connector.install()
+    try:
+        refused(rf"^aiohttp 3\..*BaseConnector.{name}")
+        assert aiohttp.StreamReader._wait is own
+    finally:
+        unhooked.uninstall()
 
 
 def test_changed_seam(monkeypatch):
@@ -146,11 +145,21 @@ def test_changed_seam(monkeypatch):
     async def connect(self, request):
         """As of a release to come: without traces and timeout."""
 
+    connect.__module__ = "aiohttp.connector"
     monkeypatch.setattr(aiohttp.BaseConnector, "connect", connect)
-    monkeypatch.setattr(aiohttp_connector, "_seams", {})
 
-    with pytest.raises(UnsupportedClient, match=r"BaseConnector\.connect"):
-        aiohttp_connector.install()
+    assert not aiohttp_connector.install()
+    try:
+        refused(r"BaseConnector\.connect\(req, traces, timeout\)")
+    finally:
+        unhooked.uninstall()
+
+
+def refused(pattern):
+    for opened in (Tape().playing, Tape().recording):
+        with opened() as cassette, pytest.raises(UnsupportedClient, match=pattern) as caught:
+            run(lambda: fetch("http://api.test/"))
+        assert cassette.take_refusals() == [caught.value]
 
 
 class Mocked(aiohttp.ClientResponse):

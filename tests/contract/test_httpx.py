@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import ssl
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from unittest import mock
 
 import httpx
 import httpx2
@@ -18,7 +20,7 @@ from contract.faces.httpx_clients import ASYNCIO, SYNC, TRIO, seen_of, start
 from contract.tape import Tape, offline
 
 from pytest_reqord.errors import CassetteMissError, UnsupportedClient
-from pytest_reqord.interceptors import active, httpx_transport
+from pytest_reqord.interceptors import active, httpcore_pool, httpx_transport
 from pytest_reqord.interceptors.httpx_errors import rebuild
 from pytest_reqord.models import Arrival, Failure
 
@@ -96,13 +98,94 @@ def test_mocked_seam(monkeypatch):
     assert httpx.HTTPTransport.handle_request is mock
 
 
-def test_unknown_version(monkeypatch):
-    """A version without the seam is refused by name."""
+@pytest.mark.parametrize("is_recording", [False, True], ids=["playing", "recording"])
+def test_unknown_version(monkeypatch, place, is_recording):
+    """A version without the seam is refused by name at its first request under a cassette."""
     httpx_transport.uninstall()
-    monkeypatch.delattr(httpx2, "HTTPTransport")
+    tape = Tape()
+    mode = tape.recording if is_recording else tape.playing
 
-    with pytest.raises(UnsupportedClient, match=r"^httpx2 .*HTTPTransport.handle_request"):
-        httpx_transport.install()
+    with monkeypatch.context() as patch, httpx2.Client() as client:
+        patch.delattr(httpx2, "HTTPTransport")
+        assert not httpx_transport.install()
+        assert client.get(f"{place.url}/body/free").text == "free"
+        with mode() as cassette, pytest.raises(UnsupportedClient) as refused:
+            client.get(f"{place.url}/body/refused")
+        assert cassette.take_refusals() == [refused.value]
+        assert re.match(
+            r"httpx2 \S+: it wanted 127.0.0.1, .*has no HTTPTransport.handle_request",
+            str(refused.value),
+        )
+        assert len(place.server.seen) == 1
+
+    assert httpx_transport.install()
+    with tape.recording():
+        assert httpx2.get(f"{place.url}/body/later").text == "later"
+    assert len(tape.interactions) == 1
+
+
+def test_mock_before_us(monkeypatch, place):
+    """A seam that was left to a mock is patched once that is gone."""
+    httpx_transport.uninstall()
+    with monkeypatch.context() as patch:
+        patch.setattr(httpx.HTTPTransport, "handle_request", mock.Mock())
+        patch.setattr(httpx2, "HTTPTransport", mock.MagicMock())
+        assert not httpx_transport.install()
+
+    assert httpx_transport.install()
+    for library in (httpx, httpx2):
+        tape = Tape()
+        with tape.recording():
+            library.get(f"{place.url}/body/a")
+        assert len(tape.interactions) == 1
+
+
+def test_wrapped_by_another_tool(monkeypatch, place):
+    """Another tool's wrapper around ours doesn't make us record a request twice."""
+    ours = httpx.HTTPTransport.handle_request
+
+    @functools.wraps(ours)
+    def traced(self, request):
+        return ours(self, request)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", traced)
+    httpx_transport.install()
+    httpx_transport.check()
+    tape = Tape()
+    with tape.recording():
+        httpx.get(f"{place.url}/body/a")
+    assert len(tape.interactions) == 1
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_hidden_by_another_tool(monkeypatch, place, is_async):
+    """A stranger in our place that sends what it is given is an error, also while recording."""
+    httpx_transport.uninstall()
+    httpcore_pool.install()
+    owner = httpx.AsyncHTTPTransport if is_async else httpx.HTTPTransport
+    name = "handle_async_request" if is_async else "handle_request"
+    original = getattr(owner, name)
+
+    def stranger(self, request):
+        return original(self, request)
+
+    monkeypatch.setattr(owner, name, stranger)
+    httpx_transport.install()
+
+    async def get():
+        async with httpx.AsyncClient() as client:
+            await client.get(f"{place.url}/body/a")
+
+    tape = Tape()
+    try:
+        with (
+            tape.recording(),
+            pytest.raises(UnsupportedClient, match=r"^httpx \d.*was replaced, before"),
+        ):
+            asyncio.run(get()) if is_async else httpx.get(f"{place.url}/body/a")
+    finally:
+        httpcore_pool.uninstall()
+    assert (tape.interactions, place.server.seen) == ([], [])
 
 
 # -- what isn't ours ---------------------------------------------------------------------------

@@ -320,3 +320,103 @@ def test_first_imported_late(suite, api, client, place):
     assert asked == (2 if place == "thread" else 1)
     [cassette] = suite.path.rglob("*test_it.yaml")
     assert cassette.read_text().count("\n- recorded_at:") == asked
+
+
+ANEW = """
+import os
+import sys
+
+import pytest
+
+
+def ask(name):
+    url = os.environ["API"] + "/late/" + name
+    if PACKAGE == "http":
+        import urllib.request
+
+        with urllib.request.urlopen(url) as response:
+            return response.status
+    if PACKAGE == "aiohttp":
+        import aiohttp
+        import asyncio
+
+        async def get():
+            async with aiohttp.ClientSession() as session, session.get(url) as response:
+                return response.status
+
+        return asyncio.run(get())
+    import importlib
+
+    return importlib.import_module(PACKAGE).request("GET", url).status_code
+
+
+@pytest.mark.parametrize("name", "abc")
+def test_it(cassette, name):
+    assert ask(name) == 200
+    gone = [name for name in sys.modules if name.partition(".")[0] in DELETED]
+    for name in gone:
+        del sys.modules[name]
+"""
+
+
+@pytest.mark.parametrize(
+    ("package", "deleted"),
+    [
+        ("http", {"http", "urllib"}),
+        ("requests", {"requests", "urllib3", "http"}),
+        ("requests", {"urllib3", "requests"}),
+        ("httpx", {"httpx"}),
+        ("httpx", {"httpx", "httpcore"}),
+        ("aiohttp", {"aiohttp"}),
+    ],
+)
+def test_deleted_and_imported_anew(suite, api, package, deleted):
+    """A client that each test deletes from ``sys.modules`` is recorded after each new import."""
+    suite.makepyfile(test_anew=f"PACKAGE, DELETED = {package!r}, {deleted!r}\n{ANEW}")
+
+    recorded = suite.runpytest_subprocess("-preqord", "--record-mode=once", timeout=120)
+    recorded.assert_outcomes(passed=3)
+    assert len(api.seen) == 3
+    with api.refusing():
+        suite.runpytest_subprocess("-preqord", timeout=120).assert_outcomes(passed=3)
+        assert api.refused == 0
+
+
+DOUBLES = """
+import importlib
+import os
+import sys
+from types import ModuleType, SimpleNamespace
+from unittest.mock import MagicMock
+
+import pytest
+
+NAMES = ["http.client", "httpx", "httpx2", "httpcore", "aiohttp", "tornado.simple_httpclient",
+         "urllib3.connection", "urllib3._async.connectionpool", "vcr.cassette",
+         "pycurl", "curl_cffi.curl", "grpc._channel", "websockets.sync.client", "websocket._core"]
+
+
+@pytest.mark.parametrize("make", [lambda name: None, ModuleType, lambda name: SimpleNamespace(),
+                                  lambda name: MagicMock()])
+@pytest.mark.parametrize("name", NAMES)
+def test_double(name, make, monkeypatch, request):
+    monkeypatch.setitem(sys.modules, name, make(name))
+    request.getfixturevalue("cassette")
+
+
+def test_after(cassette):
+    import httpx
+
+    assert httpx.get(os.environ["API"] + "/late/a").status_code == 200
+"""
+
+
+def test_doubles_in_the_place_of_clients(suite, api):
+    """What a test puts into ``sys.modules`` is no client, and costs no test."""
+    suite.makepyfile(test_doubles=DOUBLES)
+
+    recorded = suite.runpytest_subprocess("-preqord", "--record-mode=once", timeout=120)
+    recorded.assert_outcomes(passed=57)
+    assert len(api.seen) == 1
+    with api.refusing():
+        suite.runpytest_subprocess("-preqord", timeout=120).assert_outcomes(passed=57)

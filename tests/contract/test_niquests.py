@@ -20,7 +20,7 @@ from niquests.packages import urllib3
 from server import ROUTES, reply
 
 from pytest_reqord.errors import CassetteMissError, UnsupportedClient
-from pytest_reqord.interceptors import active, urllib3_future
+from pytest_reqord.interceptors import active, unhooked, urllib3_future
 from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
 
 # without us, too, it leaves connections to a loop that has ended
@@ -110,14 +110,22 @@ def test_undone_by_another_tool():
 
 @pytest.mark.parametrize("name", ["connect", "request"])
 def test_unknown_version(monkeypatch, name):
-    """A version without the seam is refused by name."""
+    """A version without the seam is refused by name at its first request under a cassette."""
     urllib3_future.uninstall()
     for cls in urllib3.connection.HTTPConnection.__mro__[:-1]:
         if name in vars(cls):
             monkeypatch.delattr(cls, name)
 
-    with pytest.raises(UnsupportedClient, match=rf"^urllib3-future .*no {name}"):
-        urllib3_future.install()
+    assert not urllib3_future.install()
+    try:
+        for opened in (Tape().playing, Tape().recording):
+            with (
+                opened(),
+                pytest.raises(UnsupportedClient, match=rf"^urllib3-future .*no {name}"),
+            ):
+                niquests.get("http://api.test/")
+    finally:
+        unhooked.uninstall()
 
 
 # -- what isn't the test's ---------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tornado.web import Application
 from tornado.websocket import WebSocketHandler, websocket_connect
 
 from pytest_reqord.errors import CassetteMissError, UnsupportedClient
-from pytest_reqord.interceptors import active, tornado_client
+from pytest_reqord.interceptors import active, tornado_client, unhooked
 from pytest_reqord.models import Arrival
 
 AWAITS_CALLBACKS = pytest.mark.skipif(
@@ -89,12 +89,20 @@ def test_undone_by_another_tool():
 
 @pytest.mark.parametrize("name", ["run", "_create_connection"])
 def test_unknown_version(monkeypatch, name):
-    """A version without the seam is refused by name."""
+    """A version without the seam is refused by name at its first request under a cassette."""
     tornado_client.uninstall()
     monkeypatch.delattr(simple_httpclient._HTTPConnection, name)
 
-    with pytest.raises(UnsupportedClient, match=rf"^tornado 6\..*_HTTPConnection\.{name}"):
-        tornado_client.install()
+    assert not tornado_client.install()
+    try:
+        for opened in (Tape().playing, Tape().recording):
+            with (
+                opened(),
+                pytest.raises(UnsupportedClient, match=rf"^tornado 6\..*_HTTPConnection\.{name}"),
+            ):
+                run(lambda: fetch("http://api.test/"))
+    finally:
+        unhooked.uninstall()
 
 
 # -- misses ------------------------------------------------------------------------------------

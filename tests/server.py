@@ -1,7 +1,8 @@
 """One threaded HTTP/1.1 server on a free loopback port, for tests with real clients.
 
 A path is ``/<route>/<argument>/...?<options>``; `ROUTES` has every route, each a generator of
-what goes out: bytes as they are, a number for a pause in seconds, `Close` or `Reset`. Nothing of
+what goes out: bytes as they are, a number for a pause in seconds, `Close`, or a function that takes
+over the connection. Nothing of
 an answer depends on time or chance, so that two runs can be compared. What came in is kept as it
 came: `Server.seen`.
 """
@@ -86,7 +87,7 @@ class Seen:
         return ", ".join(value for key, value in self.headers if key.lower() == name.lower())
 
 
-Piece = bytes | float | Close
+Piece = bytes | float | Close | Callable[[socket.socket], None]
 Route = Callable[["Server", Seen], Iterator[Piece]]
 ROUTES: dict[str, Route] = {}
 
@@ -466,6 +467,33 @@ def interim(_: Server, seen: Seen) -> Iterator[Piece]:
     yield reply(b"at last", ("Content-Type", "text/plain"))
 
 
+@route("switch")
+def switch(server: Server, _: Seen) -> Iterator[Piece]:
+    """``/switch``: a 101, a greeting, and each line back in capitals, to the client's end or its
+    ``bye``."""
+    yield head(101, "Switching", ("Connection", "Upgrade"), ("Upgrade", "tcp")) + b"welcome\n"
+    yield functools.partial(_talk, server)
+
+
+def _talk(server: Server, sock: socket.socket) -> None:
+    with sock.makefile("rb") as lines:
+        for line in lines:
+            server.heard.append(line)
+            if line == b"bye\n":
+                sock.sendall(b"good")
+                time.sleep(0.03)
+                sock.sendall(b"bye\n")
+                break
+            sock.sendall(line.upper())
+
+
+@route("act")
+def act(server: Server, seen: Seen) -> Iterator[Piece]:
+    """``/act/<name>``: has happen what `Server.acts` has under that name, while it is asked."""
+    server.act(seen.arguments[0])
+    yield reply(seen.body or b"done", _PLAIN)
+
+
 @route("connection")
 def connection(_: Server, seen: Seen) -> Iterator[Piece]:
     """``/connection/close`` says so and closes; ``/connection/drop`` closes unsaid;
@@ -501,11 +529,15 @@ class Server:
     :param tls: wrap every connection in TLS with this context. Behind a ``CONNECT`` it is the
         context of the tunnel's far end, which this server plays, too.
     :param plain_proxy: the outside is not TLS though ``tls`` is given: for a proxy.
+    :param heard: what was said after an upgrade.
+    :param acts: what is to happen once, by name: see `act`.
     """
 
     tls: ssl.SSLContext | None = None
     plain_proxy: bool = False
     seen: list[Seen] = field(default_factory=list)
+    heard: list[bytes] = field(default_factory=list)
+    acts: dict[str, Callable[[], object]] = field(default_factory=dict)
     port: int = 0
     refused: int = 0
     _refusing: bool = False
@@ -543,7 +575,7 @@ class Server:
         """Forget what came, who had which turn, and every connection."""
         self.drop_connections()
         with self._lock:
-            self.seen = []
+            self.seen, self.heard = [], []
             self.refused = self._connections = 0
             self._turns.clear()
             self._gates.clear()
@@ -572,8 +604,15 @@ class Server:
         return turn
 
     def open_gate(self, key: str) -> None:
-        """Let one thing pass that waits at the gate, or will."""
+        """Let one thing pass that waits at the gate, or will; `acts` may have more under ``gate``."""
+        self.act("gate")
         self._gate(key).release()
+
+    def act(self, name: str) -> None:
+        """Have happen what a test wants to happen once."""
+        action = self.acts.pop(name, None)
+        if action is not None:
+            action()
 
     def pass_gate(self, key: str) -> None:
         if not self._gate(key).acquire(timeout=PATIENCE):
@@ -668,6 +707,9 @@ class Server:
             elif isinstance(piece, Close):
                 if piece is Close.RESET:
                     _reset(sock)
+                return False
+            elif callable(piece):
+                piece(sock)
                 return False
             elif piece:
                 time.sleep(piece)

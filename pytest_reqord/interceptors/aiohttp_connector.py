@@ -19,6 +19,7 @@ from pytest_reqord.interceptors.aiohttp_errors import Asked, changed, failed, fa
 from pytest_reqord.interceptors.aiohttp_live import Held, Tee, Teed, fail
 from pytest_reqord.interceptors.aiohttp_played import Played
 from pytest_reqord.interceptors.attributes import Attributes, is_own
+from pytest_reqord.interceptors.framing import is_websocket
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -115,8 +116,8 @@ def _taking_connect(original: Any) -> Any:
         exchange = active.begin(req.method, uri)
         if exchange is None:
             return await original(self, req, traces, timeout)
-        if "Upgrade" in req.headers:
-            exchange.discard()  # the connection becomes something else
+        if is_websocket(req.headers.get("Upgrade")):
+            exchange.discard()
             active.pass_untaken("aiohttp's WebSocket", _version(), uri)
             return await original(self, req, traces, timeout)
         asked = Asked(exchange, req, uri, self, traces)

@@ -15,8 +15,8 @@ from pytest_reqord.interceptors.aiohttp_errors import (
     late,
     refuse,
 )
-from pytest_reqord.interceptors.framing import parse_request, parse_response
-from pytest_reqord.interceptors.streamed import marks
+from pytest_reqord.interceptors.framing import parse_request
+from pytest_reqord.interceptors.streamed import Received
 from pytest_reqord.models import Headers, Request, Response
 
 if TYPE_CHECKING:
@@ -32,15 +32,18 @@ class Teed:
     """A transport that keeps what is written to it; in all else the transport that it stands for.
 
     :param transport: the real one.
-    :param pieces: takes what is written.
+    :param keep: takes what is written.
     :param note: takes the error of a reader that has waited too long.
     """
 
     def __init__(
-        self, transport: Any, pieces: list[bytes], note: Callable[[TimeoutError], None]
+        self,
+        transport: Any,
+        keep: Callable[[bytes], None],
+        note: Callable[[TimeoutError], None],
     ) -> None:
         self._transport = transport
-        self._keep = pieces.append
+        self._keep = keep
         self._note = note
         self.is_closing = transport.is_closing
 
@@ -80,18 +83,16 @@ class Tee(Protocol):
     """
 
     def __init__(self, asked: Asked, connection: Any, reader: Any) -> None:
-        self.sent: list[bytes] = []
+        self._sent: list[bytes] = []
         self._exchange = asked.exchange
         self._method = asked.client_request.method
+        self._headers = asked.client_request.headers
         self._uri = asked.uri
         self._owner = connection.protocol
         self._reader = reader
         self._transport = self._owner.transport
-        self._received: list[bytes] = []
-        self._reads: list[tuple[int, float]] = []
-        self._size = 0
+        self._received: Received
         self._started = monotonic()
-        self._is_ended = False
         self._lost: Exception | None = None
         self._late: TimeoutError | None = None
         self._recorded: Response | None = None
@@ -103,9 +104,11 @@ class Tee(Protocol):
         :param started: when the request was started, by `monotonic`.
         """
         self._started = started
+        may_switch = "Upgrade" in self._headers
+        self._received = Received(started, may_switch=may_switch)
         self._before = self._reader.transport
         self._transport.set_protocol(self)
-        self._reader.transport = Teed(self._transport, self.sent, self._note)
+        self._reader.transport = Teed(self._transport, self._keep, self._note)
         self._exchange.finish_with(self.record)
 
     def stop(self) -> None:
@@ -114,6 +117,13 @@ class Tee(Protocol):
         self._transport.set_protocol(self._owner)
         if self._reader.transport is not None:
             self._reader.transport = self._before
+
+    def _keep(self, data: bytes) -> None:
+        """The client has sent something: a part of its request, or what comes after an upgrade."""
+        if self._received.is_switched:
+            self._received.speak()
+        elif not self._is_done:
+            self._sent.append(data)
 
     def _note(self, error: TimeoutError) -> None:
         self._late = error
@@ -128,10 +138,8 @@ class Tee(Protocol):
         if self._is_done:
             return
         self._is_done = True
-        raw = b"".join(self._received)
-        self._received.clear()
-        waits = marks(raw, self._reads, self._started)
-        response = parse_response(raw, self._method, is_ended=self._is_ended, marks=waits)
+        received = self._received
+        response = received.response(self._method)
         request = self._request()
         self._recorded = response
         # the connection is given back because of what is being handled now, if anything is
@@ -145,15 +153,17 @@ class Tee(Protocol):
                 broken = describe_break(self._late, lost=self._lost)
                 response = response._replace(broken=broken or gone)
             self._exchange.record(request, response)
-            return
-        failure = gone or describe(error, raw, is_ended=self._is_ended, lost=self._lost)
-        if failure is None:
-            self._exchange.discard()
-        else:
+        elif failure := gone or describe(
+            error, received.raw, is_ended=received.is_ended, lost=self._lost
+        ):
             self._exchange.fail(request, failure)
+        else:
+            self._exchange.discard()
+        self._sent.clear()
+        received.forget()
 
     def _request(self) -> Request:
-        sent = parse_request(b"".join(self.sent))
+        sent = parse_request(b"".join(self._sent))
         return Request(self._method, self._uri, sent.headers, sent.body)
 
     # what the transport calls
@@ -161,9 +171,7 @@ class Tee(Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes are here: keep them before the client reads them, and maybe stops."""
         if not self._is_done:
-            self._received.append(data)
-            self._reads.append((self._size, monotonic()))
-            self._size += len(data)
+            self._received.add(data)
         self._reader.data_received(data)
 
     def eof_received(self) -> bool | None:
@@ -173,9 +181,9 @@ class Tee(Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Pass on: the connection is closed."""
-        self._is_ended, self._lost = True, error
+        self._lost = error
         if not self._is_done:
-            self._reads.append((self._size, monotonic()))
+            self._received.add(b"")
         self._reader.connection_lost(error)
         if self._owner is not self._reader:
             self._owner.connection_lost(error)

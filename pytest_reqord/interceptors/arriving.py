@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord.clock import monotonic
 from pytest_reqord.interceptors import cancelled
+from pytest_reqord.interceptors.framing import SWITCHED, is_bodiless
+from pytest_reqord.interceptors.streamed import PAUSE
 from pytest_reqord.models import Arrival, Headers, Request, Response
 
 if TYPE_CHECKING:
@@ -16,11 +18,6 @@ if TYPE_CHECKING:
     from pytest_reqord.seam import Exchange
 
 __all__ = ["Arriving", "Head", "decode_headers", "is_chunked", "is_cut"]
-
-PAUSE = 0.02
-"""Body bytes that come this many seconds after the ones before them are an arrival of their own."""
-
-_BODILESS = frozenset((204, 304))
 
 
 class Head(NamedTuple):
@@ -46,8 +43,11 @@ class Arriving:
     __slots__ = (
         "_arrivals",
         "_exchange",
+        "_has_sent",
         "_head",
+        "_is_ended",
         "_is_over",
+        "_is_switched",
         "_last",
         "_pause",
         "_pieces",
@@ -68,6 +68,9 @@ class Arriving:
         self._size = 0
         self._pause = PAUSE
         self._is_over = False
+        self._is_switched = False
+        self._has_sent = False  # since the last piece, to a connection that was switched
+        self._is_ended = False
 
     @property
     def request(self) -> Request:
@@ -80,21 +83,31 @@ class Arriving:
         :param head: the response without its body.
         """
         self._head = head
+        self._is_switched = head.status == SWITCHED
         self._last = monotonic()
         if "event-stream" in head.headers.get("content-type", ""):
             self._pause = 0.0  # every event is one, however fast they come
         self._exchange.finish_with(self.finish)
 
     def add(self, piece: bytes) -> None:
-        """A piece of the body is here."""
-        if not piece:  # an HTTP/2 frame that only ends the stream
+        """A piece of the body is here; none at all for the end of a switched connection."""
+        if not piece:  # or an HTTP/2 frame that only ends the stream
+            self._is_ended = True
+            return
+        if self._is_over:
             return
         self._notice_arrival()
         self._pieces.append(piece)
         self._size += len(piece)
 
+    def speak(self) -> None:
+        """The client has said something in the protocol that the connection was switched to."""
+        self._has_sent = True
+
     def end(self, trailers: Headers | None = None) -> None:
-        """The body has ended as it should."""
+        """The body has ended as it should; what follows a 101 is more than that."""
+        if self._is_switched:
+            return
         self._notice_arrival()
         if trailers is not None:
             self._head = self._head._replace(trailers=trailers)
@@ -123,14 +136,17 @@ class Arriving:
 
     def _notice_arrival(self) -> None:
         now = monotonic()
-        if now - self._last >= self._pause:
+        has_sent, self._has_sent = self._has_sent, False
+        if has_sent or now - self._last >= self._pause:
             self._arrivals.append(Arrival(self._size, round(now - self._started, 6)))
         self._last = now
 
     def _is_whole(self) -> bool:
         """Whether all of a body is here whose end was never asked for."""
         head = self._head
-        if self._sent_head.method == "HEAD" or head.status in _BODILESS:
+        if self._is_switched:
+            return self._is_ended
+        if is_bodiless(self._sent_head.method, head.status):
             return True
         return not is_chunked(head) and head.headers.get("content-length") == str(self._size)
 

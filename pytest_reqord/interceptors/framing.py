@@ -26,6 +26,7 @@ __all__ = [
     "end_of_head",
     "is_bodiless",
     "is_chunked",
+    "is_websocket",
     "parse_request",
     "parse_request_head",
     "parse_response",
@@ -169,6 +170,14 @@ def _no_chunk(garbage: bytes) -> Failure:
 def is_chunked(headers: Headers) -> bool:
     """Whether the last transfer coding is ``chunked``."""
     return headers.get("transfer-encoding", "").lower().endswith("chunked")
+
+
+def is_websocket(upgrade: str | None) -> bool:
+    """Whether an ``Upgrade`` asks for a WebSocket, whose messages a cassette can't hold.
+
+    :param upgrade: the header's value; None where there is none.
+    """
+    return upgrade is not None and "websocket" in upgrade.lower()
 
 
 def to_wire(response: Response, method: str) -> list[bytes]:

@@ -78,7 +78,7 @@ def _end(response: Response, kinds: Any) -> Any:
     is_h1 = response.http_version[:1] == "1"
     code = hface_errors.BAD_REQUEST if is_h1 else hface_errors.PROTOCOL_ERROR
     if not is_cut(response):
-        return kinds.ConnectionTerminated(code, "the recording of this response ends here")
+        return kinds.ConnectionTerminated(code, "the recording ends here")
     if not is_h1:
         return kinds.ConnectionTerminated(code, hface_errors.CUT_STREAM)
     expected = response.headers.get("content-length")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_reqord.interceptors import active, hface_errors, socket_errors
 from pytest_reqord.interceptors.hface_events import reply
 from pytest_reqord.interceptors.hface_package import use_version, version
-from pytest_reqord.interceptors.hface_streams import Stream, head_of, is_upgrade
+from pytest_reqord.interceptors.hface_streams import Stream, asks_for_websocket, head_of
 from pytest_reqord.models import Failure, Response
 
 if TYPE_CHECKING:
@@ -284,7 +284,7 @@ class Twin:
 
 
 def _begin(head: Head, headers: Any) -> Exchange | None:
-    if is_upgrade(headers):
+    if asks_for_websocket(headers):
         active.pass_untaken("urllib3-future's WebSocket", "", head.uri)
         return None
     return active.begin(head.method, head.uri)

@@ -6,9 +6,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.clock import monotonic
-from pytest_reqord.errors import UnsupportedClient
-from pytest_reqord.interceptors import cancelled
+from pytest_reqord.interceptors import active, cancelled
 from pytest_reqord.interceptors.arriving import Arriving, Head, decode_headers
+from pytest_reqord.interceptors.framing import SWITCHED, is_websocket
 from pytest_reqord.interceptors.hface_errors import describe_end, describe_reset, is_stop
 from pytest_reqord.interceptors.hface_package import base, version
 from pytest_reqord.models import Response
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
     Pairs = Sequence[tuple[bytes, bytes]]
 
-__all__ = ["Stream", "head_of", "is_upgrade"]
-
-_SWITCHING = 101
+__all__ = ["Stream", "asks_for_websocket", "head_of"]
 
 
 class Stream:
@@ -82,10 +80,10 @@ class Stream:
             self._complete(pairs)
             return
         status = next(int(value) for name, value in raw if name == b":status")
-        if status == _SWITCHING:
+        if status == SWITCHED:
             self.end()
-            reason = "a connection that no longer speaks HTTP can't be recorded"
-            raise UnsupportedClient("urllib3-future", "", reason)
+            active.pass_untaken("urllib3-future's upgraded connection", "", self.head.uri)
+            return
         if is_early:
             self._interim.append(status)
             return
@@ -177,9 +175,10 @@ def _origin(authority: str, connection: Any) -> str:
     return f"{connection.scheme}://{authority}"
 
 
-def is_upgrade(pairs: Pairs) -> bool:
-    """Whether a request asks for a connection that speaks something else, as a WebSocket does."""
-    return any(name in (b":protocol", b"upgrade") for name, _ in pairs)
+def asks_for_websocket(pairs: Pairs) -> bool:
+    """Whether a request asks for a WebSocket, over HTTP/1.1 or, by RFC 8441, over HTTP/2."""
+    names = (b":protocol", b"upgrade")
+    return any(is_websocket(value.decode("latin-1")) for name, value in pairs if name in names)
 
 
 def _capitalized(name: bytes) -> bytes:

@@ -13,9 +13,10 @@ from pytest_reqord.models import Failure, Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["break_off", "describe", "describe_end", "rebuild"]
+__all__ = ["break_off", "describe", "describe_end", "end_switched", "rebuild"]
 
 _DEPTH = 5
+_END = "the recording ends here"
 _CUT = "peer closed connection without sending complete message body"
 _GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())  # new in Python 3.11
 _EXTRAS = ("reason", "library", "verify_code", "verify_message")
@@ -76,6 +77,21 @@ def rebuild(failure: Failure, library: Any, nearest: str = "ConnectError") -> Ex
     return error
 
 
+def end_switched(response: Response, core: Any) -> Exception:
+    """The error for reading on after all that came of a connection that was switched.
+
+    :param core: ``httpcore`` or ``httpcore2``, whose stream is read.
+    """
+    failure = response.broken
+    if failure is None:
+        size = len(response.body)
+        return cast("Exception", core.ReadError(f"{_END}: it has the {size} bytes that were read"))
+    kind = _find(failure.kind)  # a stream raises httpcore's own errors
+    error = (kind or core.ReadError)(failure.message)
+    _link(error, failure.details, "", failure.message)
+    return cast("Exception", error)
+
+
 def break_off(response: Response, library: Any) -> Exception:
     """The client's own error for asking a body for more than there is of it."""
     if response.broken is not None:
@@ -83,7 +99,7 @@ def break_off(response: Response, library: Any) -> Exception:
     core = library.__name__.replace("httpx", "httpcore")
     size = len(response.body)
     if not is_cut(response):
-        message = f"the recording ends here: it has the {size} bytes of this body that were read"
+        message = f"{_END}: it has the {size} bytes of this body that were read"
         return rebuild(Failure("RemoteProtocolError", message), library)
     reason = "incomplete chunked read"
     if not is_chunked(response):

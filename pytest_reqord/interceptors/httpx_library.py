@@ -8,8 +8,23 @@ import sys
 from typing import TYPE_CHECKING, Any, cast
 
 from pytest_reqord.interceptors.arriving import Arriving, decode_headers
-from pytest_reqord.interceptors.httpx_errors import break_off, describe_end, rebuild
-from pytest_reqord.interceptors.httpx_streams import Held, NoStream, Played, Sent, Teed
+from pytest_reqord.interceptors.framing import SWITCHED
+from pytest_reqord.interceptors.httpx_errors import (
+    break_off,
+    describe,
+    describe_end,
+    end_switched,
+    rebuild,
+)
+from pytest_reqord.interceptors.httpx_streams import (
+    Held,
+    NoStream,
+    Played,
+    Sent,
+    Spoken,
+    Switched,
+    Teed,
+)
 from pytest_reqord.interceptors.no_socket import NoSocket
 from pytest_reqord.models import Failure, Headers, Response
 
@@ -19,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Library"]
 
+_STREAM = "network_stream"
 _STREAM_IDS = "_reqord_stream_ids"
 
 
@@ -39,7 +55,7 @@ class Library:
         self._teed: Any = type("Teed", (Teed, *streams), {})
         self._played: Any = type("Played", (Played, *streams), {})
         self._break_off = functools.partial(break_off, library=module)
-        self._no_stream = functools.cache(self._build_no_stream)
+        self._network = functools.cache(self._build_network)
         # the same header lines come again and again, and take longer than all else to build
         self._headers = functools.lru_cache(maxsize=256)(self._build_headers)
 
@@ -62,7 +78,13 @@ class Library:
 
     def tee(self, client_response: Any, arriving: Arriving) -> None:
         """Have a response's body kept while it is read."""
-        arriving.begin(_head_of(client_response))
+        head = _head_of(client_response)
+        arriving.begin(head)
+        extensions = client_response.extensions
+        if head.status == SWITCHED and (stream := extensions.get(_STREAM)) is not None:
+            is_async = hasattr(stream, "aclose")
+            note = functools.partial(self._note, arriving)
+            extensions[_STREAM] = self._network(Switched, is_async=is_async)(stream, arriving, note)
         client_response.stream = self._teed(
             client_response.stream, arriving, self.module.TransportError, describe_end
         )
@@ -85,28 +107,47 @@ class Library:
             extensions["reason_phrase"] = answer.reason.encode("latin-1", "replace")
         if self._core in sys.modules and not self._is_unpacked:
             socket = NoSocket(uri, "h2" if is_multiplexed else None)
-            extensions["network_stream"] = self._no_stream(is_async=is_async)(socket)
+            extensions[_STREAM] = self._stream(socket, answer, is_async=is_async)
         if is_multiplexed:
             extensions["stream_id"] = _next_stream_id(transport, uri)
         response = module.Response(
             answer.status,
             headers=self._headers(answer.headers),
-            stream=self._played(answer, self._break_off),
+            stream=self._played(_body_of(answer), self._break_off),
             extensions=extensions,
         )
         if self._is_unpacked:  # as such a transport does it itself, for want of a public way
             response._decoder = sys.modules[f"{module.__name__}._decoders"].IdentityDecoder()  # noqa: SLF001
         return response
 
-    def _build_no_stream(self, *, is_async: bool) -> Any:
+    def _stream(self, socket: NoSocket, answer: Response, *, is_async: bool) -> Any:
+        if answer.status != SWITCHED:
+            return self._network(NoStream, is_async=is_async)(socket)
+        end = functools.partial(end_switched, core=sys.modules[self._core])
+        spoken = self._network(Spoken, is_async=is_async)
+        return spoken(socket, answer, end, is_async=is_async)
+
+    def _build_network(self, kind: type, *, is_async: bool) -> Any:
         core = sys.modules[self._core]
         base = core.AsyncNetworkStream if is_async else core.NetworkStream
-        return type("NoStream", (NoStream, base), {})
+        return type(kind.__name__, (kind, base), {})
+
+    def _note(self, arriving: Arriving, error: BaseException) -> None:
+        """Keep how a connection that was switched broke; one that is slow is none."""
+        if isinstance(error, sys.modules[self._core].NetworkError):
+            arriving.break_off(describe(error))
 
     def _build_headers(self, headers: Headers) -> Any:
         return self.module.Headers(
             [(_encode(name), _encode(value)) for name, value in headers.pairs]
         )
+
+
+def _body_of(answer: Response) -> Response:
+    """The response with what is its body to HTTP: what follows a 101 isn't."""
+    if answer.status != SWITCHED:
+        return answer
+    return answer._replace(body=b"", arrivals=(), complete=True, broken=None)
 
 
 def _head_of(client_response: Any) -> Response:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections import deque
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from inspect import iscoroutinefunction
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_reqord.interceptors.no_socket import NoSocket
     from pytest_reqord.models import Failure, Response
 
-__all__ = ["Held", "NoStream", "Played", "Sent", "Teed", "split"]
+__all__ = ["Held", "NoStream", "Played", "Sent", "Spoken", "Switched", "Teed", "split"]
 
 READ_SIZE = 64 * 1024
 """The most that these clients take from a connection at once, in bytes."""
@@ -174,6 +177,125 @@ class NoStream:
             "is_readable": lambda: False,
         }
         return answers[info]() if info in answers else None
+
+
+class Switched:
+    """The network stream of a response after which the connection speaks another protocol, kept
+    while it is read; becomes one of the library's, sync or async as the real one is.
+
+    :param stream: the real one.
+    :param arriving: what keeps it.
+    :param note: takes the error of a connection that broke.
+    """
+
+    def __init__(
+        self, stream: Any, arriving: Arriving, note: Callable[[BaseException], None]
+    ) -> None:
+        self._stream = stream
+        self._arriving = arriving
+        self._note = note
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> Any:
+        """Read what there is."""
+        return self._keep(self._stream.read, max_bytes, timeout)
+
+    def _keep(self, read: Callable[..., Any], *args: Any) -> Any:
+        if iscoroutinefunction(read):
+            return self._keep_later(read, *args)
+        try:
+            data = read(*args)
+        except Exception as error:
+            self._note(error)
+            raise
+        self._arriving.add(data)
+        return data
+
+    async def _keep_later(self, read: Callable[..., Any], *args: Any) -> Any:
+        try:
+            data = await read(*args)
+        except Exception as error:
+            self._note(error)
+            raise
+        self._arriving.add(data)
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> Any:
+        """Write all of it."""
+        self._arriving.speak()
+        return self._stream.write(buffer, timeout)
+
+    def start_tls(self, *args: Any, **options: Any) -> Any:
+        """Go on in TLS, of which nothing is kept."""
+        return self._stream.start_tls(*args, **options)
+
+    def close(self) -> Any:
+        """Close the connection; an async one is closed when this is awaited."""
+        self._arriving.finish()
+        return self._stream.close()
+
+    def aclose(self) -> Any:
+        """As `close`."""
+        self._arriving.finish()
+        return self._stream.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        """What is asked of the connection."""
+        return self._stream.get_extra_info(info)
+
+
+class Spoken(NoStream):
+    """The network stream of a response after which the connection speaks another protocol, played.
+
+    :param response: the response; its body is what the server said then.
+    :param end: gives the error for reading on where the server hasn't ended the connection.
+    :param is_async: whether what it does is awaited.
+    """
+
+    def __init__(
+        self,
+        socket: NoSocket,
+        response: Response,
+        end: Callable[[Response], Exception],
+        *,
+        is_async: bool,
+    ) -> None:
+        super().__init__(socket)
+        self._response = response
+        self._end = end
+        self._pieces = deque(split(response))
+        self._is_async = is_async
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> Any:  # noqa: ARG002 -- the library's
+        """Read what came at once, or as much of it."""
+        return self._after_a_while(functools.partial(self._take, max_bytes))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> Any:  # noqa: ARG002 -- as above
+        """There is nobody to hear it."""
+        return self._after_a_while(lambda: None)
+
+    def close(self) -> Any:
+        """There is no connection to close."""
+        return self._after_a_while(lambda: None)
+
+    aclose = close
+
+    def _take(self, size: int) -> bytes:
+        if not self._pieces:
+            if self._response.complete:
+                return b""
+            raise self._end(self._response)
+        piece = self._pieces.popleft()
+        if len(piece) > size:
+            self._pieces.appendleft(piece[size:])
+        return piece[:size]
+
+    def _after_a_while(self, action: Callable[[], Any]) -> Any:
+        return _later(action) if self._is_async else action()
+
+
+async def _later(action: Callable[[], Any]) -> Any:
+    await cancelled.sleep(0)  # let other tasks run, as on a network
+    return action()
 
 
 def _closing(stream: Any) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:

@@ -16,6 +16,7 @@ from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active, cancelled, httpcore_pool, imports, unhooked
 from pytest_reqord.interceptors.arriving import Arriving, Head, decode_headers
 from pytest_reqord.interceptors.attributes import Attributes, is_own
+from pytest_reqord.interceptors.framing import is_websocket
 from pytest_reqord.interceptors.httpx_errors import describe
 from pytest_reqord.interceptors.httpx_library import Library
 from pytest_reqord.seam import Route
@@ -200,7 +201,7 @@ def _begin(transport: Any, request: Any, method: str) -> tuple[Exchange, Head] |
         return None
     target = request.extensions.get("target") or url.raw_path
     uri = f"{url.scheme}://{url.netloc.decode('ascii')}{target.decode('latin-1')}"
-    if "Upgrade" in request.headers:
+    if is_websocket(request.headers.get("Upgrade")):
         library = type(request).__module__.partition(".")[0]
         version = getattr(sys.modules[library], "__version__", "")
         active.pass_untaken(f"{library}'s WebSocket", version, uri)

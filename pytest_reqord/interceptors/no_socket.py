@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -38,6 +39,8 @@ class NoSocket:
             return lambda *_, **__: _TLS[name]
         if name in _SOCKET:
             return lambda *_: _SOCKET[name](self._base)
+        if name in _ATTRIBUTES:
+            return _ATTRIBUTES[name]
         raise AttributeError(name)
 
 
@@ -49,6 +52,13 @@ _SOCKET: dict[str, Callable[[SplitResult], Any]] = {
     "getpeername": _server,
     "getsockname": lambda _: ("127.0.0.1", 0),
     "getsockopt": lambda _: 0,
+    "getblocking": lambda _: True,
+}
+
+_ATTRIBUTES: dict[str, Any] = {
+    "family": socket.AF_INET,
+    "type": socket.SOCK_STREAM,
+    "proto": socket.IPPROTO_TCP,
 }
 
 _TLS: dict[str, Any] = {

@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.clock import monotonic
 from pytest_reqord.interceptors.framing import (
+    INTERIM,
+    SWITCHED,
     end_of_head,
     is_bodiless,
     is_chunked,
     parse_request_head,
+    parse_response,
     to_wire,
     unchunk,
 )
 from pytest_reqord.models import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator
 
     from pytest_reqord.models import Headers
 
-__all__ = ["CONTINUE", "NEVER", "PAUSE", "Written", "is_broken_off", "marks", "pieces"]
+__all__ = [
+    "CONTINUE",
+    "NEVER",
+    "PATIENCE",
+    "PAUSE",
+    "Received",
+    "Written",
+    "is_broken_off",
+    "pieces",
+]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NEVER = float("inf")
 """The time that a piece takes which nobody has read."""
 
+PATIENCE = 5.0
+"""The time that it takes where nobody says that they wait for it, in seconds: they may wait in vain."""
+
 PAUSE = 0.02
 """Bytes that come this many seconds after the ones before them are an arrival of their own."""
 
 _FRAMING = frozenset(("content-length", "expect", "transfer-encoding"))
+_STATUS = re.compile(rb"\s*http/\S+ +(\d+)")
+_LONGEST_HEAD = 256 * 1024
+"""In bytes: what is longer is no head, and isn't looked through again with all that comes."""
 _CHUNK = re.compile(rb"([0-9A-Fa-f]+)[^\r\n]*\r\n")
 _READ_SIZE = 256 * 1024
 """The most that an event loop takes from a socket at once, in bytes."""
@@ -119,21 +137,117 @@ class Written:
         return False
 
 
-def marks(
-    raw: bytes, reads: Sequence[tuple[int, float]], started: float
-) -> list[tuple[int, float]]:
-    """The reads that had to wait for their bytes, as `framing.parse_response` wants them.
+class Received:
+    """What comes back for a request, kept as it comes.
 
-    :param reads: for each read where its bytes start in ``raw``, and when it was.
-    :param started: when the request was started.
+    :param started: when the request was started, by `monotonic`.
+    :param may_switch: whether the request asks for another protocol than HTTP.
+    :param tells_chunks: whether chunks that come together reach the reader together.
     """
-    # every event is one, however fast they come
-    pause = 0.0 if b"text/event-stream" in raw[: end_of_head(raw)].lower() else PAUSE
-    return [
-        (offset, round(now - started, 6))
-        for (_, before), (offset, now) in pairwise(reads)
-        if now - before >= pause
-    ]
+
+    __slots__ = (
+        "_has_head",
+        "_has_sent",
+        "_is_stream",
+        "_last",
+        "_marks",
+        "_may_switch",
+        "_pieces",
+        "_size",
+        "_started",
+        "_tells_chunks",
+        "is_ended",
+        "is_switched",
+    )
+
+    def __init__(
+        self, started: float, *, may_switch: bool = False, tells_chunks: bool = True
+    ) -> None:
+        self.is_ended = False
+        """Whether the server has ended the connection."""
+        self.is_switched = False
+        """Whether the connection speaks another protocol now: all that comes is the body."""
+        self._started = started
+        self._may_switch = may_switch
+        self._tells_chunks = tells_chunks
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._marks: list[tuple[int, float]] = []
+        self._last: float | None = None
+        self._has_head = False
+        self._is_stream = False
+        self._has_sent = False
+
+    @property
+    def raw(self) -> bytes:
+        """All that came."""
+        if len(self._pieces) > 1:
+            self._pieces = [b"".join(self._pieces)]
+        return b"".join(self._pieces)
+
+    def add(self, data: bytes, since: float | None = None) -> None:
+        """Keep bytes that came, or none for the end of the connection.
+
+        :param since: when the read began that they came in, by `monotonic`; by default when
+            the bytes before them came.
+        """
+        now = monotonic()
+        before = self._last if since is None else since
+        if before is not None and (self._is_apart() or now - before >= PAUSE):
+            self._marks.append((self._size, round(now - self._started, 6)))
+        self._last = now
+        self._pieces.append(data)
+        self._size += len(data)
+        self.is_ended = not data
+        if not self._has_head and self._size <= _LONGEST_HEAD:
+            self._see_head()
+
+    def _is_apart(self) -> bool:
+        """Whether bytes are an arrival of their own, however fast they came.
+
+        Events are, and what a connection says after it was spoken to in another protocol: whoever
+        has asked something takes what comes for the answer.
+        """
+        has_sent, self._has_sent = self._has_sent, False
+        return self._is_stream or has_sent
+
+    def _see_head(self) -> None:
+        raw, start = self.raw, 0
+        while (end := end_of_head(raw, start)) >= 0:
+            head = raw[start:end].lower()
+            match = _STATUS.match(head)
+            status = int(match[1]) if match else 0
+            if status not in INTERIM:
+                self._has_head = True
+                self.is_switched = self._may_switch and status == SWITCHED
+                is_told = self._tells_chunks or b"chunked" not in head
+                self._is_stream = is_told and b"text/event-stream" in head
+                return
+            start = end
+
+    def speak(self) -> None:
+        """The client has said something in the protocol that the connection was switched to."""
+        self._has_sent = True
+
+    def response(
+        self, method: str, *, interim: Container[int] = INTERIM, needs_end: bool = True
+    ) -> Response | None:
+        """What came, as a response: see `framing.parse_response`.
+
+        :param method: the request's method.
+        """
+        return parse_response(
+            self.raw,
+            method,
+            is_ended=self.is_ended,
+            marks=self._marks,
+            interim=interim,
+            needs_end=needs_end,
+        )
+
+    def forget(self) -> None:
+        """Free what came: nobody will ask for it."""
+        self._pieces = []
 
 
 def is_broken_off(response: Response) -> bool:
@@ -167,6 +281,7 @@ def pieces(response: Response, method: str) -> Iterator[tuple[bytes | None, floa
     if not response.complete:
         delay = times[-1] - before if times else 0.0
         least = 0.0 if response.broken is None else 1e-9  # what came is read before
-        yield None, NEVER if is_broken_off(response) else max(delay, least)
+        never = NEVER if response.status != SWITCHED else PATIENCE
+        yield None, never if is_broken_off(response) else max(delay, least)
     elif not is_sized and not is_chunked(response.headers):
         yield None, 0.0

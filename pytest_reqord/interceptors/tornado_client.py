@@ -15,7 +15,7 @@ from pytest_reqord.clock import monotonic
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active, imports, socket_errors, unhooked
 from pytest_reqord.interceptors.attributes import Attributes, is_own
-from pytest_reqord.interceptors.framing import end_of_head
+from pytest_reqord.interceptors.framing import end_of_head, is_websocket
 from pytest_reqord.interceptors.tornado_streams import Tee, break_off, to_nowhere
 from pytest_reqord.models import Failure, Headers, Request, Response
 from pytest_reqord.seam import Route
@@ -99,9 +99,9 @@ def _line_of(connection: Any) -> Any:
     exchange = active.begin(request.method, uri)
     if exchange is None:
         return connection.tcp_client
-    if "Upgrade" not in request.headers:
+    if not is_websocket(request.headers.get("Upgrade")):
         return Line(exchange, uri, connection)
-    exchange.discard()  # the connection becomes something else
+    exchange.discard()
     active.pass_untaken("tornado's WebSocket", _version(), uri)
     return connection.tcp_client
 

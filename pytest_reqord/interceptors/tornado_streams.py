@@ -7,14 +7,13 @@ from collections import deque
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.clock import monotonic
 from pytest_reqord.interceptors import socket_errors
-from pytest_reqord.interceptors.framing import parse_request, parse_response
+from pytest_reqord.interceptors.framing import parse_request
 from pytest_reqord.interceptors.streamed import (
     CONTINUE,
+    Received,
     Written,
     is_broken_off,
-    marks,
     pieces,
 )
 from pytest_reqord.models import Failure, Request, Response
@@ -169,12 +168,8 @@ class Tee:
         self._exchange = exchange
         self._method = method
         self._uri = uri
-        self._started = started
         self._sent: list[bytes] = []
-        self._received: list[bytes] = []
-        self._reads: list[tuple[int, float]] = []
-        self._size = 0
-        self._is_ended = False
+        self._received = Received(started)
         self._lost: OSError | None = None
         self._is_done = False
         self._read, self._write, self._close = (
@@ -190,18 +185,16 @@ class Tee:
         try:
             size: int | None = self._read(buffer)
         except OSError as error:
-            self._is_ended, self._lost = True, error
+            self._received.is_ended, self._lost = True, error
             raise
-        if size is None or self._is_done:
-            return size
-        self._reads.append((self._size, monotonic()))
-        self._is_ended = size == 0
-        self._received.append(bytes(memoryview(buffer)[:size]))
-        self._size += size
+        if size is not None and not self._is_done:
+            self._received.add(bytes(memoryview(buffer)[:size]))
         return size
 
     def write(self, data: memoryview) -> int:
         """Send."""
+        if self._is_done:
+            return int(self._write(data))
         kept = bytes(data)
         size: int = self._write(data)
         self._sent.append(kept[:size])
@@ -217,17 +210,16 @@ class Tee:
         if self._is_done:
             return
         self._is_done = True
-        raw = b"".join(self._received)
         sent = parse_request(b"".join(self._sent))
         request = Request(self._method, self._uri, sent.headers, sent.body)
-        waits = marks(raw, self._reads, self._started)
-        response = parse_response(raw, self._method, is_ended=self._is_ended, marks=waits)
+        response = self._received.response(self._method)
         if response is not None:
             if not (response.complete or response.broken):
                 response = response._replace(broken=self._break())
             self._exchange.record(request, response)
-        elif failure := self._break() or self._end(raw):
-            self._exchange.fail(request, socket_errors.add_received(failure, raw))
+        elif failure := self._break() or self._end():
+            received = self._received.raw
+            self._exchange.fail(request, socket_errors.add_received(failure, received))
         else:
             self._exchange.discard()
 
@@ -235,13 +227,13 @@ class Tee:
         """What the connection broke with; None where it didn't."""
         if self._lost is not None:
             return socket_errors.describe(self._lost)
-        if isinstance(self.error, Exception) and not self._is_ended:
+        if isinstance(self.error, Exception) and not self._received.is_ended:
             return Failure("tornado.simple_httpclient.HTTPTimeoutError", str(self.error))
         return None
 
-    def _end(self, raw: bytes) -> Failure | None:
-        is_ended = self._is_ended or bool(raw)
-        return socket_errors.describe_end(raw, is_ended=is_ended)
+    def _end(self) -> Failure | None:
+        raw = self._received.raw
+        return socket_errors.describe_end(raw, is_ended=self._received.is_ended or bool(raw))
 
 
 def break_off(response: Response) -> Exception | None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.clock import monotonic
 from pytest_reqord.interceptors import active
-from pytest_reqord.interceptors.framing import SWITCHED, parse_response
+from pytest_reqord.interceptors.framing import SWITCHED
 from pytest_reqord.interceptors.socket_errors import add_received, describe, describe_end
-from pytest_reqord.interceptors.streamed import PAUSE, Written
+from pytest_reqord.interceptors.streamed import Received, Written
 from pytest_reqord.models import Response
 from pytest_reqord.seam import Route
 
@@ -36,14 +36,8 @@ class Turn:
     __slots__ = (
         "_exchange",
         "_failure",
-        "_has_sent",
-        "_is_ended",
-        "_is_stream",
         "_is_switched",
-        "_marks",
-        "_may_switch",
         "_received",
-        "_size",
         "_started",
         "_written",
         "base",
@@ -64,14 +58,8 @@ class Turn:
         self._written = Written()
         self._exchange: Exchange | None = None
         self._failure: Failure | None = None
-        self._received: list[bytes] = []
-        self._size = 0
-        self._marks: list[tuple[int, float]] = []
-        self._is_stream = False
-        self._is_ended = False
-        self._may_switch = False
-        self._is_switched = False
-        self._has_sent = False  # since the last bytes came, to a connection that was upgraded
+        self._received: Received
+        self._is_switched = False  # by what is played
         self._started = monotonic()
 
     # the request
@@ -100,7 +88,12 @@ class Turn:
     def is_over(self) -> bool:
         """Whether what is sent next, without a word of its client's, is another request."""
         is_sent = self.is_complete or not self.is_kept
-        return self.is_answered and is_sent and not self._is_switched
+        return self.is_answered and is_sent and not self.is_switched
+
+    @property
+    def is_switched(self) -> bool:
+        """Whether the connection speaks another protocol now than HTTP."""
+        return self._is_switched or (self.is_open and self._received.is_switched)
 
     @property
     def awaits_continue(self) -> bool:
@@ -116,8 +109,8 @@ class Turn:
 
         :raises PlaybackError: if the request can't even start.
         """
-        if self._is_switched:  # what the client says there is no part of its request
-            self._has_sent = True
+        if self.is_switched:  # what the client says there is no part of its request
+            self._received.speak()
         elif self.is_kept or not self.is_open:
             self._written.add(data)
             if not self.is_open and self._written.method:
@@ -128,11 +121,12 @@ class Turn:
         target = written.target
         self.uri = target if "://" in target else self.base + target
         exchange = active.begin(written.method, self.uri)
+        may_switch = written.headers.has_any(_UPGRADE)
+        self._received = Received(self._started, may_switch=may_switch, tells_chunks=False)
         self.is_open = True
         if exchange is not None:
             self.route = exchange.route
             self._exchange = exchange
-            self._may_switch = written.headers.has_any(_UPGRADE)
             if exchange.route is Route.RECORD:
                 exchange.finish_with(self.finish)
 
@@ -161,34 +155,8 @@ class Turn:
     def receive(self, data: bytes, since: float) -> None:
         """Bytes came, or none at the end, in a read that started at ``since``."""
         self.is_answered = True
-        if self._exchange is None:
-            return
-        now = monotonic()
-        if self._is_apart() or now - since >= PAUSE:
-            self._marks.append((self._size, round(now - self._started, 6)))
-        if not self._size:
-            head = data.lower()
-            self._is_stream = b"text/event-stream" in head and b"chunked" not in head
-        self._received.append(data)
-        self._size += len(data)
-        self._is_ended = not data
-        if self._may_switch and not self._is_switched:
-            self._see_switch()
-
-    def _is_apart(self) -> bool:
-        """Whether bytes count as an arrival of their own however fast they came.
-
-        Events without chunks around them do, and what a connection that was upgraded says after it
-        was spoken to: who speaks to it takes what comes for the answer.
-        """
-        has_sent, self._has_sent = self._has_sent, False
-        return self._is_stream or has_sent
-
-    def _see_switch(self) -> None:
-        response = self.response()
-        if response is not None:
-            self._is_switched = response.status == SWITCHED
-            self._may_switch = False
+        if self._exchange is not None:
+            self._received.add(data, since)
 
     def break_off(self, error: BaseException) -> None:
         """The connection broke.
@@ -200,26 +168,17 @@ class Turn:
 
     def response(self) -> Response | None:
         """What was received, as a response; None where that isn't one yet."""
-        if len(self._received) > 1:
-            self._received = [b"".join(self._received)]
-        raw = b"".join(self._received)
-        if raw[:1] in (b"\r", b"\n"):  # other clients pass over empty lines
+        received = self._received
+        if received.raw[:1] in (b"\r", b"\n"):  # other clients pass over empty lines
             return None
-        return parse_response(
-            raw,
-            self.method,
-            is_ended=self._is_ended,
-            marks=self._marks,
-            interim=_CONTINUE,
-            needs_end=False,
-        )
+        return received.response(self.method, interim=_CONTINUE, needs_end=False)
 
     def close_reader(self) -> None:
         """The reader was closed: the end, unless it only saw the answer to ``Expect``.
 
         Nor is it the end where the connection was upgraded: others read on from its socket.
         """
-        if not self._is_switched:
+        if not self.is_switched:
             self._record()
 
     def finish(self) -> None:
@@ -239,8 +198,10 @@ class Turn:
         self._end(lambda exchange: exchange.record(self.request(), response))
 
     def _fail(self) -> None:
-        received = b"".join(self._received)
-        failure = self._failure or describe_end(received, is_ended=self._is_ended)
+        if self._exchange is None:
+            return
+        received = self._received.raw
+        failure = self._failure or describe_end(received, is_ended=self._received.is_ended)
         if failure is not None:
             kept = add_received(failure, received)
             self._end(lambda exchange: exchange.fail(self.request(), kept))
@@ -259,4 +220,4 @@ class Turn:
         if exchange is not None and self.route is Route.RECORD:
             end(exchange)
             self._written.forget()
-            self._received.clear()
+            self._received.forget()

@@ -59,7 +59,9 @@ class Wire:
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:  # for code that asks what this is
-        return type(self._real) if self._real is not None else type(self)
+        if self._real is not None:
+            return type(self._real)
+        return ssl.SSLSocket if NoSocket(self._base).is_tls else socket.socket
 
     # requests
 
@@ -251,7 +253,13 @@ class Wire:
         """The timeout of reads and writes in seconds."""
         if self._real is not None:
             return self._real.gettimeout()  # type: ignore[no-any-return]
-        return None if self._timeout is _UNSET else self._timeout
+        timeout = self._connect_timeout if self._timeout is _UNSET else self._timeout
+        is_number = timeout is None or isinstance(timeout, (int, float))
+        return timeout if is_number else socket.getdefaulttimeout()
+
+    def setblocking(self, flag: bool) -> None:
+        """Wait without a timeout, or never."""
+        self.settimeout(None if flag else 0.0)
 
     def setsockopt(self, *arguments: Any) -> None:
         """Set an option of the real socket."""

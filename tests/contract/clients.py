@@ -67,6 +67,7 @@ ROWS = (
             _WEBSOCKETS,
             Limit("the certificates in `conn_info`, and a server's address that isn't in the URL"),
             Limit("the headers of 1xx responses"),
+            Limit("what follows a 101, which is let through and told of"),
         ),
     ),
     Row(

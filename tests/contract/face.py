@@ -38,7 +38,9 @@ class Place:
     proxy: str = ""
 
     def to(self, call: Call) -> str:
-        """The URL of a call."""
+        """The URL of a call that is made now."""
+        if call.before is not None:
+            call.before()
         return call.path if "://" in call.path else f"{self.url}{call.path}"
 
 

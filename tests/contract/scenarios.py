@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["ABILITIES", "SCENARIOS", "Call", "Scenario"]
 
@@ -46,6 +50,7 @@ class Call:
         decoded; ``partial``: one piece, then close; ``none``: close at once; ``twice``: whole, and
         whole again; ``gated``: as pieces, opening the server's gate ``gate`` after each; ``sized``:
         7 bytes at a time.
+    :param before: what happens right before it is made.
     """
 
     path: str
@@ -60,6 +65,7 @@ class Call:
     retries: int = 0
     timeout: float = 5.0
     read: str = "whole"
+    before: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,8 @@ def _each(name: str, paths: dict[str, str], **kwargs: object) -> list[Scenario]:
 
 
 _JSON = (("Content-Type", "application/json"),)
+_EXPECT = (("Expect", "100-continue"),)
+_UPGRADE = (("Connection", "Upgrade"), ("Upgrade", "tcp"))
 _READS = ("pieces", "lines", "raw", "sized", "partial", "none", "twice")
 _REDIRECTED = frozenset({"redirects"})
 _COOKIES = frozenset({"cookies"})
@@ -327,6 +335,22 @@ SCENARIOS = (
         also=frozenset({"transfer codings"}),
     ),
     _scenario("interim", "/interim/100"),
+    # an upgrade that is declined, and a body that isn't sent before it is asked for
+    _scenario(
+        "upgrade-declined",
+        Call("/echo/upgrade", headers=_UPGRADE),
+        Call("/echo/upgrade", "POST", _UPGRADE, body=b"{}"),
+        "/json",
+    ),
+    _scenario(
+        "expect",
+        Call("/echo/expect", "POST", _EXPECT, body=b"when asked"),
+        Call("/echo/expect", "PUT", _EXPECT, body=b"0123456789abcdef" * 500),
+        "/json",
+    ),
+    _scenario(
+        "expect-generator", Call("/echo/expect", "POST", _EXPECT, stream=(b"when", b"asked"))
+    ),
     # TLS and proxies
     _scenario("tls", "/echo/tls", "/json", place="tls"),
     _scenario("tls-post", Call("/echo/tls", "POST", _JSON, body=b"{}"), "/sse/2", place="tls"),

@@ -92,8 +92,9 @@ def watch(face: Face, place: Place, run: Callable[[], object]) -> object:
 
 def traffic(face: Face, place: Place, *, is_parallel: bool) -> list[object]:
     """What the server saw since `watch`, byte for byte, and on which of the connections."""
-    seen = [(masked(face, request.raw), request.connection) for request in place.server.seen]
-    return sorted(raw for raw, _ in seen) if is_parallel else seen
+    server = place.server
+    seen = [(masked(face, request.raw), request.connection) for request in server.seen]
+    return sorted(raw for raw, _ in seen) if is_parallel else [*seen, *server.heard]
 
 
 def masked(face: Face, value: object) -> object:

@@ -476,7 +476,7 @@ def test_read_further_than_recorded(place):
     with tape.playing(), niquests.get(f"{place.url}/sse/3?gate=g", stream=True) as response:
         pieces = response.iter_content(None)
         assert next(pieces) == first
-        with pytest.raises(niquests.RequestException, match="recording of this response ends here"):
+        with pytest.raises(niquests.RequestException, match="the recording ends here"):
             next(pieces)
 
 

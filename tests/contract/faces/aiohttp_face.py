@@ -309,6 +309,49 @@ async def session_defaults(session: Any, place: Place) -> object:
     return [await seen_whole(response), dict(session.headers)]
 
 
+class Lines:
+    """What aiohttp feeds with what comes after an upgrade: parser and payload in one."""
+
+    def __init__(self) -> None:
+        self.said: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        self.said.put_nowait(bytes(data))
+        return False, b""
+
+    def feed_eof(self) -> None:
+        self.said.put_nowait(b"")
+
+    def set_exception(self, error: BaseException, *_: object) -> None:
+        pass
+
+    def exception(self) -> None:
+        return None
+
+    async def next(self) -> bytes:
+        return await asyncio.wait_for(self.said.get(), 5)
+
+
+async def switched(session: Any, place: Place, *, ends: bool = True) -> object:
+    """What follows a 101, as a client of docker's takes it: by a parser of its own."""
+    headers = {"Connection": "Upgrade", "Upgrade": "tcp"}
+    async with session.post(f"{place.url}/switch", data=b"{}", headers=headers) as response:
+        seen = [response.status, list(response.raw_headers), response.closed]
+        lines = Lines()
+        response.connection.protocol.set_parser(lines, lines)
+        seen.append(await lines.next())
+        for line in (b"one\n", b"two\n"):
+            response.connection.transport.write(line)
+            seen.append(await lines.next())
+        if ends:
+            response.connection.transport.write(b"bye\n")
+            seen.append(b"")
+            while piece := await lines.next():
+                seen[-1] += piece
+        response.close()
+        return visible(seen)
+
+
 async def every_verb(session: Any, place: Place) -> object:
     url = f"{place.url}/echo"
     verbs = ("get", "options", "head", "post", "put", "patch", "delete")
@@ -441,6 +484,8 @@ OWN: Mapping[str, Callable[[Place], object]] = {
     "skipped-headers": own(session_defaults, skip_auto_headers=["User-Agent", "Accept"]),
     "http-1.0": own(session_defaults, version=aiohttp.HttpVersion10),
     "every-verb": own(every_verb),
+    "switch": own(switched),
+    "switch-stay": own(functools.partial(switched, ends=False)),
     "uploads": own(uploads),
     "readers": own(readers),
     "gated-any": own(gated),

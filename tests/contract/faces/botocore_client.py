@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 from contract.face import Face, Place, attributes, outcome, visible
-from server import chunk, head, route
+from server import Close, chunk, head, route
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,17 +45,22 @@ SELECT = {
 
 @route("select")
 def select(_: Server, seen: Seen) -> Iterator[Piece]:
-    """A query of S3's, answered in events; ``/select/broken``: with an error among them."""
-    yield head(200, "OK", ("x-amz-request-id", "R1"), ("Transfer-Encoding", "chunked"))
+    """A query of S3's, answered in events; ``/select/broken``: with an error among them, at which a
+    client stops, so that the connection had better end, too."""
+    is_broken = seen.arguments == ["broken"]
+    last = [("Connection", "close")] if is_broken else []
+    yield head(200, "OK", ("x-amz-request-id", "R1"), ("Transfer-Encoding", "chunked"), *last)
     for name in ("ada", "grace"):
         yield chunk(event(f"{name},1\n".encode(), "event", "Records"))
         yield 0.03
-    if seen.arguments == ["broken"]:
+    if is_broken:
         yield chunk(event(b"", "error", "InternalError"))
     else:
         stats = b"<Stats><BytesReturned>14</BytesReturned></Stats>"
         yield chunk(event(stats, "event", "Stats") + event(b"", "event", "End"))
     yield b"0\r\n\r\n"
+    if is_broken:
+        yield Close.NOW
 
 
 def event(payload: bytes, kind: str, name: str) -> bytes:

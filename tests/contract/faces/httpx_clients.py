@@ -243,6 +243,46 @@ async def gotten(client: Any, *urls: str) -> list[object]:
         await settle(client.close() if hasattr(client, "close") else client.aclose())
 
 
+async def own_switch(library: Any, kind: str, place: Place) -> object:
+    """What follows a 101, over the response's network stream; the server ends it."""
+    return await switched(library, kind, place, b"bye\n")
+
+
+async def own_switch_stay(library: Any, kind: str, place: Place) -> object:
+    """The same where the client ends it."""
+    return await switched(library, kind, place)
+
+
+async def switched(library: Any, kind: str, place: Place, *last: bytes) -> object:
+    is_sync = kind == SYNC
+    client = library.Client() if is_sync else library.AsyncClient()
+    headers = {"Connection": "Upgrade", "Upgrade": "tcp"}
+    url = f"{place.url}/switch"
+    request = client.build_request("POST", url, headers=headers, content=b"{}", timeout=5)
+    response = await settle(client.send(request, stream=True))
+    stream = response.extensions["network_stream"]
+    seen = [response.status_code, response.headers.raw, isinstance(stream, streams(response, kind))]
+    seen.append(await settle(stream.read(100, timeout=5)))
+    for line in (b"one\n", b"two\n"):
+        await settle(stream.write(line, timeout=5))
+        piece = await settle(stream.read(3, timeout=5))
+        seen += [piece, await settle(stream.read(100, timeout=5))]
+    for line in last:
+        await settle(stream.write(line, timeout=5))
+        seen.append(b"")
+        while piece := await settle(stream.read(100, timeout=5)):
+            seen[-1] += piece
+    seen += [stream.get_extra_info("server_addr")[:1], stream.get_extra_info("nothing")]
+    await settle(response.close() if is_sync else response.aclose())
+    seen.append([response.is_closed, response.extensions["http_version"]])
+    await settle(client.close() if is_sync else client.aclose())
+    return visible(seen)
+
+
+def streams(response: Any, kind: str) -> Any:
+    return network_streams(response)[kind != SYNC]
+
+
 async def own_environment(library: Any, kind: str, place: Place) -> object:
     """Proxies that the environment names, and what it says not to use them for."""
     with from_environment(place) as urls:
@@ -282,6 +322,8 @@ def face(library: Any, kind: str) -> Face:
         own={
             "environment": own(own_environment),
             "socks": own(own_socks),
+            "switch": own(own_switch),
+            "switch-stay": own(own_switch_stay),
             "socks-tls": own(own_socks),
         },
         own_places={"environment": "proxy", "socks-tls": "tls"},

@@ -80,6 +80,23 @@ def own_raw(place: Place) -> object:
         return [copied.getvalue(), bytes(buffer), read, second.raw.closed]
 
 
+def own_switch(place: Place) -> object:
+    """An upgrade as docker's client uses it: what follows is read below the response."""
+    with requests.Session() as session:
+        headers = {"Connection": "Upgrade", "Upgrade": "tcp"}
+        url = f"{place.url}/switch"
+        response = session.post(url, json={"Tty": True}, headers=headers, stream=True, timeout=5)
+        file = response.raw._fp.fp
+        told = [response.status_code, dict(response.headers), file.readline()]
+        for line in (b"one\n", b"two\n", b"bye\n"):
+            file.raw._sock.sendall(line)
+            told.append(file.raw.read(100))
+        told += [file.raw.read(), response.content]
+        response.close()
+        told.append(session.get(f"{place.url}/json", timeout=5).text)
+        return told
+
+
 def own_environment(place: Place) -> object:
     """Proxies that the environment names, and what it says not to use them for."""
     with from_environment(place) as urls, requests.Session() as session:
@@ -107,6 +124,7 @@ FACES = (
             "cache": own_cache,
             "hooks": own_hooks,
             "raw": own_raw,
+            **({} if IS_FUTURE else {"switch": own_switch}),
             "environment": own_environment,
             **({} if IS_FUTURE else {"socks": own_socks, "socks-tls": own_socks}),
         },

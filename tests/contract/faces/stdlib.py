@@ -7,6 +7,7 @@ import functools
 import http.client
 import http.cookiejar
 import io
+import select
 import socket
 import ssl
 import urllib.request
@@ -91,9 +92,9 @@ def call_http_client(connection: http.client.HTTPConnection, place: Place, given
     def send() -> object:
         headers = headers_of(given)
         body = body_of(given, headers)
-        target = given.path
-        if place.proxy and target.startswith("https:"):
-            target = urlsplit(target).path
+        url = place.to(given)
+        is_plain = place.proxy and not url.startswith("https:")
+        target = url if is_plain else url[url.index("/", 8) :]
         connection.request(given.method, target, body, headers)
         response = connection.getresponse()
         with response:
@@ -190,6 +191,89 @@ def own_socket(place: Place) -> object:
     response = connection.getresponse()
     seen = [connection.sock.gettimeout(), hasattr(connection.sock, "cipher"), response.read()]
     connection.sock.shutdown(socket.SHUT_WR)
+    connection.close()
+    return seen
+
+
+def switched(place: Place) -> tuple[http.client.HTTPConnection, list[object]]:
+    """A connection that was upgraded, and what its response shows."""
+    connection = http.client.HTTPConnection(urlsplit(place.url).netloc, timeout=5)
+    headers = {"Connection": "Upgrade", "Upgrade": "tcp"}
+    connection.request("POST", "/switch", b"{}", headers)
+    response = connection.getresponse()
+    seen = [response.status, response.getheaders(), response.isclosed(), response.will_close]
+    return connection, [response, seen]
+
+
+def own_switch(place: Place) -> object:
+    """What follows a 101, read from the response's file; the server ends it."""
+    connection, (response, seen) = switched(place)
+    seen.append(response.fp.readline())
+    for line in (b"one\n", b"two\n", b"bye\n"):
+        connection.sock.sendall(line)
+        seen.append(response.fp.readline())
+    seen.append(response.fp.read())
+    connection.close()
+    return seen
+
+
+def own_switch_socket(place: Place) -> object:
+    """The same over the bare socket, whoever waits for it; the client ends it."""
+    connection, (response, seen) = switched(place)
+    sock = connection.sock
+    seen += [response.fp.readline(), response.read(), response.isclosed()]
+    seen += [isinstance(sock, socket.socket), sock.gettimeout(), sock.type]
+    for line in (b"one\n", b"two\n"):
+        seen += [sock.send(line), is_readable(sock), sock.recv(100)]
+    sock.sendall(b"three\n")
+    buffer = bytearray(10)
+    seen += [is_readable(sock), sock.recv_into(buffer), bytes(buffer)]
+    with sock.makefile("rwb") as file:
+        file.write(b"four\n")
+        file.flush()
+        seen.append(file.readline())
+    sock.shutdown(socket.SHUT_RDWR)
+    connection.close()
+    return seen
+
+
+def own_switch_raw(place: Place) -> object:
+    """The same as docker's client reads it: from the unbuffered file below the response."""
+    connection, (response, seen) = switched(place)
+    raw = response.fp.raw
+    seen += [response.fp.readline(), isinstance(raw, socket.SocketIO), raw.mode]
+    for line in (b"one\n", b"two\n"):
+        raw._sock.sendall(line)
+        seen += [is_readable(raw), raw.read(2), raw.read(100)]
+    raw._sock.sendall(b"bye\n")
+    seen.append(b"".join(iter(lambda: raw.read(3), b"")))
+    connection.close()
+    return seen
+
+
+def is_readable(file: object) -> bool:
+    poller = select.poll()
+    poller.register(file, select.POLLIN)
+    return bool(poller.poll(5000))
+
+
+def own_trailers(place: Place) -> object:
+    """Chunked requests that end in trailers, in one piece and in many, also behind ``Expect``."""
+    connection = http.client.HTTPConnection(urlsplit(place.url).netloc, timeout=5)
+    seen = []
+    for pieces in (
+        (b"5\r\nhello\r\n0\r\nX-Sum: 1\r\nX-More: 2\r\n\r\n",),
+        (b"5\r\nhel", b"lo\r\n0\r\n", b"X-Sum: 1\r\n", b"\r\n"),
+        (b"3;name=value\r\n0\r\n\r\n", b"0\r\n\r\n"),
+    ):
+        for headers in ({}, {"Expect": "100-continue"}):
+            connection.putrequest("POST", "/echo")
+            for name, value in {"Transfer-Encoding": "chunked", **headers}.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            for piece in pieces:
+                connection.send(piece)
+            seen.append(connection.getresponse().read())
     connection.close()
     return seen
 
@@ -303,6 +387,10 @@ FACES = (
             "socket": own_socket,
             "misuse": own_misuse,
             "closed-under-it": own_debug,
+            "switch": own_switch,
+            "switch-socket": own_switch_socket,
+            "switch-raw": own_switch_raw,
+            "trailers": own_trailers,
         },
     ),
     Face(

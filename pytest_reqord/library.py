@@ -60,8 +60,8 @@ def check_whole(document: Document, path: str | os.PathLike[str]) -> None:
 
 def _unreadable(path: str | os.PathLike[str], error: OSError) -> CassetteFormatError:
     """An error of our own: a client would take the system's for one of its connection."""
-    if isinstance(error, IsADirectoryError):
-        reason, remedy = "it is a folder", "Move it away, or give the cassette another path"
+    if isinstance(error, storage.NoFile):
+        reason, remedy = str(error.strerror), "Move it away, or give the cassette another path"
     else:
         reason = f"it can't be read: {error.strerror}"
         remedy = "Make it readable, or give the cassette another path"

@@ -7,7 +7,14 @@ from functools import lru_cache
 from pytest_reqord.errors import UsageError
 from pytest_reqord.real import Path, os
 
-__all__ = ["cassette_name", "file_name", "is_default_of", "join_within", "recorded_by"]
+__all__ = [
+    "cassette_name",
+    "check_path",
+    "file_name",
+    "is_default_of",
+    "join_within",
+    "recorded_by",
+]
 
 _SUFFIX = ".yaml"
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -45,6 +52,19 @@ def file_name(name: str) -> str:
     return name + suffix
 
 
+def check_path(path: str) -> None:
+    """Refuse a path that no file can have.
+
+    :raises UsageError: if it has a NUL, or half a character.
+    """
+    try:
+        is_path = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        is_path = False
+    if not is_path:
+        raise UsageError(f"no file can have the path {path!r}: give the cassette another name")
+
+
 def join_within(root: Path, name: str) -> Path:
     """The path of a cassette that a user named, which may lie in folders below the root.
 
@@ -52,6 +72,7 @@ def join_within(root: Path, name: str) -> Path:
     :param name: the name, with or without a suffix.
     :raises UsageError: if it would leave the root.
     """
+    check_path(name.replace("\0", "-"))  # as `file_name` has it
     *folders, last = Path(name).parts or (name,)
     path = root.joinpath(*folders, file_name(last))
     real_root = os.path.realpath(root)

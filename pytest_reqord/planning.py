@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord import hints, modes
+from pytest_reqord.errors import UsageError
 from pytest_reqord.library import Head
 from pytest_reqord.matching import Matching
 from pytest_reqord.plan import Plan, are_anew
@@ -145,9 +147,10 @@ class Planning:
         lines = hints.commands(test, path)
         if settings.locked or Head.of(path).is_locked:
             lines.insert(0, hints.LOCKED)
-        if self._drafts().of(path, owner):
-            name = attempt.nodeid if attempt else ""
-            lines.append(hints.keep_command(test, name or owner or str(path)))
+        with suppress(UsageError):  # where there is no place for drafts none is left
+            if self._drafts().of(path, owner):
+                name = attempt.nodeid if attempt else ""
+                lines.append(hints.keep_command(test, name or owner or str(path)))
         if attempt is not None and attempt.nodeid:
             from pytest_reqord import moved  # late: for a miss
 

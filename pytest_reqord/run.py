@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.clock import Clock
 from pytest_reqord.drafts import Drafts
-from pytest_reqord.errors import ReqordError, WriteFailed
+from pytest_reqord.errors import ReqordError, UsageError, WriteFailed
 from pytest_reqord.hosts import host_of
 from pytest_reqord.interceptors import active, registry
 from pytest_reqord.library import Library
@@ -15,10 +15,12 @@ from pytest_reqord.notes import Notes
 from pytest_reqord.once import once
 from pytest_reqord.opening import Attempt, Opening
 from pytest_reqord.options import NOTHING_OWN, Layer, Own
+from pytest_reqord.paths import check_path
 from pytest_reqord.plan import Services
 from pytest_reqord.planning import Planning
 from pytest_reqord.real import os
 from pytest_reqord.redaction import Rules
+from pytest_reqord.runinfo import staging_without_cache
 from pytest_reqord.settings import Settings, resolve
 
 if TYPE_CHECKING:
@@ -109,7 +111,20 @@ class Run:
     def _staging(self) -> StagingArea:
         from pytest_reqord.storage import StagingArea
 
-        return StagingArea(self.info.staging, self.info.id)
+        return StagingArea(self._staging_folder, self.info.id)
+
+    @property
+    def _staging_folder(self) -> Path:
+        """Where staging files go.
+
+        :raises UsageError: if they can go nowhere.
+        """
+        if self.info.staging is not None:
+            return self.info.staging
+        try:
+            return staging_without_cache(self.info.base)
+        except OSError as error:
+            raise UsageError(f"there is no place for what is recorded: {error}") from error
 
     @once
     def _staged(self) -> Staged:
@@ -132,7 +147,7 @@ class Run:
 
     @once
     def _drafts(self) -> Drafts:
-        return Drafts(self.info.staging, self.info.id)
+        return Drafts(self._staging_folder, self.info.id)
 
     @once
     def _settling(self) -> Settling:
@@ -179,9 +194,11 @@ class Run:
         :param settings: what holds for it.
         :param rules: what is redacted, in place of our defaults.
         :param kind: what makes the opening, of a suite with conventions of its own.
+        :raises UsageError: if no file can have that path.
         """
         rules = rules or _OUR_RULES
         file = os.fspath(path)
+        check_path(file)
         if "vcr.patch" not in sys.modules:
             return self._open(file, settings, rules, kind)
         from pytest_reqord.interceptors import vcrpy  # late: few suites have VCR.py beside us
@@ -317,7 +334,7 @@ class Run:
         from pytest_reqord.storage import StagingArea
 
         self._staging.hold()
-        return Intake(StagingArea(self.info.staging, self.info.id), answer)
+        return Intake(StagingArea(self._staging_folder, self.info.id), answer)
 
     def told(self) -> dict[str, Any]:
         """What this worker has to tell the controller."""

@@ -19,7 +19,8 @@ class RunInfo(NamedTuple):
     """What all processes of a run agree on.
 
     :param id: the run's name; xdist workers have their controller's.
-    :param staging: the folder for staging files and drafts.
+    :param staging: the folder for staging files and drafts; None where there can be none, which
+        who needs it is told by `staging_without_cache`.
     :param base: where a relative path of `use_cassette` starts.
     :param started_at: when the run began, as it stands in cassettes.
     :param is_worker: whether another process ends the run.
@@ -28,7 +29,7 @@ class RunInfo(NamedTuple):
     """
 
     id: str
-    staging: Path
+    staging: Path | None
     base: Path
     started_at: str
     is_worker: bool = False
@@ -58,6 +59,7 @@ def staging_without_cache(base: Path) -> Path:
     """Where staging files go if there is no cache of pytest's: the user's temp folder.
 
     :param base: the folder of the project, which keeps the projects apart.
+    :raises PermissionError: if there can be none.
     """
     from hashlib import sha256
 

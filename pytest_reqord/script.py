@@ -11,7 +11,7 @@ from pytest_reqord.options import Layer
 from pytest_reqord.real import Path, os
 from pytest_reqord.report.summary import drafts, problems
 from pytest_reqord.run import Run
-from pytest_reqord.runinfo import RunInfo, is_under_ci, new_run_id, staging_without_cache
+from pytest_reqord.runinfo import RunInfo, is_under_ci, new_run_id
 
 __all__ = ["script_run"]
 
@@ -28,7 +28,7 @@ def script_run() -> Run:
     base = Path(os.getcwd())
     info = RunInfo(
         id=new_run_id(),
-        staging=staging_without_cache(base),
+        staging=None,  # in the user's temp folder, once something is recorded
         base=base,
         started_at=format_time(Clock().now()),
         is_ci=is_under_ci(os.environ.get("CI", "")),

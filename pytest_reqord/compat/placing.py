@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_reqord.paths import cassette_name
+from pytest_reqord.paths import cassette_name, check_path
 from pytest_reqord.real import Path, os
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def cassette_path(name: str, options: Mapping[str, Any], vcr: VCR) -> Path:
     :param name: its name, perhaps with folders.
     :param options: what marks and ``vcr_config`` say.
     :param vcr: what holds where they say nothing.
+    :raises UsageError: if no file can have that name.
     """
+    check_path(name)
     suffix = suffix_of(options)
     path = _fitting(name, suffix)
     transform = options.get("path_transformer", vcr.path_transformer)
@@ -76,6 +78,12 @@ def _fitting(name: str, suffix: str) -> str:
 
 
 def extra_paths(marks: Sequence[pytest.Mark], folder: str) -> tuple[Path, ...]:
-    """The cassettes that marks name to be played from as well, without doubles."""
+    """The cassettes that marks name to be played from as well, without doubles.
+
+    :raises UsageError: if no file can have such a path.
+    """
     paths = (os.path.join(folder, os.fspath(path)) for mark in marks for path in mark.args)
-    return tuple(Path(os.path.abspath(path)) for path in dict.fromkeys(paths))
+    extra = tuple(Path(os.path.abspath(path)) for path in dict.fromkeys(paths))
+    for path in extra:
+        check_path(os.fspath(path))
+    return extra

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord import children, session as current
@@ -87,7 +88,7 @@ def _info(config: pytest.Config, given: dict[str, Any] | None, *, is_ci: bool) -
         return RunInfo(
             id=new_run_id(),
             # not in the suite's folder, of which xdist may make a new copy
-            staging=staging_without_cache(config.rootpath),
+            staging=_without_cache(config.rootpath),
             base=config.rootpath,
             started_at=given["started_at"],
             is_worker=True,
@@ -97,7 +98,7 @@ def _info(config: pytest.Config, given: dict[str, Any] | None, *, is_ci: bool) -
     if given:
         return RunInfo(
             id=given["id"],
-            staging=Path(given["staging"]),
+            staging=Path(given["staging"]) if given["staging"] else None,
             base=config.rootpath,
             started_at=given["started_at"],
             is_worker=True,
@@ -114,7 +115,7 @@ def _info(config: pytest.Config, given: dict[str, Any] | None, *, is_ci: bool) -
     )
 
 
-def _staging_folder(config: pytest.Config) -> Path:
+def _staging_folder(config: pytest.Config) -> Path | None:
     """The run's folder for staging files: in pytest's cache, or the user's temp folder."""
     cache: Any = getattr(config, "cache", None)
     if cache is not None:
@@ -123,4 +124,10 @@ def _staging_folder(config: pytest.Config) -> Path:
             return Path(cache.mkdir("reqord")).parent.parent / "reqord"
         except OSError:  # a read-only rootdir
             pass
-    return staging_without_cache(config.rootpath)
+    return _without_cache(config.rootpath)
+
+
+def _without_cache(base: Path) -> Path | None:
+    with suppress(OSError):  # a run that only plays needs none
+        return staging_without_cache(base)
+    return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_reqord.errors import UsageError
 from pytest_reqord.real import Path, os
 
 if TYPE_CHECKING:
@@ -40,10 +41,11 @@ class Workers:
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker which run it is part of and where staging files go."""
         run = self._get_run()
-        run.hold()
+        with suppress(OSError, UsageError):  # whoever records is told
+            run.hold()
         node.workerinput[INPUT] = {
             "id": run.info.id,
-            "staging": str(run.info.staging),
+            "staging": str(run.info.staging or ""),
             "started_at": run.info.started_at,
         }
         spec = node.gateway.spec

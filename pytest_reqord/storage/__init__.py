@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.storage.files import (
+    NoFile,
     bodies_folder,
     bodies_of,
     body_path,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LARGE",
     "Family",
+    "NoFile",
     "OpenFile",
     "Record",
     "Recording",

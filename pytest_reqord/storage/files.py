@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 __all__ = [
+    "NoFile",
     "bodies_folder",
     "bodies_of",
     "body_path",
     "body_reader",
+    "check_file",
     "copy_bodies",
+    "open_file",
     "read",
     "read_head",
     "read_tail",
@@ -35,16 +39,47 @@ _BODY_NAME = rb"[0-9a-f]{64}\.[a-z0-9]+"
 _PIECE = 1 << 20  # bytes that are read at once
 
 
+class NoFile(OSError):
+    """Something else than a file, which is neither read nor replaced."""
+
+
 def read(path: AnyPath) -> bytes:
     """All of a file.
 
     :raises FileNotFoundError: if there is none.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a file object takes half as long again
+    fd, size = open_file(path)  # a file object takes half as long again
     try:
-        return _read_all(fd, os.fstat(fd).st_size)
+        return _read_all(fd, size)
     finally:
         os.close(fd)
+
+
+def open_file(path: AnyPath) -> tuple[int, int]:
+    """Open a file for reading.
+
+    :returns: its descriptor and its size.
+    :raises OSError: if that can't be done, or if it is no file: a pipe would have us wait for
+        ever, and a device may have no end.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        status = os.fstat(fd)
+        check_file(status, path)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd, status.st_size
+
+
+def check_file(status: os.stat_result, path: AnyPath) -> None:
+    """Refuse what is no file.
+
+    :raises OSError: if it is a folder, a pipe or a device.
+    """
+    if not stat.S_ISREG(status.st_mode):
+        what = "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is a pipe or a device"
+        raise NoFile(errno.EINVAL, what, os.fspath(path))
 
 
 def _read_all(fd: int, size: int) -> bytes:
@@ -60,14 +95,15 @@ def _read_all(fd: int, size: int) -> bytes:
 
 def read_head(path: AnyPath, size: int) -> bytes:
     """The first ``size`` bytes of a file, fewer where it is shorter."""
-    with io.open(path, "rb", buffering=0) as file:
+    fd, _ = open_file(path)
+    with io.open(fd, "rb", buffering=0) as file:
         return file.read(size)
 
 
 def read_tail(path: AnyPath, size: int) -> bytes:
     """The last ``size`` bytes of a file, fewer where it is shorter."""
-    with io.open(path, "rb", buffering=0) as file:
-        end = file.seek(0, os.SEEK_END)
+    fd, end = open_file(path)
+    with io.open(fd, "rb", buffering=0) as file:
         file.seek(max(0, end - size))
         return file.read(size)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_reqord.clock import monotonic
 from pytest_reqord.errors import CassetteLocked
 from pytest_reqord.real import fcntl, os, private, threading, time
-from pytest_reqord.storage.files import read
+from pytest_reqord.storage.files import open_file, read
 from pytest_reqord.storage.places import identity, user_folder
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _hold(path: str | os.PathLike[str], until: float) -> int:
     """
     while True:
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            fd, _ = open_file(path)
         except OSError:
             return _NONE
         try:

@@ -6,6 +6,7 @@ import weakref
 from typing import IO
 
 from pytest_reqord.real import io, os
+from pytest_reqord.storage.files import open_file
 from pytest_reqord.storage.writing import open_unnamed
 
 __all__ = ["LARGE", "OpenFile", "Spool"]
@@ -22,9 +23,8 @@ class OpenFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._fd, self.size = open_file(path)
         weakref.finalize(self, os.close, self._fd)
-        self.size = os.fstat(self._fd).st_size
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes from one place up to another; fewer where the file ends before.

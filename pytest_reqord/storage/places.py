@@ -28,7 +28,10 @@ def user_folder(name: str) -> Path:
     It doesn't follow ``TMPDIR`` where ``/tmp`` can be used: two runs with different environments
     must meet at the same locks.
 
-    :raises PermissionError: if somebody else made it.
+    Where somebody else has made it, which only a privileged user could mend, the next place is
+    taken.
+
+    :raises PermissionError: if there is none.
     """
     return _own_folder(name, os.getuid())
 
@@ -36,11 +39,18 @@ def user_folder(name: str) -> Path:
 @lru_cache(maxsize=16)
 def _own_folder(name: str, user: int) -> Path:
     places = [_SYSTEM_TEMP, *filter(None, map(os.environ.get, _OTHERS))]
-    usable = (place for place in places if os.access(place, os.W_OK | os.X_OK))
-    base = Path(next(usable, _SYSTEM_TEMP), f"pytest-reqord-{user}")
-    _own(base, user)
-    _own(base / name, user)
-    return base / name
+    usable = [place for place in places if os.access(place, os.W_OK | os.X_OK)]
+    refused = ""
+    for place in usable or places[:1]:
+        base = Path(place, f"pytest-reqord-{user}")
+        try:
+            _own(base, user)
+            _own(base / name, user)
+        except OSError as error:
+            refused = refused or str(error)
+        else:
+            return base / name
+    raise PermissionError(f"{refused}. Set TMPDIR to a folder in which you may write")
 
 
 def _own(folder: Path, user: int) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_reqord.clock import wall_time
 from pytest_reqord.real import Path, io, os
-from pytest_reqord.storage.files import remove
+from pytest_reqord.storage.files import check_file, remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,7 +40,8 @@ def append(
     :param is_new: whether the file may be a new one.
     :raises OSError: if not all could be written; the file is then what it was before.
     """
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT if is_new else 0)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+    flags |= os.O_CREAT if is_new else 0
     try:
         fd = os.open(path, flags, 0o666)
     except FileNotFoundError:  # no folder yet: the rare case
@@ -49,7 +50,9 @@ def append(
         os.makedirs(Path(path).parent, exist_ok=True)
         fd = os.open(path, flags, 0o666)
     try:
-        size = os.fstat(fd).st_size
+        status = os.fstat(fd)
+        check_file(status, path)
+        size = status.st_size
         try:
             for piece in _joined(data, b"" if size else header):
                 _write_all(fd, piece)
@@ -183,6 +186,7 @@ def _link(temporary: Path, target: Path) -> bool:
 
 def _take_over_permissions(fd: int, target: Path) -> None:
     old, new = os.stat(target), os.fstat(fd)
+    check_file(old, target)
     if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
         with suppress(PermissionError):  # only root may give files away
             os.fchown(fd, old.st_uid, old.st_gid)

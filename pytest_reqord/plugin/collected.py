@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.plugin.placing import place_of
+from pytest_reqord.plugin.placing import place_if_known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,10 @@ class Collected:
         self._modules: dict[tuple[Path, str], Any] = {}
         self._is_whole = bool(items) and _collects_whole_files(items[0].config)
         for item in items:
-            place = place_of(item, cassette_dir)
+            place = place_if_known(item, cassette_dir)
+            if place is None:  # what it recorded may look as if nobody had
+                self._is_whole = False
+                continue
             self._owners[place.path.parent].add(place.owner)
             file, _, _ = place.owner.partition("::")
             self._modules[place.path.parent, file] = getattr(item, "module", None)

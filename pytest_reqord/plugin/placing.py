@@ -16,7 +16,7 @@ from pytest_reqord.real import Path, os
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Place", "place_of"]
+__all__ = ["Place", "place_if_known", "place_of"]
 
 
 class Place(NamedTuple):
@@ -57,6 +57,17 @@ def place_of(
             item, _place(item, cassette_dir, marks_of(item) if marks is None else marks)
         )
     return place
+
+
+def place_if_known(item: pytest.Item, cassette_dir: str) -> Place | None:
+    """The same; None where its markers or a hook of the suite don't tell.
+
+    Asked of tests that may not run; one that runs fails for it, and says why.
+    """
+    try:
+        return place_of(item, cassette_dir)
+    except Exception:  # noqa: BLE001 -- a hook of the suite's may raise anything
+        return None
 
 
 def _as_users_want(item: pytest.Item, place: Place) -> Place:

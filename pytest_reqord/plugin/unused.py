@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from pytest_reqord.errors import UsageError
 from pytest_reqord.options import FOLDER
-from pytest_reqord.plugin.placing import place_of
+from pytest_reqord.plugin.placing import place_if_known
 from pytest_reqord.real import Path, os
 from pytest_reqord.storage import read
 
@@ -168,10 +167,10 @@ def settle(notes: Notes, *, is_complete: bool) -> None:
 
 def _named(item: pytest.Item, cassette_dir: str) -> Iterable[str]:
     """The cassettes that a test opens for certain, and those that its marks name."""
-    try:
-        place = place_of(item, cassette_dir).path
-    except UsageError:  # told when the test runs
+    found = place_if_known(item, cassette_dir)
+    if found is None:
         return
+    place = found.path
     yield os.fspath(place)
     for mark in (*item.iter_markers("vcr"), *item.iter_markers("default_cassette")):
         for name in mark.args:

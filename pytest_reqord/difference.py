@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
-from pytest_reqord.matching import body_key, normalise_uri, operation
+from pytest_reqord.matching import body_key, normalise_uri, operation, split_uri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def _uri_differences(live: str, recorded: str) -> list[str]:
     if normalise_uri(live) == normalise_uri(recorded):
         return []
     lines = []
-    sent, kept = urlsplit(normalise_uri(live)), urlsplit(normalise_uri(recorded))
+    sent, kept = split_uri(normalise_uri(live)), split_uri(normalise_uri(recorded))
     lines += [
         f"{name}: sent {ours}, recorded {theirs}"
         for name, ours, theirs in (
@@ -124,6 +124,6 @@ def nearest(live: Request, recorded: Sequence[Request], most: int = 3) -> list[s
 
 def _distance(live: Request, other: Request) -> int:
     """How unlike two requests are, the parts that a user looks at first counting most."""
-    ours, theirs = urlsplit(live.uri), urlsplit(other.uri)
+    ours, theirs = split_uri(live.uri), split_uri(other.uri)
     unlike = (ours.netloc != theirs.netloc, ours.path != theirs.path, live.method != other.method)
     return sum(weight * part for weight, part in zip((4, 2, 1), unlike, strict=True))

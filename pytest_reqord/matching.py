@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pytest_reqord.real import json
 
@@ -24,6 +24,8 @@ __all__ = [
     "hide",
     "normalise_uri",
     "operation",
+    "port_of",
+    "split_uri",
 ]
 
 Matcher = Callable[["Request", "Request"], Any]
@@ -53,9 +55,17 @@ def normalise_uri(uri: str) -> str:
     """
     if _PLAIN_URI.fullmatch(uri):
         return uri
-    parts = urlsplit(uri)
+    parts = split_uri(uri)
     query = "&".join(sorted(parts.query.split("&"), key=_parameter_name))
     return f"{parts.scheme}://{_authority(uri)}{parts.path or '/'}" + (f"?{query}" if query else "")
+
+
+def split_uri(uri: str) -> SplitResult:
+    """Take a URI apart. One of a broken cassette that isn't any is a path, and equal to itself."""
+    try:
+        return urlsplit(uri)
+    except ValueError:
+        return SplitResult("", "", uri, "", "")
 
 
 def hidden_parameters(uris: Iterable[str]) -> frozenset[str]:
@@ -85,15 +95,16 @@ def _parameter_name(parameter: str) -> str:
 
 
 def _authority(uri: str) -> str:
-    parts = urlsplit(uri)
-    port = _port(uri)
+    parts = split_uri(uri)
+    port = port_of(uri)
     name = (parts.hostname or "").lower()
     name = f"[{name}]" if ":" in name else name
     return name if port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f"{name}:{port}"
 
 
-def _port(uri: str) -> int | None:
-    parts = urlsplit(uri)
+def port_of(uri: str) -> int | None:
+    """The port that a URI names, or its scheme's; None where there is none."""
+    parts = split_uri(uri)
     try:
         port = parts.port
     except ValueError:  # a port that is no number matches only itself, by the rest of the URI
@@ -139,11 +150,11 @@ def _without_boundary(body: bytes, content_type: str) -> bytes:
 _URI_PARTS: dict[str, Callable[[str, str], Any]] = {
     "method": lambda method, _: method.upper(),
     "uri": lambda _, uri: normalise_uri(uri),
-    "scheme": lambda _, uri: urlsplit(uri).scheme.lower(),
-    "host": lambda _, uri: urlsplit(uri).hostname,
-    "port": lambda _, uri: _port(uri),
-    "path": lambda _, uri: urlsplit(uri).path,
-    "query": lambda _, uri: tuple(sorted(parse_qsl(urlsplit(uri).query, keep_blank_values=True))),
+    "scheme": lambda _, uri: split_uri(uri).scheme.lower(),
+    "host": lambda _, uri: split_uri(uri).hostname,
+    "port": lambda _, uri: port_of(uri),
+    "path": lambda _, uri: split_uri(uri).path,
+    "query": lambda _, uri: tuple(sorted(parse_qsl(split_uri(uri).query, keep_blank_values=True))),
 }
 
 

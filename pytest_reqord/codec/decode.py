@@ -44,7 +44,7 @@ _START = (
     r"    uri: (.+)\n"
 )
 _STATUS = (
-    rf"  response:\n    status: ({_NUMBER})\n"
+    r"  response:\n    status: (0|[1-9][0-9]{0,2})\n"
     r"(?:    reason: (.+)\n)?"
     r"(?:    http_version: (.+)\n)?"
 )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEADER", "OUR_KEYS", "Document", "Entry", "Source", "Top"]
 
+_LONGEST = 300  # characters of a reason
 HEADER = b"reqord: 1\ninteractions:\n"
 
 
@@ -35,8 +36,13 @@ class Source(NamedTuple):
     def error(
         self, reason: str, remedy: str, line: int = 0, column: int = 0
     ) -> CassetteFormatError:
-        """An error about the file; line and column count from 1, 0 where none is to blame."""
-        return CassetteFormatError(self.path, line, column or min(line, 1), reason, remedy)
+        """An error about the file; line and column count from 1, 0 where none is to blame.
+
+        :param reason: what is wrong; what it quotes of the file may be long, or not to be printed.
+        """
+        said = reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}..."
+        said = "".join([each if each.isprintable() else ascii(each)[1:-1] for each in said])
+        return CassetteFormatError(self.path, line, column or min(line, 1), said, remedy)
 
     def broken(self, reason: str, line: int = 0, column: int = 0) -> CassetteFormatError:
         """An error about something that must have been edited or was written by another tool."""

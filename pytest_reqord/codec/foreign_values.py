@@ -11,6 +11,7 @@ from typing import Any
 from pytest_reqord import content
 from pytest_reqord.clock import parse_time
 from pytest_reqord.codec import safe
+from pytest_reqord.codec.values import status_of
 from pytest_reqord.models import Headers, Interaction, Request, Response
 from pytest_reqord.real import json
 
@@ -55,10 +56,7 @@ def response(message: Mapping[str, Any], method: str) -> Response:
         status, reason = status.get("code"), status.get("message") or ""
     if status is None:
         raise ValueError("the response has no status")
-    try:
-        status = int(status)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError("the response's status is not a number") from error
+    status = status_of(status, "the response's status")
     has_body = method.upper() != "HEAD" and status not in _BODILESS
     headers, body = Headers(_pairs(message.get("headers"))), _body(message)
     if has_body:
@@ -146,9 +144,9 @@ def _bytes(value: Any) -> bytes:
 
 
 def _pairs(headers: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(headers, str):
-        raise ValueError("headers are not a mapping")  # noqa: TRY004 -- a bad file
-    named = headers.items() if isinstance(headers, Mapping) else headers or ()
+    named = list(headers.items()) if isinstance(headers, Mapping) else headers or []
+    if not isinstance(named, list) or not all(map(_is_pair, named)):
+        raise ValueError("headers are neither a mapping nor a list of pairs")
     for name, values in named:
         for value in values if isinstance(values, list) else (values,):
             if isinstance(value, (list, Mapping)):
@@ -159,6 +157,10 @@ def _pairs(headers: Any) -> Iterator[tuple[str, str]]:
                 if isinstance(value, bytes)
                 else ("" if value is None else str(value)),
             )
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 2  # noqa: PLR2004 -- name and value
 
 
 def _mapping(item: Any, key: str) -> Mapping[str, Any]:

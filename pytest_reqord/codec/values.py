@@ -12,15 +12,29 @@ from pytest_reqord.models import Arrival, Failure, Headers, Interaction, Request
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["interaction", "is_true"]
+__all__ = ["interaction", "is_true", "status_of"]
 
+_KEYS = {
+    "request": {"method", "uri", "headers", "body"},
+    "response": {
+        "status", "reason", "http_version", "headers", "body", "chunks", "arrivals", "trailers",
+        "interim", "complete", "error",
+    },
+    "body": {"json", "text", "base64", "file", "spaced", "compressed"},
+    "error": {"kind", "message", "details"},
+}  # fmt: skip
+"""What version 1 of the format has. Who adds a key adds a version: see "The file" in the manual."""
 _NONE = Headers()
+_MOST_STATUS = 999
 _N = TypeVar("_N", int, float)
 Files = Callable[[str], bytes]
 
 
 def interaction(entry: Any, files: Files) -> Interaction:
-    """Make an interaction of the plain data of an entry. Unknown keys are passed over.
+    """Make an interaction of the plain data of an entry.
+
+    Beside the request and the response there may be more, a user's notes; in them there may not,
+    for what isn't known would be missing from what is played.
 
     :param entry: mappings, sequences and text; numbers and booleans may be text too.
     :param files: reads a body that lies beside the cassette.
@@ -29,13 +43,13 @@ def interaction(entry: Any, files: Files) -> Interaction:
     entry = _mapping(entry, "an interaction")
     response = failure = None
     if "response" in entry:
-        response = _response(_mapping(entry["response"], "response"), files)
+        response = _response(_known(entry["response"], "response"), files)
     elif "error" in entry:
-        failure = _failure(_mapping(entry["error"], "error"))
+        failure = _failure(entry["error"])
     else:
         raise ValueError("the interaction has no response")
     return Interaction(
-        _request(_mapping(_required(entry, "request", "interaction"), "request"), files),
+        _request(_known(_required(entry, "request", "interaction"), "request"), files),
         response,
         _time(_required_text(entry, "recorded_at", "interaction")),
         _text(entry.get("recorded_by", ""), "recorded_by"),
@@ -56,7 +70,7 @@ def _request(request: Mapping[str, Any], files: Files) -> Request:
 def _response(response: Mapping[str, Any], files: Files) -> Response:
     chunks = _numbers(response["chunks"], "chunks") if "chunks" in response else None
     return Response(
-        _number(int, _required(response, "status", "response"), "status"),
+        status_of(_required(response, "status", "response"), "status"),
         _text(response.get("reason") or "", "reason"),
         _headers(response.get("headers")),
         _body(response, files),
@@ -66,11 +80,12 @@ def _response(response: Mapping[str, Any], files: Files) -> Response:
         tuple(map(_arrival, _sequence(response.get("arrivals", ()), "arrivals"))),
         _numbers(response.get("interim", ()), "interim"),
         is_true(response.get("complete", True)),
-        _failure(_mapping(response["error"], "error")) if "error" in response else None,
+        _failure(response["error"]) if "error" in response else None,
     )
 
 
-def _failure(failure: Mapping[str, Any]) -> Failure:
+def _failure(value: Any) -> Failure:
+    failure = _known(value, "error")
     details = _mapping(failure.get("details", {}), "details")
     return Failure(
         _required_text(failure, "kind", "error"),
@@ -81,7 +96,7 @@ def _failure(failure: Mapping[str, Any]) -> Failure:
 
 def _body(message: Mapping[str, Any], files: Files) -> bytes:
     body = message.get("body")
-    return b"" if body is None else bodies.read(_mapping(body, "body"), files)
+    return b"" if body is None else bodies.read(_known(body, "body"), files)
 
 
 def _headers(lines: Any) -> Headers:
@@ -99,7 +114,9 @@ def _pairs(headers: Any) -> Iterable[tuple[str, str]]:
 
 
 def _arrival(pair: Any) -> Arrival:
-    offset, time = _sequence(pair, "arrivals")
+    if len(_sequence(pair, "an arrival")) != 2:  # noqa: PLR2004 -- a place and a time
+        raise ValueError("an arrival is not a place and a time")
+    offset, time = pair
     return Arrival(_size(offset, "arrivals"), _number(float, time, "arrivals"))
 
 
@@ -126,6 +143,28 @@ def _time(text: str) -> datetime:
         return parse_time(text)
     except ValueError as error:
         raise ValueError(f"recorded_at is not a time: {text}") from error
+
+
+def status_of(value: Any, what: str) -> int:
+    """A status code as it may stand on the wire: no more than three digits.
+
+    :raises ValueError: if it is none.
+    """
+    status = _number(int, value, what)
+    if not 0 <= status <= _MOST_STATUS:
+        raise ValueError(f"{what} is no number from 0 to {_MOST_STATUS}")
+    return status
+
+
+def _known(value: Any, what: str) -> Mapping[str, Any]:
+    """A mapping that has no other keys than the format has."""
+    mapping = _mapping(value, what)
+    unknown = sorted(map(str, mapping.keys() - _KEYS[what]))
+    if unknown:
+        raise ValueError(
+            f"{what} has no key {unknown[0]}; there are {', '.join(sorted(_KEYS[what]))}"
+        )
+    return mapping
 
 
 def _mapping(value: Any, what: str) -> Mapping[str, Any]:

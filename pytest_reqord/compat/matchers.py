@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from pytest_reqord.compat.messages import CaseInsensitiveDict, VcrRequest
-from pytest_reqord.matching import Matching
+from pytest_reqord.matching import Matching, port_of, split_uri
 from pytest_reqord.real import json
 
 if TYPE_CHECKING:
@@ -154,16 +154,16 @@ MATCHERS: dict[str, VcrMatcher] = {
 _URI_KEYS: dict[VcrMatcher, Callable[[str, str], Any]] = {
     method: lambda method, _: method.upper(),
     uri: lambda _, uri: _rooted(uri),
-    scheme: lambda _, uri: urlsplit(uri).scheme,
-    host: lambda _, uri: urlsplit(uri).hostname,
-    port: lambda _, uri: VcrRequest("", uri, None, {}).port,
-    path: lambda _, uri: urlsplit(uri).path or "/",
+    scheme: lambda _, uri: split_uri(uri).scheme,
+    host: lambda _, uri: split_uri(uri).hostname,
+    port: lambda _, uri: port_of(uri),
+    path: lambda _, uri: split_uri(uri).path or "/",
     query: lambda _, uri: tuple(VcrRequest("", uri, None, {}).query),
 }
 
 
 def _rooted(uri: str) -> str:
-    parts = urlsplit(uri)
+    parts = split_uri(uri)
     return uri if parts.path else parts._replace(path="/").geturl()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import ParseResult, parse_qsl, urlparse
 
+from pytest_reqord.matching import port_of
 from pytest_reqord.models import Headers, Request
 from pytest_reqord.real import json
 
@@ -21,8 +22,6 @@ __all__ = [
     "request_from_vcr",
     "values_by_name",
 ]
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class CaseInsensitiveDict(MutableMapping[str, Any]):
@@ -93,7 +92,10 @@ class VcrRequest:
     @uri.setter
     def uri(self, uri: str) -> None:
         self._uri = uri
-        self.parsed_uri: ParseResult = urlparse(uri)
+        try:
+            self.parsed_uri: ParseResult = urlparse(uri)
+        except ValueError:  # of a broken cassette: no URI, and equal to itself
+            self.parsed_uri = ParseResult("", "", uri, "", "", "")
 
     @property
     def headers(self) -> Any:
@@ -132,8 +134,7 @@ class VcrRequest:
     @property
     def port(self) -> int | None:
         """The URI's port, or its scheme's."""
-        port = self.parsed_uri.port
-        return _DEFAULT_PORTS.get(self.scheme) if port is None else port
+        return port_of(self._uri)
 
     @property
     def path(self) -> str:

@@ -92,9 +92,9 @@ class VcrReplay:
             at = self._next(live) if self._strict_order else self._find(live)
             if at is None:
                 return None
+            interaction = self.entries[at].interaction()  # a broken one isn't played
             self.play_counts[at] += 1
             self._played.append(at)
-        interaction = self.entries[at].interaction()
         return Claimed(interaction, has_drifted(live, interaction.request))
 
     def agrees(self, live: Request, recorded: Request) -> bool:

@@ -140,12 +140,13 @@ class Played(Transport):
             answer = asked.exchange.play(request)
             if isinstance(answer, Failure):
                 self._fail(answer)
+            elif isinstance(answer, Response):
+                self._pieces.extend(pieces(answer, request.method))
         except BaseException as error:  # noqa: BLE001 -- whoever awaits the response has to see it
             self._protocol.set_exception(error)
             return
         if isinstance(answer, Response):
             self._response = answer
-            self._pieces.extend(pieces(answer, request.method))
             self._deliver()
         elif answer is None and self._go_live is not None:
             self._go_live(bytes(written.raw))

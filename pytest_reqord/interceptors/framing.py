@@ -27,6 +27,7 @@ __all__ = [
     "is_bodiless",
     "is_chunked",
     "is_websocket",
+    "length_of",
     "parse_request",
     "parse_request_head",
     "parse_response",
@@ -44,6 +45,7 @@ IN_ORDER = "http.client."
 RECEIVED = "received"
 """The detail of a failure that has the bytes that came in place of a response, or of its rest."""
 
+_MOST_DIGITS = 600  # what every Python reads, however it is set up
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = Pattern(rb"[ \t]*([0-9A-Fa-f]+)[ \t]*(?:;[^\n]*)?\r?\n")
 
@@ -197,11 +199,13 @@ def _pieces(response: Response, method: str) -> list[bytes]:
         return [_head(response)]
     if is_chunked(response.headers) and response.status != SWITCHED:
         return _chunked(response)
+    response = _with_true_length(response)
     if not response.arrivals:
         return [_head(response) + body]
+    # a body that a hand has shortened may have none of the places at which parts of it arrived
     cuts = sorted({0, len(body), *(min(each.offset, len(body)) for each in response.arrivals)})
     parts = [body[start:end] for start, end in pairwise(cuts)]
-    if response.arrivals[0].offset > 0:  # the first part came with the head
+    if parts and response.arrivals[0].offset > 0:  # the first part came with the head
         return [_head(response) + parts[0], *parts[1:]]
     return [_head(response), *parts]
 
@@ -228,7 +232,7 @@ def _read_body(
     is_switched = status == SWITCHED
     if is_chunked(headers) and not is_switched:
         return unchunk(raw, start, needs_end=needs_end or not is_ended)
-    length = None if is_switched else _length(headers)
+    length = None if is_switched else length_of(headers)
     if length is not None:
         data = raw[start : start + length]
         is_complete = len(data) == length
@@ -237,11 +241,12 @@ def _read_body(
     return Body(data, None, none, ((start, len(data)),), is_complete)
 
 
-def _length(headers: Headers) -> int | None:
+def length_of(headers: Headers) -> int | None:
     """The length that a body is announced with, be it repeatedly; None for none that is one."""
     lengths = {length.strip() for length in headers.get("content-length", "").split(",")}
     length = lengths.pop()
-    return int(length) if length.isdecimal() and not lengths else None
+    is_one = length.isdecimal() and len(length) <= _MOST_DIGITS and not lengths
+    return int(length) if is_one else None
 
 
 def unchunk(raw: bytes, start: int, *, needs_end: bool = True) -> Body:
@@ -311,23 +316,22 @@ def _head_bytes(version: str, status: int, reason: str, headers: Headers) -> byt
 
 def _head(response: Response) -> bytes:
     version = response.http_version
-    headers = response.headers
     if not version.startswith(("1.", "0.9")):
         version = "1.1"  # recorded over HTTP/2; this connection has no other way to say it
-    actual = str(len(response.body))
-    length = None if headers.get("content-length") == actual else _length(headers)
-    # edited by hand, redacted or recompressed
-    if (
-        length not in (None, len(response.body))
-        and response.complete
-        and response.body
-        and not is_chunked(headers)
-    ):
-        headers = Headers(
-            (name, actual if name.lower() == "content-length" else value)
-            for name, value in headers.pairs
-        )
-    return _head_bytes(version, response.status, response.reason, headers)
+    return _head_bytes(version, response.status, response.reason, response.headers)
+
+
+def _with_true_length(response: Response) -> Response:
+    """A response whose body was edited by hand, redacted or recompressed, with its new length."""
+    headers, actual = response.headers, str(len(response.body))
+    length = None if headers.get("content-length") == actual else length_of(headers)
+    if length in (None, len(response.body)) or not response.complete:
+        return response
+    pairs = (
+        (name, actual if name.lower() == "content-length" else value)
+        for name, value in headers.pairs
+    )
+    return response._replace(headers=Headers(pairs))
 
 
 def _chunked(response: Response) -> list[bytes]:

@@ -47,7 +47,7 @@ def reply(answer: Response | Failure, method: str, stream_id: int, connection: A
 def _events(response: Response, method: str, stream_id: int, kinds: Any) -> Iterator[Any]:
     for status in response.interim:
         yield kinds.EarlyHeadersReceived(stream_id, [(b":status", b"%d" % status)])
-    headers = [(name.encode("latin-1"), _encode(value)) for name, value in response.headers.pairs]
+    headers = [(_encode(name), _encode(value)) for name, value in response.headers.pairs]
     is_empty = response.http_version[:1] != "1" and is_bodiless(method, response.status)
     yield kinds.HeadersReceived(
         stream_id, [(b":status", b"%d" % response.status), *headers], end_stream=is_empty
@@ -58,19 +58,18 @@ def _events(response: Response, method: str, stream_id: int, kinds: Any) -> Iter
         yield kinds.DataReceived(stream_id, piece)
     if response.trailers.pairs:
         trailers = [
-            (name.lower().encode("latin-1"), _encode(value))
-            for name, value in response.trailers.pairs
+            (_encode(name.lower()), _encode(value)) for name, value in response.trailers.pairs
         ]
         yield kinds.HeadersReceived(stream_id, trailers, end_stream=True)
     elif response.complete:
         yield kinds.DataReceived(stream_id, b"", end_stream=True)
 
 
-def _encode(value: str) -> bytes:
+def _encode(text: str) -> bytes:
     try:
-        return value.encode("latin-1")
+        return text.encode("latin-1")
     except UnicodeEncodeError:  # only in a cassette of another tool, or one edited by hand
-        return value.encode()
+        return text.encode()
 
 
 def _end(response: Response, kinds: Any) -> Any:

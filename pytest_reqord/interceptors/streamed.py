@@ -12,6 +12,7 @@ from pytest_reqord.interceptors.framing import (
     end_of_head,
     is_bodiless,
     is_chunked,
+    length_of,
     parse_request_head,
     parse_response,
     to_wire,
@@ -260,7 +261,8 @@ def is_broken_off(response: Response) -> bool:
 def pieces(response: Response, method: str) -> Iterator[tuple[bytes | None, float]]:
     """What the wire brings, each with the seconds that it took; None for its end."""
     wire = to_wire(response, method)
-    is_sized = response.complete and "content-length" in response.headers
+    length = response.headers.get("content-length", "")  # one that is none ends nothing
+    is_sized = response.complete and (length.isdecimal() or length_of(response.headers) is not None)
     if is_sized and len(wire) == 1 and len(wire[0]) <= _READ_SIZE:  # as nearly all are
         yield wire[0], 0.0
         return

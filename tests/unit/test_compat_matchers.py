@@ -123,3 +123,14 @@ def test_functions_may_stand_for_themselves():
     assert len(chosen(DEFAULT_MATCH_ON, MATCHERS)) == 6
     with pytest.raises(KeyError):
         chosen(["nope"], MATCHERS)
+
+
+@pytest.mark.parametrize("broken", ["http://[", "http://a.invalid:99999/", "http://a.invalid:b/"])
+def test_a_recorded_uri_that_is_none(broken):
+    """It is found by nothing but itself, and keeps no other from being found."""
+    matching = VcrMatching(chosen(DEFAULT_MATCH_ON, MATCHERS))
+    asked, recorded = (Request("GET", uri, Headers(), b"") for uri in ("http://a.invalid/", broken))
+
+    assert matching.key("GET", broken) == matching.key("GET", broken)
+    assert matching.key("GET", broken) != matching.key("GET", asked.uri)
+    assert VcrRequest.of(recorded).port in {80, None}

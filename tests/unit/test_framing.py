@@ -178,6 +178,24 @@ class TestToWire:
         assert b"content-LENGTH: 3\r\n" in raw
         assert b"content-LENGTH: 9\r\n" in cut
 
+    @pytest.mark.parametrize("length", ["9", "9" * 5000, "-1", "x", "1, 2"])
+    def test_no_body(self, length):
+        """A body that somebody has taken out is one of no length; what is no length stays."""
+        (raw,) = to_wire(response(b"", ("Content-Length", length)), "GET")
+
+        announced = "0" if length == "9" else length
+        assert raw == b"HTTP/1.1 200 OK\r\nContent-Length: %b\r\n\r\n" % announced.encode()
+
+    @pytest.mark.parametrize("body", [b"", b"ab"])
+    def test_arrivals_that_are_beyond_it(self, body):
+        """A body that somebody has shortened is played as far as it goes."""
+        arrivals = Arrival(10, 0.5), Arrival(14, 1.25)
+        head, *parts = to_wire(response(body, TEXT, arrivals=arrivals), "GET")
+
+        assert (
+            head + b"".join(parts) == b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n" + body
+        )
+
     def test_http2(self):
         """What was recorded over HTTP/2 is served as HTTP/1.1."""
         (raw,) = to_wire(response(b"", TEXT, http_version="2"), "GET")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import pytest_reqord
 from pytest_reqord.errors import ReqordError
 from pytest_reqord.host import hosted_run
 from pytest_reqord.interceptors import active
@@ -117,7 +117,7 @@ def use_cassette(path: str | os.PathLike[str], **options: Any) -> UseCassette:
 
 def _unguarded(opened: Opening) -> AbstractContextManager[None]:
     """Where the cassette records, the network guard of the test around it lets it."""
-    network = sys.modules.get("pytest_reqord.network")  # imported where a test is guarded
+    network = getattr(pytest_reqord, "network", None)  # imported where a test is guarded
     if network is None or not opened.cassette.access.record:
         return nullcontext()
     lifted: AbstractContextManager[None] = network.lifted()

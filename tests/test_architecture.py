@@ -38,6 +38,7 @@ LEVELS = {
     "exchange": 4,
     "index": 4,
     "lean": 4,
+    "loading": 0,
     "leaks": 4,
     "replay": 5,
     "settings": 4,

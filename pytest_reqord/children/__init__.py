@@ -9,10 +9,10 @@ first request.
 from __future__ import annotations
 
 import functools
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest_reqord
 from pytest_reqord.children.ticket import Ticket
 from pytest_reqord.interceptors import active, processes, registry
 from pytest_reqord.real import Path, os
@@ -148,7 +148,7 @@ def _spec(run: Run, opening: Opening) -> bytes:
 
 
 def _guard() -> dict[str, str]:
-    network = sys.modules.get("pytest_reqord.network")
+    network = getattr(pytest_reqord, "network", None)  # imported where a test is guarded
     return network.environment() if network else {}
 
 

@@ -1,6 +1,6 @@
 """Calls back when a module is imported, now or later, without importing it.
 
-A client is taken once the code under test has imported it. Until then a finder stands first in
+A client is taken once the code under test has imported it. Until then a finder stands in
 ``sys.meta_path``; for the watched names, and for no other, it asks the finders behind it and puts
 its own loader around theirs for as long as the module's code runs. Nothing of it stays: the
 imported module has the spec and the loader that it would have had.
@@ -13,6 +13,8 @@ from _thread import get_ident
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from pytest_reqord.loading import put_in_front
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,8 +43,7 @@ def watch(modules: Mapping[str, Callable[[], None]]) -> None:
     """
     for name, callback in modules.items():
         _watched.setdefault(name, []).append(callback)
-    if _FINDER not in sys.meta_path:
-        sys.meta_path.insert(0, _FINDER)
+    put_in_front(_FINDER)
     for name, callback in modules.items():
         if _is_imported(name):
             _call_back(name, (callback,))
@@ -50,8 +51,8 @@ def watch(modules: Mapping[str, Callable[[], None]]) -> None:
 
 def check() -> None:
     """Make up for what other tools did: for a finder taken out, and for modules that came past it."""
-    if _watched and _FINDER not in sys.meta_path:
-        sys.meta_path.insert(0, _FINDER)
+    if _watched:
+        put_in_front(_FINDER)
     imported, seen = sys.modules.get, _seen.get
     for name in tuple(_watched):  # 2 us for all of them
         module = imported(name)

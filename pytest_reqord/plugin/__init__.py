@@ -12,8 +12,8 @@ import pytest
 
 from pytest_reqord import real  # noqa: F401 -- now: no test has put anything in its place yet
 from pytest_reqord.host import refuse, set_host
+from pytest_reqord.loading import load_as_before, load_as_usual
 from pytest_reqord.options import FOLDER, MODES, OPTIONS
-from pytest_reqord.plugin.loading import load_as_pytest, load_as_usual
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,7 +111,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if session is not None:
         _sessions.remove(session)
         session.unconfigure()
-    load_as_pytest()
+    load_as_before()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -10,7 +10,7 @@ import importlib
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
-from pytest_reqord.interceptors import active, imports, processes, stamps, unhooked, untaken
+from pytest_reqord.interceptors import active, imports, processes, stamps, unhooked, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,13 +79,13 @@ def ensure() -> None:
                 _install(ours)
             else:
                 interceptor.check()
-        untaken.check()
+        unsupported.check()
         return
     _is_watching = True
     stamps.install(active.started_under, active.is_open)
     _watched.update({client: partial(_install, ours) for client, ours in _INTERCEPTORS.items()})
     imports.watch(_watched)
-    untaken.install()
+    unsupported.ask_before(_ask_cassette)
 
 
 def _install(ours: str) -> None:
@@ -97,12 +97,16 @@ def _install(ours: str) -> None:
         _declined.add(ours)
 
 
+def _ask_cassette(client: str, uri: str) -> None:
+    active.pass_untaken(client, unsupported.version_of(client), uri)
+
+
 def uninstall() -> None:
     """Put every client back as it was."""
     global _is_watching  # noqa: PLW0603 -- as above
     imports.unwatch(_watched)  # the network guard has its own
     _watched.clear()
-    untaken.uninstall()
+    unsupported.ask_no_more(_ask_cassette)
     stamps.uninstall()
     for interceptor in _installed.values():
         interceptor.uninstall()

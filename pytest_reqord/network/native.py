@@ -1,6 +1,7 @@
-"""Clients that reach the network past Python's sockets: curl, gRPC, uvloop, c-ares.
+"""Clients that reach the network past Python's sockets: uvloop, c-ares, and of `unsupported` those
+that are native.
 
-Each is guarded once the code under test has imported it; curl and gRPC at their gates.
+Each is guarded once the code under test has imported it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pytest_reqord.interceptors import gates, imports
+from pytest_reqord.interceptors import imports, unsupported
 from pytest_reqord.network import guard
 from pytest_reqord.network.taken import take
 
@@ -24,19 +25,19 @@ def install() -> None:
     """Guard these clients, those that are imported already and those that will be."""
     imports.unwatch(_CLIENTS)
     imports.watch(_CLIENTS)
-    gates.put_up(_check_uri)
+    unsupported.ask_before(_check_uri)
 
 
 def uninstall() -> None:
     """Watch for them no more."""
     imports.unwatch(_CLIENTS)
-    gates.take_down(_check_uri)
+    unsupported.ask_no_more(_check_uri)
 
 
 def _check_uri(client: str, uri: str) -> None:
-    parts = urlsplit(uri)
-    if parts.hostname and not client.startswith("websocket"):  # those use Python's sockets
-        guard.check(parts.hostname, parts.port or 0)
+    if client in unsupported.NATIVE:
+        parts = urlsplit(uri)
+        guard.check(parts.hostname or "a host that it doesn't name", parts.port or 0)
 
 
 # -- event loops and resolvers -----------------------------------------------------------------

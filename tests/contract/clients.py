@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_reqord.interceptors.unsupported import CLIENTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -87,9 +89,10 @@ ROWS = (
     ),
 )
 
-_UNTAKEN = Row(
-    ("curl_cffi", "pycurl", "gRPC", "websockets", "websocket-client"),
-    "not taken",
+_FAMILIES = {"twisted": "twisted (treq, Scrapy)", "grpc": "gRPC"}
+_UNSUPPORTED = Row(
+    tuple(_FAMILIES.get(name, name) for name in dict.fromkeys(each.name for each in CLIENTS)),
+    "known, and not recorded",
     (Limit("refused where a cassette can't record; a recording run says that they went live"),),
 )
 
@@ -120,7 +123,7 @@ def _lines() -> Iterator[str]:
     oldest = dict(pins)
     yield "| client, oldest release | where it is taken | not covered |"
     yield "|---|---|---|"
-    for row in (*ROWS, _UNTAKEN):
+    for row in (*ROWS, _UNSUPPORTED):
         clients = ", ".join(f"{each} {oldest.get(each, '')}".strip() for each in row.clients)
         yield f"| {clients} | {row.place} | {'; '.join(limit.text for limit in row.limits)} |"
 

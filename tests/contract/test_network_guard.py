@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import importlib
 import socket
@@ -208,6 +209,67 @@ def curl_cffi_async(url):
     async def fetch():
         async with module.AsyncSession(trust_env=False) as session:
             return (await session.get(url)).content
+
+    return asyncio.run(fetch())
+
+
+@client
+def pyreqwest(url):
+    module = pytest.importorskip("pyreqwest.client")
+    with module.SyncClientBuilder().build() as session:
+        return bytes(session.get(url).build().send().bytes())
+
+
+@client
+def primp(url):
+    return pytest.importorskip("primp").Client().get(url).content
+
+
+@client
+def rnet(url):
+    return bytes(pytest.importorskip("rnet").BlockingClient().get(url).bytes())
+
+
+@client
+def wreq(url):
+    return bytes(pytest.importorskip("wreq.blocking").get(url).bytes())
+
+
+@client
+def impit(url):
+    return pytest.importorskip("impit").Client().get(url).content
+
+
+@client
+def tls_client(url):
+    return pytest.importorskip("tls_client").Session().get(url).content
+
+
+@client
+def geventhttpclient(url):
+    module = pytest.importorskip("geventhttpclient")
+    with contextlib.closing(module.HTTPClient.from_url(url)) as session:
+        return bytes(session.get(PATH).read())
+
+
+@client
+def aiosonic(url):
+    module = pytest.importorskip("aiosonic")
+
+    async def fetch():
+        async with module.HTTPClient() as session:
+            return await (await session.get(url)).content()
+
+    return asyncio.run(fetch())
+
+
+@client
+def blacksheep(url):
+    module = pytest.importorskip("blacksheep.client")
+
+    async def fetch():
+        async with module.ClientSession() as session:
+            return await (await session.get(url)).read()
 
     return asyncio.run(fetch())
 

@@ -20,7 +20,7 @@ import pytest
 
 from pytest_reqord import network
 from pytest_reqord.errors import NetworkBlocked, UsageError
-from pytest_reqord.interceptors import gates
+from pytest_reqord.interceptors import unsupported
 from pytest_reqord.network import guard
 
 NAMES = {"api.example.com": "127.0.0.5", "cdn.example.com": "127.0.0.6", "db": "127.0.0.7"}
@@ -513,8 +513,9 @@ except network.guard.NetworkBlocked as error:
 )
 def test_grpc_target(target, host, port):
     """A gRPC target is refused by the host in it."""
+    call = unsupported._asking("grpc", unsupported._of_grpc, lambda call: None)
     with network.blocking(), pytest.raises(NetworkBlocked) as caught:
-        gates._calling(lambda call: None)(SimpleNamespace(_target=target.encode()))
+        call(SimpleNamespace(_target=target.encode()))
     assert (caught.value.host, caught.value.port) == (host, port)
 
 
@@ -522,4 +523,5 @@ def test_grpc_target(target, host, port):
 def test_grpc_over_a_unix_socket(target):
     """A Unix socket is left alone, gRPC's too."""
     with network.blocking():
-        gates._calling(lambda call: None)(SimpleNamespace(_target=target.encode()))
+        call = unsupported._asking("grpc", unsupported._of_grpc, lambda call: None)
+        call(SimpleNamespace(_target=target.encode()))

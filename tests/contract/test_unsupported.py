@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+import types
 from concurrent.futures import ThreadPoolExecutor
 
 import httpcore
@@ -15,24 +17,27 @@ from pytest_reqord.errors import CassetteClosed, UnsupportedClient
 from pytest_reqord.hosts import host_of
 from pytest_reqord.interceptors import (
     active,
-    gates,
     httpcore_pool,
     httpx_transport,
+    registry,
     stamps,
-    untaken,
+    unsupported,
 )
 
 PATH = "/body/through"
+
+# geventhttpclient and trio-websocket leave sockets to the collector, without us, too
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
 @pytest.fixture(autouse=True)
 def _in_place():
     stamps.install(active.current, active.is_open)
-    untaken.install()
+    unsupported.ask_before(registry._ask_cassette)
     httpcore_pool.install()
     yield
     httpcore_pool.uninstall()
-    untaken.uninstall()
+    unsupported.ask_no_more(registry._ask_cassette)
     stamps.uninstall()
 
 
@@ -122,6 +127,227 @@ def curl_cffi_async(url):
             return (await session.get(url + PATH)).content
 
     return asyncio.run(fetch())
+
+
+def pyreqwest(url):
+    module = pytest.importorskip("pyreqwest.client")
+    with module.SyncClientBuilder().build() as client:
+        return bytes(client.get(url + PATH).build().send().bytes())
+
+
+def pyreqwest_stream(url):
+    module = pytest.importorskip("pyreqwest.client")
+    with (
+        module.SyncClientBuilder().build() as client,
+        client.get(url + PATH).build_streamed() as response,
+    ):
+        return bytes(response.bytes())
+
+
+def pyreqwest_async(url):
+    module = pytest.importorskip("pyreqwest.client")
+
+    async def fetch():
+        async with module.ClientBuilder().build() as client:
+            return bytes(await (await client.get(url + PATH).build().send()).bytes())
+
+    return asyncio.run(fetch())
+
+
+def pyreqwest_async_stream(url):
+    module = pytest.importorskip("pyreqwest.client")
+
+    async def fetch():
+        async with (
+            module.ClientBuilder().build() as client,
+            client.get(url + PATH).build_streamed() as response,
+        ):
+            return bytes(await response.bytes())
+
+    return asyncio.run(fetch())
+
+
+def pyreqwest_simple(url):
+    module = pytest.importorskip("pyreqwest.simple.sync_request")
+    return bytes(module.pyreqwest_get(url + PATH).send().bytes())
+
+
+def pyreqwest_simple_async(url):
+    module = pytest.importorskip("pyreqwest.simple.request")
+
+    async def fetch():
+        return bytes(await (await module.pyreqwest_get(url + PATH).send()).bytes())
+
+    return asyncio.run(fetch())
+
+
+def primp(url):
+    return pytest.importorskip("primp").Client().get(url + PATH).content
+
+
+def primp_function(url):
+    return pytest.importorskip("primp").request("GET", url + PATH).content
+
+
+def primp_async(url):
+    module = pytest.importorskip("primp")
+
+    async def fetch():
+        response = await module.AsyncClient().get(url + PATH)
+        return await response.aread()
+
+    return asyncio.run(fetch())
+
+
+def rnet(url):
+    return bytes(pytest.importorskip("rnet").BlockingClient().get(url + PATH).bytes())
+
+
+def rnet_async(url):
+    module = pytest.importorskip("rnet")
+
+    async def fetch():
+        return bytes(await (await module.get(url + PATH)).bytes())
+
+    return asyncio.run(fetch())
+
+
+def wreq(url):
+    return bytes(pytest.importorskip("wreq.blocking").Client().get(url + PATH).bytes())
+
+
+def wreq_function(url):
+    return bytes(pytest.importorskip("wreq.blocking").get(url + PATH).bytes())
+
+
+def wreq_async(url):
+    module = pytest.importorskip("wreq")
+
+    async def fetch():
+        return bytes(await (await module.Client().get(url + PATH)).bytes())
+
+    return asyncio.run(fetch())
+
+
+def impit(url):
+    return pytest.importorskip("impit").Client().get(url + PATH).content
+
+
+def impit_function(url):
+    return pytest.importorskip("impit").get(url + PATH).content
+
+
+def impit_stream(url):
+    with pytest.importorskip("impit").Client().stream("GET", url + PATH) as response:
+        return response.read()
+
+
+def impit_async(url):
+    module = pytest.importorskip("impit")
+
+    async def fetch():
+        async with module.AsyncClient() as client:
+            return (await client.get(url + PATH)).content
+
+    return asyncio.run(fetch())
+
+
+def tls_client(url):
+    return pytest.importorskip("tls_client").Session().get(url + PATH).content
+
+
+def awscrt(url):
+    io, http = pytest.importorskip("awscrt.io"), pytest.importorskip("awscrt.http")
+    threads = io.EventLoopGroup(1)
+    bootstrap = io.ClientBootstrap(threads, io.DefaultHostResolver(threads))
+    port = int(url.rpartition(":")[2])
+    connected = http.HttpClientConnection.new("127.0.0.1", port, bootstrap)
+    got = []
+    stream = connected.result(5).request(
+        http.HttpRequest("GET", PATH, http.HttpHeaders([("host", "api.test")])),
+        on_body=lambda chunk, **_: got.append(bytes(chunk)),
+    )
+    stream.activate()
+    stream.completion_future.result(5)
+    return b"".join(got)
+
+
+def aiosonic(url):
+    module = pytest.importorskip("aiosonic")
+
+    async def fetch():
+        async with module.HTTPClient() as client:
+            return await (await client.get(url + PATH)).content()
+
+    return asyncio.run(fetch())
+
+
+def blacksheep(url):
+    module = pytest.importorskip("blacksheep.client")
+
+    async def fetch():
+        async with module.ClientSession(base_url=url) as client:
+            return await (await client.get(PATH)).read()
+
+    return asyncio.run(fetch())
+
+
+def geventhttpclient(url):
+    client = pytest.importorskip("geventhttpclient").HTTPClient.from_url(url)
+    try:
+        return bytes(client.get(PATH).read())
+    finally:
+        client.close()
+
+
+def grpclib(target):
+    client = pytest.importorskip("grpclib.client")
+    host, _, port = target.partition(":")
+
+    class Codec(pytest.importorskip("grpclib.encoding.base").CodecBase):
+        __content_subtype__ = "proto"  # what the server answers
+
+        def encode(self, message, message_type):
+            return message
+
+        def decode(self, data, message_type):
+            return data
+
+    async def call():
+        async with client.Channel(host, int(port), codec=Codec()) as channel:
+            return await client.UnaryUnaryMethod(channel, "/test.S/Unary", bytes, bytes)(b"")
+
+    return asyncio.run(call())
+
+
+def trio_websocket(url):
+    module, trio = pytest.importorskip("trio_websocket"), pytest.importorskip("trio")
+
+    async def talk():
+        async with module.open_websocket_url(url) as connection:
+            return (await connection.get_message()).encode()
+
+    return trio.run(talk)
+
+
+def picows(url):
+    module = pytest.importorskip("picows")
+
+    async def talk():
+        got = asyncio.get_running_loop().create_future()
+
+        class Listener(module.WSListener):
+            def on_ws_frame(self, transport, frame):
+                if not got.done():
+                    got.set_result(frame.get_payload_as_bytes())
+
+        transport, _ = await module.ws_connect(Listener, url)
+        payload = await asyncio.wait_for(got, 5)
+        transport.disconnect()
+        await transport.wait_disconnected()
+        return payload
+
+    return asyncio.run(talk())
 
 
 def httpcore_alone(url):
@@ -227,6 +453,15 @@ def websocket_client(url):
 
 
 CLIENTS = [
+    *((call, "http_server") for call in (pyreqwest, pyreqwest_stream, pyreqwest_simple)),
+    *((call, "http_server") for call in (pyreqwest_async, pyreqwest_async_stream)),
+    *((call, "http_server") for call in (pyreqwest_simple_async, primp, primp_function)),
+    *((call, "http_server") for call in (primp_async, rnet, rnet_async, wreq, wreq_function)),
+    *((call, "http_server") for call in (wreq_async, impit, impit_function, impit_stream)),
+    *((call, "http_server") for call in (impit_async, tls_client, awscrt, aiosonic)),
+    *((call, "http_server") for call in (blacksheep, geventhttpclient)),
+    (grpclib, "grpc_server"),
+    *((call, "websocket_server") for call in (trio_websocket, picows)),
     *((call, "http_server") for call in (pycurl, curl_cffi, curl_cffi_stream, curl_cffi_async)),
     *((call, "http_server") for call in (httpcore_alone, httpcore_async, httpx_foreign_transport)),
     *((call, "grpc_server") for call in (grpc_unary, grpc_future, grpc_stream, grpc_upload)),
@@ -289,12 +524,109 @@ def test_nothing_without_a_cassette(client, told):
 
 def test_channel_made_before(grpc_server):
     """A gRPC channel and a stub that are older than the cassette are refused with it."""
-    untaken.uninstall()
+    unsupported.ask_no_more(registry._ask_cassette)
     with pytest.importorskip("grpc").insecure_channel(grpc_server) as channel:
         call = channel.unary_unary("/test.S/Unary")
-        untaken.install()
+        unsupported.ask_before(registry._ask_cassette)
         with Tape().playing(), pytest.raises(UnsupportedClient, match=r"^grpc \d"):
             call(b"")
+
+
+def twisted_agent():
+    client = pytest.importorskip("twisted.web.client")
+    reactor = pytest.importorskip("twisted.internet.testing").MemoryReactorClock()
+    client.Agent(reactor).request(b"GET", b"http://127.0.0.1:9/")
+
+
+def hf_xet_download():
+    module = pytest.importorskip("hf_xet")
+    endpoint = "http://127.0.0.1:9"
+    if hasattr(module, "XetSession"):
+        module.XetSession().new_file_download_group(endpoint=endpoint)
+    else:
+        module.download_files([], endpoint, None, None, None)
+
+
+def awscrt_s3():
+    s3, http = pytest.importorskip("awscrt.s3"), pytest.importorskip("awscrt.http")
+    client = object.__new__(s3.S3Client)  # a real one looks for credentials
+    request = http.HttpRequest("GET", "/", http.HttpHeaders([("host", "127.0.0.1:9")]))
+    client.make_request(type=s3.S3RequestType.DEFAULT, request=request)
+
+
+def noble_tls_get():
+    # it fetches its library when it is first used
+    session = object.__new__(pytest.importorskip("noble_tls").Session)
+    asyncio.run(session.execute_request("GET", "http://127.0.0.1:9"))
+
+
+@pytest.mark.parametrize("call", [twisted_agent, hf_xet_download, awscrt_s3, noble_tls_get])
+def test_refused_where_none_can_answer(call):
+    """Clients whose service can't be had here are refused as the others are."""
+    with Tape().playing() as cassette, pytest.raises(UnsupportedClient, match=r"127\.0\.0\.1"):
+        call()
+    assert len(cassette.take_refusals()) == 1
+
+
+@pytest.mark.parametrize("name", ["pycurl.Curl", "primp.get", "rnet.get", "picows.ws_connect"])
+def test_imported_by_name_before(monkeypatch, name):
+    """What a module has imported by name before the first cassette is asked, and put back."""
+    package, _, attribute = name.partition(".")
+    unsupported.ask_no_more(registry._ask_cassette)
+    original = getattr(pytest.importorskip(package), attribute)
+    user = types.ModuleType("early_user")
+    user.theirs = original
+    monkeypatch.setitem(sys.modules, "early_user", user)
+
+    unsupported.ask_before(registry._ask_cassette)
+    assert user.theirs is getattr(sys.modules[package], attribute)
+    assert user.theirs is not original
+    unsupported.ask_no_more(registry._ask_cassette)
+    assert user.theirs is original
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_mocked_pyreqwest(order):
+    """What pyreqwest's own mock or a middleware of the client answers is not refused."""
+    pyreqwest = pytest.importorskip("pyreqwest.client")
+    mocker = pytest.importorskip("pyreqwest.pytest_plugin").ClientMocker
+    respond = pytest.importorskip("pyreqwest.response").ResponseBuilder
+
+    def middleware(request, following):
+        return respond().body_text("by itself").build_sync()
+
+    def get(*middlewares):
+        builder = pyreqwest.SyncClientBuilder()
+        for one in middlewares:
+            builder = builder.with_middleware(one)
+        with builder.build() as client:
+            return client.get("http://api.test/").build().send().text()
+
+    with pytest.MonkeyPatch.context() as patch:
+        if order == "before":
+            unsupported.ask_no_more(registry._ask_cassette)
+        mocker.create_mocker(patch).get().with_body_text("mocked")
+        unsupported.ask_before(registry._ask_cassette)
+        with Tape().playing():
+            assert get() == "mocked"
+    unsupported.check()
+    with Tape().playing():
+        assert get(middleware) == "by itself"
+        with pytest.raises(UnsupportedClient):
+            get()
+
+
+def test_grpclib_in_this_process():
+    """A server of grpclib's that is in this process is no network."""
+    pytest.importorskip("grpclib")
+    from grpclib.testing import ChannelFor
+
+    async def connect():
+        async with ChannelFor([]) as channel:
+            return await channel.__connect__()
+
+    with Tape().playing():
+        assert asyncio.run(connect())
 
 
 def test_refused_after_its_test(http_server):
@@ -363,13 +695,13 @@ def test_httpx_is_not_taken_for_a_client_below(is_async, http_server, told):
     assert (got, len(tape.interactions), told) == (b"through", 1, [])
 
 
-def test_two_gates_and_none():
-    """A seam serves every gate, and is put back with the last."""
+def test_two_questions_and_none():
+    """A patch serves every question, and is restored with the last."""
     module = pytest.importorskip("curl_cffi.curl")
-    gate = lambda client, uri: None  # noqa: E731 -- a value to compare
+    question = lambda client, uri: None  # noqa: E731 -- a value to compare
     ours = module.Curl.perform
-    gates.put_up(gate)
-    untaken.uninstall()
+    unsupported.ask_before(question)
+    unsupported.ask_no_more(registry._ask_cassette)
     assert module.Curl.perform is ours
-    gates.take_down(gate)
+    unsupported.ask_no_more(question)
     assert module.Curl.perform is not ours

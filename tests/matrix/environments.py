@@ -19,16 +19,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ROOT", "Environment", "Python", "Row", "at_hand", "floors", "rows"]
+__all__ = ["ROOT", "Environment", "Python", "Row", "at_hand", "floors", "prune", "rows"]
 
 ROOT = Path(__file__).parents[2]
+# no name of ours: whatever has that in the output of a suite was printed by us
 CACHE = Path(
     os.environ.get("MATRIX_CACHE")
-    or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "pytest-reqord-matrix")
+    or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "users-matrix")
 )
 PYTESTS = ("9.0.0", "9.0.3", "9.1.0")
 """What is run besides the oldest that pyproject.toml allows and the newest there is."""
 _PYTHONS = [(3, minor) for minor in range(10, 15)]
+_KEPT_FOR = 14 * 86400
 _PROBE = "import ensurepip, sys; print(*sys.version_info[:2], sys.implementation.name, sys.version)"
 
 
@@ -141,7 +143,7 @@ class Environment:
         CACHE.mkdir(parents=True, exist_ok=True)
         with _locked(self.folder.with_suffix(".lock")):
             if (self.folder / "complete").exists():
-                os.utime(self.folder)
+                os.utime(self.folder)  # see `prune`
                 return
             shutil.rmtree(self.folder, ignore_errors=True)
             _run(self.python.path, "-m", "venv", str(self.folder))
@@ -166,10 +168,18 @@ class Environment:
             *("install", "-q", "--no-deps", "--no-index", str(wheel)),
         )
         # not `python -m pytest`, which would put the suite's folder on sys.path
+        script = (self.folder / "bin" / "pytest").read_text(encoding="utf-8")
         pytest = folder / "bin" / "pytest"
-        pytest.write_text(f"#!{python}\nimport sys, pytest\nsys.exit(pytest.console_main())\n")
+        pytest.write_text(script.replace(self.command, str(python)), encoding="utf-8")
         pytest.chmod(0o755)
         return folder / "bin"
+
+
+def prune() -> None:
+    """Remove the environments that nobody has used for two weeks."""
+    for complete in CACHE.glob("*/complete"):
+        if time.time() - complete.parent.stat().st_mtime > _KEPT_FOR:
+            shutil.rmtree(complete.parent)
 
 
 @contextmanager

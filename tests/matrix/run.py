@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from environments import ROOT, at_hand, rows
+from environments import ROOT, at_hand, prune, rows
 from trial import SUITES, WAYS, Trial, load
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def main() -> int:
     print(f"Pythons at hand: {', '.join(map(str, pythons))}; seed {seed}", flush=True)
     for absent in {"3.10", "3.14"} - {str(python) for python in pythons}:
         print(f"left out: Python {absent}, which is not here")
+    prune()
     with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
         trials = _trials(Path(folder), picked, suites, options, seed)
         print(f"{len(trials)} trials; ready after {time.monotonic() - start:.0f} s", flush=True)

@@ -107,7 +107,8 @@ class Trial:
     def _command(self, step: Step, number: int) -> list[str]:
         if step.command:
             name, *arguments = shlex.split(step.command)
-            return [str(self.commands / name), *arguments]
+            own = self.commands / name
+            return [str(own) if own.exists() else name, *arguments]
         is_at_random = (WAYS.index(self.way) + number) % 2
         order, spread = ["-p", "no:randomly"], []
         if is_at_random and self.suite.random:

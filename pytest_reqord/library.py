@@ -25,16 +25,19 @@ if TYPE_CHECKING:
 
 from pytest_reqord.patterns import Pattern
 
-__all__ = ["Head", "Library", "Recorded", "check_whole", "read_document"]
+__all__ = ["AHEAD", "Head", "Library", "Recorded", "check_whole", "read_document"]
 
+AHEAD = 32 << 20
+"""Bytes of bodies that are read when a cassette opens: a request may come in an event loop."""
 _APPEND_TIME = 0.05  # seconds: far more than one write takes
 _FILE = b"\n      file: "  # of a body that lies beside the file
 _KEPT = 16  # tests that share a cassette mostly come one after another
 
 
-def read_document(path: str | os.PathLike[str]) -> Document:
+def read_document(path: str | os.PathLike[str], ahead: int = 0) -> Document:
     """Read a cassette; its entries are decoded when they are first needed.
 
+    :param ahead: how many bytes of the bodies beside it to read now, and not with their entries.
     :raises FileNotFoundError: if there is none.
     :raises CassetteFormatError: if it can't be read.
     """
@@ -44,7 +47,7 @@ def read_document(path: str | os.PathLike[str]) -> Document:
         raise
     except OSError as error:
         raise _unreadable(path, error) from error
-    return codec.load(data, os.fspath(path), storage.body_reader(path))
+    return codec.load(data, os.fspath(path), storage.body_reader(path, ahead))
 
 
 def check_whole(document: Document, path: str | os.PathLike[str]) -> None:
@@ -219,10 +222,10 @@ class Library:
 
 
 def _playable(path: str | os.PathLike[str], before: str | None) -> Any:
-    document = read_document(path)
+    document = read_document(path, AHEAD)
     if document.torn is not None:  # or another process appends, which readers may see in pieces
         time.sleep(_APPEND_TIME)
-        document = read_document(path)
+        document = read_document(path, AHEAD)
     check_whole(document, path)
     if before is None:
         return document.entries

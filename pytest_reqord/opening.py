@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_reqord import modes
@@ -10,7 +11,8 @@ from pytest_reqord.cassette import Cassette
 from pytest_reqord.clock import Clock, expiry_limit, format_time
 from pytest_reqord.errors import CassetteMiss, CassetteMissError, ReqordError, WriteFailed
 from pytest_reqord.index import Index, Stored
-from pytest_reqord.library import Recorded, read_document
+from pytest_reqord.library import AHEAD, Recorded, read_document
+from pytest_reqord.loops import is_in_loop
 from pytest_reqord.once import once
 from pytest_reqord.paths import is_default_of
 from pytest_reqord.plan import Shared
@@ -86,6 +88,16 @@ class Opening:
         """What requests are matched as and interactions are kept as."""
         return plan.redactor
 
+    def prepare(self) -> None:
+        """Read now what requests will need: they may come in an event loop, where no file is read."""
+        access, settings = self.plan.access, self.plan.settings
+        if access.play or settings.record_mode == "verify":
+            with suppress(Exception):  # whoever asks for it first gets the error
+                self.index()
+        if access.record or settings.rerecord:
+            self._services.staged()
+            self._services.writer()
+
     # the source of the cassette
 
     def index(self) -> Index:
@@ -110,7 +122,7 @@ class Opening:
         for draft in self.plan.drafts:
             is_anew = self.plan.settings.with_saving(draft.saving).is_rerecorded
             drafted = [each for each in drafted if not is_anew(each.method, each.uri)]
-            drafted += read_document(draft.path).entries
+            drafted += read_document(draft.path, AHEAD).entries
         return drafted
 
     def has(self, entry: Stored) -> bool:
@@ -143,8 +155,9 @@ class Opening:
         if self.is_over:
             return
         recording = self._staged()
-        with suppress(OSError, ReqordError):  # it is tried again when the recording is settled
-            self._services.staged().learn(recording.path)
+        if not is_in_loop():  # where it waits for the next batch, which is written in a thread
+            with suppress(OSError, ReqordError):  # tried again when the recording is settled
+                self._services.staged().learn(recording.path)
         self._services.writer().write_entry(recording.path, interaction)
         if self.is_child:
             self._confide()
@@ -162,14 +175,16 @@ class Opening:
         with self._lock:
             if self.recording is None:
                 plan = self.plan
-                self.recording = self._services.staging().open_recording(
+                staging = self._services.staging()
+                self.recording = staging.new_recording(
                     cassette=plan.path,
                     owner=self.owner,
                     mode=plan.settings.record_mode,
                     saving=plan.settings.for_saving(),
                     after=[before.path for before in self._before()],
                 )
-                self._services.staged().watch(self.recording.path, plan.redactor, self.swept)
+                begin = partial(staging.enter, self.recording)
+                self._services.staged().watch(self.recording.path, plan.redactor, self.swept, begin)
                 if self.is_child and self.kin is not None:
                     self.kin.announce(self.recording.path)
             return self.recording

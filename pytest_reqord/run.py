@@ -188,7 +188,7 @@ class Run:
         rules: Rules | None = None,
         kind: Callable[[Plan, Services, Attempt | None], Opening] = Opening,
     ) -> Opening:
-        """Open a cassette; nothing of it is parsed before the first request.
+        """Open a cassette; it is read now, and each entry is parsed when it is first needed.
 
         :param path: its file.
         :param settings: what holds for it.
@@ -224,6 +224,7 @@ class Run:
             self.opened.add(file)
         plan = self._planning.plan(file, settings, attempt, rules)
         opening = kind(plan, self._services, attempt)
+        opening.prepare()
         self._unsettled[id(opening)] = opening
         if attempt is not None:
             attempt.openings.append(opening)

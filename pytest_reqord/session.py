@@ -11,6 +11,7 @@ import pytest_reqord
 from pytest_reqord.errors import ReqordError
 from pytest_reqord.host import hosted_run
 from pytest_reqord.interceptors import active
+from pytest_reqord.loops import in_thread
 
 if TYPE_CHECKING:
     import os
@@ -63,10 +64,15 @@ class UseCassette:
         self._entered: list[tuple[Opening, active.Opened | None, AbstractContextManager[None]]] = []
 
     def __enter__(self) -> Cassette:
+        return self._enter(self._open())
+
+    def _open(self) -> Opening:
         try:
-            opened = current_run().open_path(self._path, self._options)
+            return current_run().open_path(self._path, self._options)
         except ReqordError as error:  # where in here it was found says nothing to a user
             raise error.with_traceback(None) from None
+
+    def _enter(self, opened: Opening) -> Cassette:
         unguarded = _unguarded(opened)
         unguarded.__enter__()
         self._entered.append((opened, active.enter(opened.cassette), unguarded))
@@ -78,13 +84,16 @@ class UseCassette:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        current_run().close(self._leave(), error)
+
+    def _leave(self) -> Opening:
         opened, before, unguarded = self._entered.pop()
         active.leave(before)
         unguarded.__exit__(None, None, None)
-        current_run().close(opened, error)
+        return opened
 
     async def __aenter__(self) -> Cassette:
-        return self.__enter__()
+        return self._enter(await in_thread(self._open))
 
     async def __aexit__(
         self,
@@ -92,7 +101,9 @@ class UseCassette:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.__exit__(kind, error, traceback)
+        opened = self._leave()
+        opened.cassette.close()  # here: what is still being read is the loop's
+        await in_thread(lambda: current_run().close(opened, error))
 
     def __call__(self, function: _F) -> _F:
         """Decorate a function, a coroutine function or a generator of either kind."""

@@ -9,9 +9,11 @@ there is more to know, before the interaction that told is staged.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_reqord.codec import HEADER, encode
+from pytest_reqord.errors import ReqordError
 from pytest_reqord.library import Recorded
 from pytest_reqord.real import os, threading
 from pytest_reqord.storage import bodies_of, read, remove_unused_bodies, replace, write_bodies
@@ -37,14 +39,19 @@ class Staged:
         self._files: dict[str, _File] = {}
 
     def watch(
-        self, path: Path, redactor: Redactor, redact: Callable[[Interaction], Interaction]
+        self,
+        path: Path,
+        redactor: Redactor,
+        redact: Callable[[Interaction], Interaction],
+        begin: Callable[[], None],
     ) -> None:
         """Keep a file swept from now on; nothing is in it yet.
 
         :param redactor: what redacts all that is to be in it, and has seen the first of that.
         :param redact: what goes over it once more.
+        :param begin: called before the first of it is written, in the thread that writes.
         """
-        self._files[os.fspath(path)] = _File(path, redactor, redact)
+        self._files[os.fspath(path)] = _File(path, redactor, redact, begin)
 
     def forget(self, path: Path) -> None:
         """Leave a file to itself: its recording is settled."""
@@ -72,18 +79,28 @@ class _File:
     """One staging file."""
 
     def __init__(
-        self, path: Path, redactor: Redactor, redact: Callable[[Interaction], Interaction]
+        self,
+        path: Path,
+        redactor: Redactor,
+        redact: Callable[[Interaction], Interaction],
+        begin: Callable[[], None],
     ) -> None:
         self._path = path
         self._redactor = redactor
         self._redact = redact
+        self._begin: Callable[[], None] | None = begin
         self._lock = threading.Lock()
         self._swept_for = redactor.known
         # at the last two batches: what waits was redacted since, or while the last was written
         self._known = deque([redactor.known] * 2, maxlen=2)
 
     def append(self, entries: Sequence[Interaction]) -> None:
+        with suppress(OSError, ReqordError):  # it is tried again when the recording is settled
+            self.learn()
         with self._lock:
+            if self._begin is not None:
+                self._begin()
+                self._begin = None
             known = self._redactor.known
             encoded = [encode(entry) for entry in entries]
             if known != self._known[0] and any(

@@ -39,6 +39,7 @@ LEVELS = {
     "index": 4,
     "lean": 4,
     "loading": 0,
+    "loops": 0,
     "leaks": 4,
     "replay": 5,
     "settings": 4,

@@ -152,15 +152,26 @@ def bodies_of(path: AnyPath) -> list[Path]:
     return [Path(folder, name) for name in names if not name.startswith(".")]
 
 
-def body_reader(path: AnyPath) -> Callable[[str], bytes]:
+def body_reader(path: AnyPath, ahead: int = 0) -> Callable[[str], bytes]:
     """What reads the bodies that lie beside the cassette ``path``, by their names.
 
     It raises OSError for a body that isn't there or is a link, and ValueError for a name that
     leads out of their folder.
+
+    :param ahead: so many bytes of them are read now.
     """
+    held: dict[str, bytes] = {}
+    for body in bodies_of(path) if ahead else ():
+        with suppress(OSError):  # told to whoever asks for it
+            file = body_path(path, body.name)
+            size = os.stat(file).st_size
+            if size <= ahead:
+                held[body.name] = read(file)
+                ahead -= size
 
     def read_body(name: str) -> bytes:
-        return read(body_path(path, name))
+        found = held.get(name)
+        return read(body_path(path, name)) if found is None else found
 
     return read_body
 

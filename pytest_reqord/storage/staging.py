@@ -116,7 +116,20 @@ class StagingArea:
         saving: Mapping[str, Any] | None = None,
         after: Sequence[Path] = (),
     ) -> Recording:
-        """Make room for a recording and enter it in the journal.
+        """Make a recording and enter it in the journal; see `new_recording`."""
+        recording = self.new_recording(owner, cassette, mode, saving, after)
+        self.enter(recording)
+        return recording
+
+    def new_recording(
+        self,
+        owner: str,
+        cassette: Path,
+        mode: str,
+        saving: Mapping[str, Any] | None = None,
+        after: Sequence[Path] = (),
+    ) -> Recording:
+        """Make a recording. No file is touched.
 
         :param saving: what saving it has to know, as JSON can hold it.
         :param after: the staging files of those that it goes on from.
@@ -127,17 +140,21 @@ class StagingArea:
             name = f"{journal.path.stem}-{self._opened}"
         tail = _UNSAFE.sub("-", owner.rpartition("/")[2])[-80:]
         path = self.folder / f"{name}-{tail}.yaml"
-        recording = Recording(
+        return Recording(
             name, owner, cassette, mode, path, wall_time(), dict(saving or {}), tuple(after)
         )
+
+    def enter(self, recording: Recording) -> None:
+        """Enter a recording in the journal, before anything of it is staged."""
         fields = asdict(recording) | {
-            "path": path.name,
-            "cassette": os.fspath(cassette),
-            "after": [os.fspath(each) for each in after],
+            "path": recording.path.name,
+            "cassette": os.fspath(recording.cassette),
+            "after": [os.fspath(each) for each in recording.after],
         }
-        with suppress(OSError):  # no request fails for it; what is staged fails, too, and is told
+        with self._lock:
+            journal = self._own_journal()
+        with suppress(OSError):  # what is staged fails, too, and is told
             journal.write(opened=fields)
-        return recording
 
     def settle(self, recording: Recording, outcome: str, reason: str = "") -> None:
         """Enter in the journal how a recording ended. The last word counts.

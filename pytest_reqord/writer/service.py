@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import sys
 import weakref
-from contextlib import suppress
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from pytest_reqord.clock import monotonic
 # the fork handlers of filelock, which stop all locking, run after ours
 from pytest_reqord.codec import emit  # noqa: F401 - as said above
 from pytest_reqord.errors import ReqordError, WriteFailed
+from pytest_reqord.loops import loop_sleep
 from pytest_reqord.real import Path, os, start_new_thread, time
 from pytest_reqord.storage import locks, parts, places, staging, writing  # noqa: F401 - as said above
 from pytest_reqord.writer import termination
@@ -138,7 +138,7 @@ class CassetteWriter:
         :raises WriteFailed: if the queue is full of what can't be written; ``entry`` is then not
             accepted.
         """
-        if self._queue.is_full and _loop_sleep() is None:
+        if self._queue.is_full and loop_sleep() is None:
             for _ in self._until_room():
                 time.sleep(POLL)
         self._queue.put(Target(_absolute(os.fspath(path)), staged), entry)
@@ -155,7 +155,7 @@ class CassetteWriter:
         :raises WriteFailed: if it is full of what can't be written.
         """
         for _ in self._until_room():
-            sleep_in_loop = _loop_sleep()
+            sleep_in_loop = loop_sleep()
             if sleep_in_loop is not None:
                 await sleep_in_loop(_LOOP_POLL)
             else:
@@ -293,22 +293,6 @@ class _Room:
 
     def __await__(self) -> Generator[Any, Any, None]:
         return self._wait().__await__()
-
-
-def _loop_sleep() -> Callable[[float], Awaitable[None]] | None:
-    """Return the sleep function of the event loop that runs in this thread; None without one."""
-    # from sys.modules: a loop that runs was imported, and one that wasn't must not be;
-    # AttributeError: another thread is importing it right now
-    asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")
-    if asyncio is not None:
-        with suppress(RuntimeError, AttributeError):
-            asyncio.get_running_loop()
-            return asyncio.sleep  # type: ignore[no-any-return]
-    if trio is not None:
-        with suppress(RuntimeError, AttributeError):
-            trio.lowlevel.current_trio_token()
-            return trio.sleep  # type: ignore[no-any-return]
-    return None
 
 
 @lru_cache(maxsize=1024)

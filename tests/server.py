@@ -727,6 +727,10 @@ class Server:
         names = {name.lower(): value for name, value in headers}
         if names.get("expect", "").lower() == "100-continue":
             if "/refused" in target:  # /echo/refused: the body must not be sent
+                tls = isinstance(sock, ssl.SSLSocket)
+                raw = bytes(reader.raw)
+                seen = Seen(raw, method, target, version, headers, b"", None, number, tls)
+                self.seen.append(seen)
                 sock.sendall(reply(b"not that", status=417, reason="Expectation Failed"))
                 return None
             sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -55,6 +55,7 @@ class Arriving:
         "_sent_head",
         "_size",
         "_started",
+        "_was_all",
     )
 
     def __init__(self, exchange: Exchange, sent_head: Head, sent: Sequence[bytes]) -> None:
@@ -70,6 +71,7 @@ class Arriving:
         self._is_over = False
         self._is_switched = False
         self._has_sent = False  # since the last piece, to a connection that was switched
+        self._was_all = False
         self._is_ended = False
 
     @property
@@ -89,14 +91,18 @@ class Arriving:
             self._pause = 0.0  # every event is one, however fast they come
         self._exchange.finish_with(self.finish)
 
-    def add(self, piece: bytes) -> None:
-        """A piece of the body is here; none at all for the end of a switched connection."""
+    def add(self, piece: bytes, *, is_all: bool = True) -> None:
+        """A piece of the body is here; none at all for the end of a switched connection.
+
+        :param is_all: whether that was all that had come, and not all that was asked for.
+        """
         if not piece:  # or an HTTP/2 frame that only ends the stream
             self._is_ended = True
             return
         if self._is_over:
             return
         self._notice_arrival()
+        self._was_all = is_all
         self._pieces.append(piece)
         self._size += len(piece)
 
@@ -137,7 +143,8 @@ class Arriving:
     def _notice_arrival(self) -> None:
         now = monotonic()
         has_sent, self._has_sent = self._has_sent, False
-        if has_sent or now - self._last >= self._pause:
+        is_apart = has_sent or (self._is_switched and self._was_all)  # as of `streamed.Received`
+        if is_apart or now - self._last >= self._pause:
             self._arrivals.append(Arrival(self._size, round(now - self._started, 6)))
         self._last = now
 

@@ -197,26 +197,23 @@ class Switched:
 
     def read(self, max_bytes: int, timeout: float | None = None) -> Any:
         """Read what there is."""
-        return self._keep(self._stream.read, max_bytes, timeout)
-
-    def _keep(self, read: Callable[..., Any], *args: Any) -> Any:
-        if iscoroutinefunction(read):
-            return self._keep_later(read, *args)
+        if iscoroutinefunction(self._stream.read):
+            return self._read_async(max_bytes, timeout)
         try:
-            data = read(*args)
+            data = self._stream.read(max_bytes, timeout)
         except Exception as error:
             self._note(error)
             raise
-        self._arriving.add(data)
+        self._arriving.add(data, is_all=len(data) < max_bytes)
         return data
 
-    async def _keep_later(self, read: Callable[..., Any], *args: Any) -> Any:
+    async def _read_async(self, max_bytes: int, timeout: float | None) -> Any:
         try:
-            data = await read(*args)
+            data = await self._stream.read(max_bytes, timeout)
         except Exception as error:
             self._note(error)
             raise
-        self._arriving.add(data)
+        self._arriving.add(data, is_all=len(data) < max_bytes)
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> Any:

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.interceptors import socket_errors
-from pytest_reqord.interceptors.framing import to_wire
+from pytest_reqord.interceptors.framing import SWITCHED, to_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,17 +21,25 @@ class Answer:
 
     :param error: makes the error; an answer that held it would hold, through its traceback, the
         connection; None for one that ends in good order.
+    :param ends: whether the connection ends with it.
     """
 
-    def __init__(self, pieces: list[bytes], error: Callable[[], BaseException] | None) -> None:
+    def __init__(
+        self,
+        pieces: list[bytes],
+        error: Callable[[], BaseException] | None = None,
+        *,
+        ends: bool = False,
+    ) -> None:
         self._pieces = pieces
+        self._ends = ends
         self._start = 0
         self._error = error
 
     @property
     def is_due(self) -> bool:
-        """Whether there is something to receive: on a played connection, at once."""
-        return bool(self._pieces) or self._error is not None
+        """Whether there is something to receive, be it the end: on a played connection, at once."""
+        return bool(self._pieces) or self._error is not None or self._ends
 
     def recv_into(self, buffer: Any, *, is_kept: bool = False) -> int:
         """Receive a piece, or what fits of it.
@@ -71,7 +79,7 @@ def answering(response: Response, method: str) -> Answer:
     elif not response.complete and not is_cut:
         text = f"the recording ends here: only {size} bytes of this body were read"
         error = functools.partial(ConnectionAbortedError, text)
-    return Answer(to_wire(response, method), error)
+    return Answer(to_wire(response, method), error, ends=response.status == SWITCHED)
 
 
 def failing(failure: Failure) -> Answer:

@@ -157,6 +157,7 @@ class Received:
         "_size",
         "_started",
         "_tells_chunks",
+        "_was_all",
         "is_ended",
         "is_switched",
     )
@@ -178,6 +179,7 @@ class Received:
         self._has_head = False
         self._is_stream = False
         self._has_sent = False
+        self._was_all = False
 
     @property
     def raw(self) -> bytes:
@@ -186,17 +188,18 @@ class Received:
             self._pieces = [b"".join(self._pieces)]
         return b"".join(self._pieces)
 
-    def add(self, data: bytes, since: float | None = None) -> None:
+    def add(self, data: bytes, since: float | None = None, *, is_all: bool = True) -> None:
         """Keep bytes that came, or none for the end of the connection.
 
         :param since: when the read began that they came in, by `monotonic`; by default when
             the bytes before them came.
+        :param is_all: whether that was all that had come, and not all that was asked for.
         """
         now = monotonic()
         before = self._last if since is None else since
         if before is not None and (self._is_apart() or now - before >= PAUSE):
             self._marks.append((self._size, round(now - self._started, 6)))
-        self._last = now
+        self._last, self._was_all = now, is_all
         self._pieces.append(data)
         self._size += len(data)
         self.is_ended = not data
@@ -206,11 +209,12 @@ class Received:
     def _is_apart(self) -> bool:
         """Whether bytes are an arrival of their own, however fast they came.
 
-        Events are, and what a connection says after it was spoken to in another protocol: whoever
-        has asked something takes what comes for the answer.
+        Events are. In another protocol than HTTP it is what a read takes after one that has taken
+        all there was, or after the client has said something: it may wait for its socket before it
+        reads, and take what comes for the answer.
         """
         has_sent, self._has_sent = self._has_sent, False
-        return self._is_stream or has_sent
+        return self._is_stream or has_sent or (self.is_switched and self._was_all)
 
     def _see_head(self) -> None:
         raw, start = self.raw, 0

@@ -152,11 +152,11 @@ class Turn:
 
     # the response
 
-    def receive(self, data: bytes, since: float) -> None:
-        """Bytes came, or none at the end, in a read that started at ``since``."""
+    def receive(self, data: bytes, since: float, *, is_all: bool) -> None:
+        """Bytes came, or none at the end: see `Received.add`."""
         self.is_answered = True
         if self._exchange is not None:
-            self._received.add(data, since)
+            self._received.add(data, since, is_all=is_all)
 
     def break_off(self, error: BaseException) -> None:
         """The connection broke.

@@ -196,7 +196,7 @@ class Wire:
         """What the client receives for a request that was held; None where it went live."""
         if turn.awaits_continue:
             turn.be_continued()
-            self._interim = readers.Answer([CONTINUE], None)
+            self._interim = readers.Answer([CONTINUE])
         if self._interim is not None and self._interim.is_due:
             return self._interim
         turn.is_answered = True
@@ -220,7 +220,7 @@ class Wire:
                 turn.break_off(error)
             raise
         if turn is not None and not flags & socket.MSG_PEEK:
-            turn.receive(bytes(view[:size]), since)
+            turn.receive(bytes(view[:size]), since, is_all=size < len(view))
         return size
 
     def fileno(self) -> int:

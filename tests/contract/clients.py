@@ -75,7 +75,11 @@ ROWS = (
     Row(
         ("aiohttp", "aiobotocore"),
         "the connector, `BaseConnector.connect`",
-        (_WEBSOCKETS, Limit("traces of name look-ups, of which a replay makes none")),
+        (
+            _WEBSOCKETS,
+            Limit("traces of name look-ups, of which a replay makes none"),
+            Limit("traces of a body that a 417 refused, which a replay asks for"),
+        ),
     ),
     Row(
         ("tornado",),

@@ -85,6 +85,47 @@ def passes(face: Face, place: Place, run: Callable[[], object], *, hosts: bool) 
             assert (cassette.recorded, cassette.played, cassette.misses) == ((), (), ())
 
 
+# -- what is held until it is known that it goes live ------------------------------------------
+
+
+@pytest.mark.parametrize(("face", "scenario"), PASSING)
+def test_new(face, scenario, place_of):
+    """A common scenario that a cassette has no answers for goes live as it was written."""
+    place = place_of(scenario.place, is_local=scenario.is_local)
+    goes_live(face, place, lambda: face.run(scenario, place))
+
+
+ASKED_FOR = {"aiohttp-expect-refused", "aiobotocore-s3", "botocore-s3", "tornado-expect"}
+"""Scenarios in which a server refuses a body, which it has to have before it is asked: see the README."""
+
+
+@pytest.mark.parametrize(
+    ("face", "name"), [case for case in OWN if case.id.replace("own-", "") not in ASKED_FOR]
+)
+def test_own_new(face, name, place_of):
+    """So does a scenario that only this client can do."""
+    place = place_of(face.own_places.get(name, "plain"))
+    goes_live(face, place, lambda: face.own[name](place))
+
+
+def goes_live(face: Face, place: Place, run: Callable[[], object]) -> None:
+    bare = watch(face, place, run)
+    bare_traffic = traffic(face, place, is_parallel=False)
+    with intercepted(face), Tape().recording(play=True):
+        seen = watch(face, place, run)
+    assert sorted_traces(face, seen) == sorted_traces(face, bare)
+    asked = traffic(face, place, is_parallel=False)
+    assert sorted(map(str, asked)) == sorted(map(str, bare_traffic))
+
+
+def sorted_traces(face: Face, seen: object) -> object:
+    """What was seen, with the traces of aiohttp sorted: a connection that is made late is told late."""
+    if face.name != "aiohttp" or not isinstance(seen, list):
+        return seen
+    result, traces, cookies = seen
+    return [result, sorted(map(str, traces)), cookies]
+
+
 # -- a cassette that opens and closes while a session is in use --------------------------------
 
 

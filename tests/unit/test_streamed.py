@@ -51,12 +51,13 @@ class TestReceived:
     HEAD = b"HTTP/1.1 101 Switching\r\nUpgrade: tcp\r\n\r\n"
 
     def test_switched(self):
-        """After a 101 all is the body, and what follows a word of the client's is an arrival."""
+        """After a 101 all is the body; what comes in one read, or after a word, is an arrival."""
         received = Received(monotonic(), may_switch=True)
         received.add(b"HTTP/1.1 100 Continue\r\n\r\n" + self.HEAD[:10], monotonic())
         assert not received.is_switched
         received.add(self.HEAD[10:] + b"hello", monotonic())
-        received.add(b" you", monotonic())
+        received.add(b" y", monotonic(), is_all=False)
+        received.add(b"ou", monotonic(), is_all=False)
         received.speak()
         received.add(b"again", monotonic())
         response = received.response("POST")
@@ -67,7 +68,7 @@ class TestReceived:
             b"hello youagain",
             False,
         )
-        assert [arrival.offset for arrival in response.arrivals] == [9]
+        assert [arrival.offset for arrival in response.arrivals] == [5, 9]
         assert response.interim == (100,)
 
     def test_end(self):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import io
 import warnings
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,13 @@ PUTS = (
     {"Bucket": "empty", "Key": "200", "Body": b"bytes"},
     {"Bucket": "echo", "Key": "refused", "Body": b"unwanted" * 10},
 )
+
+
+async def checksums(s3: Any) -> object:
+    """Puts over TLS, whose bodies are chunked twice, and end in a checksum."""
+    put = {"Bucket": "empty", "Key": "200", "ChecksumAlgorithm": "SHA256"}
+    bodies = (b"bytes", io.BytesIO(b"f" * 300000))
+    return [await attempt(functools.partial(s3.put_object, **put, Body=body)) for body in bodies]
 
 
 async def list_tables(dynamodb: Any) -> object:
@@ -74,6 +82,7 @@ def scenario(service: str, use: Callable[[Any], Awaitable[object]]) -> Callable[
             endpoint_url=place.url,
             aws_access_key_id="AKIAEXAMPLE",
             aws_secret_access_key="secret",
+            verify=place.ca,
             config=AioConfig(
                 retries={"total_max_attempts": 3, "mode": "standard"},
                 s3={"addressing_style": "path"},
@@ -94,10 +103,12 @@ FACES = (
         None,
         own={
             "s3": scenario("s3", put_and_get),
+            "checksums": scenario("s3", checksums),
             "dynamodb": scenario("dynamodb", list_tables),
             "retries": scenario("s3", retried),
             "events": scenario("s3", events),
         },
+        own_places={"checksums": "tls"},
         masks=MASKS,
     ),
 )

@@ -270,14 +270,18 @@ def run(scenario: Scenario, place: Place) -> object:
 Own = "Callable[[aiohttp.ClientSession, Place], Awaitable[object]]"
 
 
-def own(use: Own, **options: Any) -> Callable[[Place], object]:
-    """A scenario: what ``use`` sees with a session, what its traces saw, and its cookies."""
+def own(use: Own, untold: str = "", **options: Any) -> Callable[[Place], object]:
+    """A scenario: what ``use`` sees with a session, what its traces saw, and its cookies.
+
+    :param untold: the name of a trace that doesn't count.
+    """
 
     async def scenario(place: Place) -> object:
         events: list[object] = []
         async with create_session(place, events, **options) as session:
             result = await attempt(functools.partial(use, session, place))
-            return [visible(result), events, jar(session)]
+            told = [event for event in events if event[0] != untold]
+            return [visible(result), told, jar(session)]
 
     return lambda place: asyncio.run(settled(scenario(place)))
 
@@ -377,6 +381,12 @@ async def uploads(session: Any, place: Place) -> object:
         # given back, and not opened anew
         await asyncio.sleep(0.02)
     return results
+
+
+async def expect_refused(session: Any, place: Place) -> object:
+    """A final answer in place of the 100, so that the body stays here."""
+    url = f"{place.url}/echo/refused"
+    return await seen_whole(await session.post(url, data=b"unwanted", expect100=True))
 
 
 async def readers(session: Any, place: Place) -> object:
@@ -484,6 +494,7 @@ OWN: Mapping[str, Callable[[Place], object]] = {
     "skipped-headers": own(session_defaults, skip_auto_headers=["User-Agent", "Accept"]),
     "http-1.0": own(session_defaults, version=aiohttp.HttpVersion10),
     "every-verb": own(every_verb),
+    "expect-refused": own(expect_refused, untold="request_chunk_sent"),
     "switch": own(switched),
     "switch-stay": own(functools.partial(switched, ends=False)),
     "uploads": own(uploads),

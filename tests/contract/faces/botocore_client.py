@@ -153,6 +153,16 @@ def own_s3(place: Place) -> object:
         return visible(seen)
 
 
+def own_checksums(place: Place) -> object:
+    """Puts over TLS, whose bodies are chunked twice, and end in a checksum."""
+    with closing(client(place, "s3")) as s3:
+        put = functools.partial(
+            s3.put_object, Bucket="empty", Key="200", ChecksumAlgorithm="SHA256"
+        )
+        bodies = (b"bytes", io.BytesIO(b"f" * 300000))
+        return visible([outcome(functools.partial(put, Body=body)) for body in bodies])
+
+
 def own_dynamodb(place: Place) -> object:
     """A service of one URL, where the operation is a header; the answer isn't what it wants."""
     with closing(client(place, "dynamodb")) as dynamodb:
@@ -190,7 +200,14 @@ FACES = (
             {"retries", "multipart", "cookies", "generator", "redirects", "form", "basic"}
             | {"digest", "read:lines", "read:sized", "read:twice", "read:gated"}
         ),
-        own={"s3": own_s3, "dynamodb": own_dynamodb, "error": own_error, "events": own_events},
+        own={
+            "s3": own_s3,
+            "checksums": own_checksums,
+            "dynamodb": own_dynamodb,
+            "error": own_error,
+            "events": own_events,
+        },
+        own_places={"checksums": "tls"},
         masks=MASKS,
     ),
 )

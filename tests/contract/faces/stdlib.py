@@ -246,7 +246,7 @@ def own_switch_raw(place: Place) -> object:
         raw._sock.sendall(line)
         seen += [is_readable(raw), raw.read(2), raw.read(100)]
     raw._sock.sendall(b"bye\n")
-    seen.append(b"".join(iter(lambda: raw.read(3), b"")))
+    seen.append(b"".join(iter(lambda: is_readable(raw) and raw.read(3), b"")))
     connection.close()
     return seen
 

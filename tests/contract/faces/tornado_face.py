@@ -116,6 +116,20 @@ def run(scenario: Scenario, place: Place) -> object:
     return asyncio.run(run_async(scenario, place))
 
 
+async def own_expect(place: Place) -> object:
+    """A body that is sent when it is asked for, and one that isn't."""
+    client = SimpleAsyncHTTPClient(force_instance=True)
+    seen = []
+    for path in ("/echo/expect", "/echo/refused"):
+        options = {"method": "POST", "body": b"a body", "expect_100_continue": True}
+        response = await client.fetch(
+            f"{place.url}{path}", **options, request_timeout=5, raise_error=False
+        )
+        seen.append(seen_of(response))
+    client.close()
+    return seen
+
+
 LACKS = {
     "bare status lines",
     "chunk extensions",
@@ -134,4 +148,12 @@ LACKS = {
 if tornado.version_info < (6, 6):
     LACKS.add("pieces until the close")
 
-FACES = (Face("tornado", "tornado_client", run, lacks=frozenset(LACKS)),)
+FACES = (
+    Face(
+        "tornado",
+        "tornado_client",
+        run,
+        lacks=frozenset(LACKS),
+        own={"expect": lambda place: asyncio.run(own_expect(place))},
+    ),
+)

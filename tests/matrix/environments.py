@@ -19,7 +19,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ROOT", "Environment", "Python", "Row", "at_hand", "floors", "prune", "rows"]
+__all__ = [
+    "ROOT",
+    "Environment",
+    "Python",
+    "Row",
+    "at_hand",
+    "floors",
+    "newest",
+    "prune",
+    "rows",
+    "supported",
+]
 
 ROOT = Path(__file__).parents[2]
 # no name of ours: whatever has that in the output of a suite was printed by us
@@ -29,7 +40,8 @@ CACHE = Path(
 )
 PYTESTS = ("9.0.0", "9.0.3", "9.1.0")
 """What is run besides the oldest that pyproject.toml allows and the newest there is."""
-_PYTHONS = [(3, minor) for minor in range(10, 15)]
+_WHEELS = {"pyyaml": (3, 12)}
+"""The newest Python for which the oldest release that we allow of a package has a wheel."""
 _KEPT_FOR = 14 * 86400
 _PROBE = "import ensurepip, sys; print(*sys.version_info[:2], sys.implementation.name, sys.version)"
 
@@ -49,7 +61,7 @@ class Python:
 def at_hand() -> list[Python]:
     """The Pythons of this machine, oldest first, one of each version; the one running counts."""
     found = {}
-    for version in _PYTHONS:
+    for version in supported():
         name = ".".join(map(str, version))
         places = sorted(Path.home().glob(f".pyenv/versions/{name}.*/bin/python"), reverse=True)
         if sys.version_info[:2] == version:
@@ -60,6 +72,16 @@ def at_hand() -> list[Python]:
                 found[version] = python
                 break
     return [found[version] for version in sorted(found)]
+
+
+def supported() -> list[tuple[int, int]]:
+    """The versions of Python that pyproject.toml names, oldest first."""
+    named = re.findall(r'"Programming Language :: Python :: (\d)\.(\d+)"', _pyproject())
+    return sorted((int(major), int(minor)) for major, minor in named)
+
+
+def _pyproject() -> str:
+    return (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
 def _asked(path: str) -> Python | None:
@@ -75,8 +97,7 @@ def _asked(path: str) -> Python | None:
 
 def floors() -> dict[str, str]:
     """The oldest of each dependency that pyproject.toml allows, as ``{"pytest": "8.4"}``."""
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    listed = re.search(r"^dependencies = \[(.*?)^\]", text, re.MULTILINE | re.DOTALL)
+    listed = re.search(r"^dependencies = \[(.*?)^\]", _pyproject(), re.MULTILINE | re.DOTALL)
     assert listed
     return dict(re.findall(r'"([\w-]+)>=([\d.]+)"', listed[1]))
 
@@ -97,22 +118,26 @@ class Row:
         return Environment(self.python, tuple(sorted({*self.pins, *free, *needs})), self.pre)
 
 
-def rows(pythons: list[Python], *, sample: bool, pre: bool) -> list[Row]:
+def rows(pythons: list[Python], *, sample: bool) -> list[Row]:
     """The rows of the matrix on the oldest and the newest of these Pythons."""
-    oldest, newest = pythons[0], pythons[-1]
+    first, last = pythons[0], pythons[-1]
     own = floors()
-    floor = own["pytest"]
-    all_oldest = tuple(f"{name}=={version}" for name, version in own.items())
-    least = Row(f"Python {oldest}, oldest of everything", oldest, all_oldest)
-    most = Row(f"Python {newest}, newest of everything", newest, ())
-    if pre:
-        return [most, Row(f"Python {newest}, pre-releases", newest, (), pre=True)]
+    held = {name: at for name, at in own.items() if first.version <= _WHEELS.get(name, (4, 0))}
+    for name in own.keys() - held.keys():
+        print(f"left out: {name} {own[name]}, which has no wheel for Python {first}")
+    pins = tuple(f"{name}=={version}" for name, version in held.items())
+    least = Row(f"Python {first}, oldest of everything", first, pins)
     if sample:
-        middle = pythons[len(pythons) // 2]
-        return [least, _with(middle, "9.0.3"), most]
-    between = [_with(python, version) for version in PYTESTS for python in (oldest, newest)]
-    ends = [Row(f"Python {oldest}, newest of everything", oldest, ()), _with(newest, floor)]
-    return [*dict.fromkeys([least, *between, *ends, most])]
+        return [least, _with(pythons[len(pythons) // 2], "9.0.3"), newest(last)]
+    between = [_with(python, version) for version in PYTESTS for python in (first, last)]
+    every = [least, *between, newest(first), _with(last, own["pytest"]), newest(last)]
+    return list(dict.fromkeys(every))
+
+
+def newest(python: Python, *, pre: bool = False) -> Row:
+    """The row in which nothing is held back."""
+    name = "pre-releases" if pre else "newest of everything"
+    return Row(f"Python {python}, {name}", python, (), pre)
 
 
 def _with(python: Python, pytest: str) -> Row:

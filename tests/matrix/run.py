@@ -2,7 +2,7 @@
 
     python tests/matrix/run.py                 all suites, in all rows, in both ways
     python tests/matrix/run.py --sample        three rows, each suite once in each
-    python tests/matrix/run.py --newest        the newest releases, and the pre-releases
+    python tests/matrix/run.py --newest        only the newest releases; with --pre, pre-releases
     python tests/matrix/run.py --suite late_imports --row 'pytest 9.0'
 
 It needs nothing but the standard library. README.md beside it says how to add a suite.
@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from environments import ROOT, at_hand, prune, rows
+from environments import ROOT, at_hand, newest, prune, rows, supported
 from trial import SUITES, WAYS, Trial, load
 
 if TYPE_CHECKING:
@@ -39,12 +39,15 @@ def main() -> int:
     start = time.monotonic()
     suites = {name: load(name) for name in options.suite or sorted(_names())}
     pythons = at_hand()
-    picked = rows(pythons, sample=options.sample, pre=options.newest)
+    if options.newest or options.pre:
+        picked = [newest(pythons[-1], pre=options.pre)]
+    else:
+        picked = rows(pythons, sample=options.sample)
     picked = [row for row in picked if options.row in row.name]
     seed = random.randrange(10**6) if options.seed == "random" else int(options.seed)
     print(f"Pythons at hand: {', '.join(map(str, pythons))}; seed {seed}", flush=True)
-    for absent in {"3.10", "3.14"} - {str(python) for python in pythons}:
-        print(f"left out: Python {absent}, which is not here")
+    for version in {supported()[0], supported()[-1]} - {python.version for python in pythons}:
+        print(f"left out: Python {version[0]}.{version[1]}, which is not here")
     prune()
     with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
         trials = _trials(Path(folder), picked, suites, options, seed)
@@ -57,7 +60,8 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--sample", action="store_true", help="three rows, one way each")
-    parser.add_argument("--newest", action="store_true", help="newest releases, pre-releases")
+    parser.add_argument("--newest", action="store_true", help="only the newest releases")
+    parser.add_argument("--pre", action="store_true", help="pre-releases, too")
     parser.add_argument("--suite", action="append", help="only this one; repeatable")
     parser.add_argument("--row", default="", help="only rows whose names have this text")
     parser.add_argument("--seed", default=str(_SEED), help="of the order of tests; or: random")

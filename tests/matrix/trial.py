@@ -7,6 +7,7 @@ import re
 import runpy
 import shlex
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,22 +80,8 @@ class Trial:
             (folder / name).write_text(text.replace(old, new), encoding="utf-8")
         command = self._command(step, number)
         asked, cassettes = api.asked, _cassettes(folder)
-        try:
-            done = subprocess.run(
-                command,
-                cwd=folder,
-                env=self._environment(step, api),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                text=True,
-                check=False,
-                timeout=PATIENCE,
-            )
-        except subprocess.TimeoutExpired as error:
-            output = (error.stdout or b"").decode(errors="replace")
-            return self._report(command, [f"not over after {PATIENCE} seconds"], output)
-        wrong = list(_differences(step, done, api))
+        status, output = _run(command, folder, self._environment(step, api))
+        wrong = _differences(step, status, output, api)
         if step.asks is not None and api.asked - asked != step.asks:
             wrong.append(f"{api.asked - asked} requests reached the API, not {step.asks}")
         if not step.touches and _cassettes(folder) != cassettes:
@@ -102,7 +89,7 @@ class Trial:
         held = sum(len(_ENTRY.findall(text)) for text in _cassettes(folder).values())
         if step.holds is not None and held != step.holds:
             wrong.append(f"the cassettes hold {held} interactions, not {step.holds}")
-        return self._report(command, wrong, done.stdout) if wrong else ""
+        return self._report(command, wrong, output) if wrong else ""
 
     def _command(self, step: Step, number: int) -> list[str]:
         if step.command:
@@ -128,20 +115,43 @@ class Trial:
         return "\n".join([f"$ {shown}", *wrong, *(f"    {line}" for line in lines)])
 
 
-def _differences(step: Step, done: subprocess.CompletedProcess[str], api: Api) -> list[str]:
+def _run(command: list[str], folder: Path, env: dict[str, str]) -> tuple[int | None, str]:
+    """The exit status and the output of a command; without a status if it had to be killed."""
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # to be killed with its workers, which have its output open
+    )
+    try:
+        output, _ = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return None, process.communicate()[0]
+    return process.returncode, output
+
+
+def _differences(step: Step, status: int | None, output: str, api: Api) -> list[str]:
     """What of the step's exit status and output isn't as declared."""
+    if status is None:
+        return [f"not over after {PATIENCE} seconds"]
     wrong = []
-    if done.returncode != step.exit_status:
-        wrong.append(f"exit status {done.returncode}, not {step.exit_status}")
-    last = done.stdout.strip().rpartition("\n")[2]
+    if status != step.exit_status:
+        wrong.append(f"exit status {status}, not {step.exit_status}")
+    last = output.strip().rpartition("\n")[2]
     counts = re.findall(r"(\d+) (passed|failed|error|skipped|xfailed|xpassed)", last)
     outcomes = {"errors" if name == "error" else name: int(count) for count, name in counts}
     if not step.command and outcomes != step.outcomes:
         wrong.append(f"outcomes {outcomes}, not {step.outcomes}")
     wanted = [text.format(api=api.url) for text in step.says]
-    wrong += [f"the output lacks {text!r}" for text in wanted if text not in done.stdout]
-    wrong += [f"the output has {text!r}" for text in step.never_says if text in done.stdout]
-    if step.silent and (lines := _ours(done.stdout)):
+    wrong += [f"the output lacks {text!r}" for text in wanted if text not in output]
+    wrong += [f"the output has {text!r}" for text in step.never_says if text in output]
+    if step.silent and (lines := _ours(output)):
         wrong.append(f"the plugin printed {lines}")
     return wrong
 

@@ -12,7 +12,7 @@ import functools
 import ssl
 import sys
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active
@@ -22,7 +22,7 @@ from pytest_reqord.interceptors.wire import Wire
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["install", "uninstall"]
 
@@ -32,27 +32,24 @@ _is_connecting: ContextVar[bool] = ContextVar("pytest_reqord_connecting", defaul
 """Set while a client's own ``connect`` runs: what it sends (``CONNECT``) is no request."""
 
 
-class _Seam(NamedTuple):
-    """A method that is taken.
-
-    :param wrap: makes ours from the original.
-    """
-
-    module: str
-    owner: str
-    method: str
-    wrap: Callable[[Callable[..., Any]], Callable[..., Any]]
-
+_MODULES = ("http.client", "eventlet.green.http.client")
+"""Where there is an `HTTPConnection` that others are built on; eventlet has a copy of Python's."""
 
 _patches = Attributes()
 
 
 def install() -> bool:
-    """Patch what is imported; to be called again when more is."""
-    for module, owner, method, wrap in _SEAMS:
-        cls = getattr(sys.modules.get(module), owner, None)
-        if _is_ours(cls) and method in vars(cls):
-            _patches.take(cls, method, functools.partial(_wrapped, wrap))
+    """Patch the connections of what is imported, and their subclasses, those to come, too.
+
+    Packages come with a copy of urllib3 in them, and tests and libraries with classes of their own.
+    """
+    for module in _MODULES:
+        base = getattr(sys.modules.get(module), "HTTPConnection", None)
+        if isinstance(base, type):
+            _take(base, "endheaders", _wrap_endheaders)
+            _patches.take(base, "__init_subclass__", functools.partial(_wrap_init_subclass, base))
+            for cls in (base, *_subclasses(base)):
+                _patch(cls)
     return True
 
 
@@ -65,14 +62,35 @@ def uninstall() -> None:
     _patches.put_back()
 
 
-def _wrapped(wrap: Callable[..., Any], original: Callable[..., Any]) -> Any:
-    return functools.wraps(original)(wrap(original))
+def _subclasses(cls: type) -> Iterator[type]:
+    subclasses: list[type] = cls.__subclasses__()
+    for subclass in subclasses:
+        yield subclass
+        yield from _subclasses(subclass)
 
 
-def _is_ours(cls: Any) -> bool:
-    """Whether a class is built on http.client: urllib3-future, in urllib3's place, isn't."""
-    base = getattr(sys.modules.get("http.client"), "HTTPConnection", None)
-    return isinstance(cls, type) and isinstance(base, type) and issubclass(cls, base)
+def _patch(cls: type) -> None:
+    if "connect" in vars(cls):
+        _take(cls, "connect", _wrap_connect)
+    if _is_http2(cls) and "putrequest" in vars(cls):
+        _take(cls, "putrequest", _wrap_putrequest)
+
+
+def _take(cls: type, method: str, wrap: Callable[..., Any]) -> None:
+    _patches.take(cls, method, lambda original: functools.wraps(original)(wrap(original)))
+
+
+def _wrap_init_subclass(base: type, _: Any) -> Any:
+    def __init_subclass__(cls: type, /, **options: Any) -> None:  # noqa: N807 -- it takes its place
+        super(base, cls).__init_subclass__(**options)  # type: ignore[arg-type]  # no method's cls
+        _patch(cls)
+
+    return classmethod(__init_subclass__)
+
+
+def _is_http2(cls: type) -> bool:
+    """Return True for the connections of urllib3's own HTTP/2, also of a copy of it."""
+    return ".http2." in cls.__module__ and "urllib3" in cls.__module__
 
 
 def _wrap_endheaders(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -84,9 +102,9 @@ def _wrap_endheaders(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _wrap_connect(original: Callable[..., Any]) -> Callable[..., Any]:
-    def connect(self: Any) -> Any:
+    def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
         if _is_connecting.get() or active.current() is None:
-            return original(self)
+            return original(self, *args, **kwargs)
         _refuse_http2(self)
         if active.route(_base(self)) in (None, Route.RECORD):
             return _connect(original, self)
@@ -105,18 +123,6 @@ def _wrap_putrequest(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(self, *args, **kwargs)
 
     return putrequest
-
-
-_SEAMS = (
-    _Seam("http.client", "HTTPConnection", "endheaders", _wrap_endheaders),
-    _Seam("http.client", "HTTPConnection", "connect", _wrap_connect),
-    _Seam("http.client", "HTTPSConnection", "connect", _wrap_connect),
-    _Seam("urllib3.connection", "HTTPConnection", "connect", _wrap_connect),
-    _Seam("urllib3.connection", "HTTPSConnection", "connect", _wrap_connect),
-    _Seam("urllib3.http2.connection", "HTTP2Connection", "putrequest", _wrap_putrequest),
-    _Seam("httplib2", "HTTPConnectionWithTimeout", "connect", _wrap_connect),
-    _Seam("httplib2", "HTTPSConnectionWithTimeout", "connect", _wrap_connect),
-)
 
 
 def _begin(connection: Any) -> None:
@@ -171,17 +177,23 @@ def _verify_as_urllib3(connection: Any) -> None:
     is_tunnelling = getattr(connection, "_tunnel_host", None) is not None
     is_verified = False
     if connection.default_port == _HTTPS_PORT:
-        from urllib3.util.ssl_ import resolve_cert_reqs  # late: only who uses it gets here
-
-        is_verified = resolve_cert_reqs(connection.cert_reqs) == ssl.CERT_REQUIRED or bool(
-            connection.assert_fingerprint
-        )
+        required = _resolve_cert_reqs(connection) == ssl.CERT_REQUIRED
+        is_verified = required or bool(connection.assert_fingerprint)
         connection.is_verified = is_verified and not (has_proxy and not is_tunnelling)
     if hasattr(connection, HAS_PROXY):  # urllib3 2
         setattr(connection, HAS_PROXY, has_proxy or is_tunnelling)
         if has_proxy:
             is_tls = getattr(connection, "_tunnel_scheme", None) == "https" or not is_tunnelling
             connection.proxy_is_verified = is_tls and is_verified
+
+
+def _resolve_cert_reqs(connection: Any) -> Any:
+    """Return what its urllib3 makes of ``cert_reqs``: the package's, or a copy in another."""
+    for cls in type(connection).__mro__:
+        module: Any = sys.modules.get(cls.__module__)
+        if hasattr(module, "resolve_cert_reqs"):
+            return module.resolve_cert_reqs(connection.cert_reqs)
+    return connection.cert_reqs
 
 
 def _connect(original: Callable[[Any], Any], connection: Any) -> Any:
@@ -221,7 +233,7 @@ def _uri(connection: Any) -> str:
 
 
 def _refuse_http2(connection: Any) -> None:
-    if type(connection).__module__.startswith("urllib3.http2"):
+    if _is_http2(type(connection)):
         version = getattr(sys.modules.get("urllib3"), "__version__", "")
         reason = (
             "its HTTP/2 can't be recorded; leave out urllib3.http2.inject_into_urllib3()"

@@ -39,9 +39,7 @@ class Interceptor(Protocol):
 # the client's module whose import calls for it -> our module
 _INTERCEPTORS = {
     "http.client": "http_client",
-    "urllib3.connection": "http_client",
-    "urllib3.http2.connection": "http_client",
-    "httplib2": "http_client",
+    "eventlet.green.http.client": "http_client",
     "httpx": "httpx_transport",
     "httpx2": "httpx_transport",
     "httpx_curl_cffi": "httpx_transport",

@@ -151,6 +151,43 @@ class TestConnections:
         assert connected == ["service.test"]
         assert tape.interactions[0].request.uri == "http://service.test/json"
 
+    def test_class_made_later(self, server):
+        """A class that is made while we are there, too, connects only where it goes live."""
+        http_client.install()
+
+        class Between(http.client.HTTPConnection):
+            pass
+
+        class Own(Between):
+            def connect(self):
+                super().connect()
+
+        def get() -> bytes:
+            connection = Own("127.0.0.1", server.port)
+            connection.connect()
+            connection.request("GET", "/json")
+            body = connection.getresponse().read()
+            connection.close()
+            return body
+
+        tape = Tape()
+        with tape.recording():
+            live = get()
+        with tape.playing(), offline() as tried:
+            assert get() == live
+        assert (len(tape.interactions), tried) == (1, [])
+        assert len(server.seen) == 1
+
+    def test_vendored(self, servers, certificates):
+        """A copy of urllib3 in another package makes no connection to play over, with TLS neither."""
+        requests = pytest.importorskip("pip._vendor.requests")
+        tape, url = Tape(), servers["tls"].url
+        with tape.recording():
+            live = requests.get(f"{url}/json", verify=certificates).json()
+        with tape.playing(), offline() as tried:
+            assert requests.get(f"{url}/json", verify=certificates).json() == live
+        assert (len(tape.interactions), tried) == (1, [])
+
     def test_no_sockets(self, server):
         """A replay makes no socket, so a test that forbids them can have a cassette."""
         tape = Tape()

@@ -46,6 +46,18 @@ CLIENTS = {
         ---
         return requests.get(url).status_code
     """,
+    "pip._vendor": """
+        from pip._vendor import requests
+        ---
+        return requests.get(url).status_code
+    """,
+    "eventlet": """
+        os.environ["EVENTLET_NO_GREENDNS"] = "yes"
+        from eventlet.green.urllib import request
+        ---
+        with request.urlopen(url) as response:
+            return response.status
+    """,
     "httplib2": """
         import httplib2
         ---

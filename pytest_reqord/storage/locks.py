@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from pytest_reqord.clock import monotonic
 from pytest_reqord.errors import CassetteLocked
-from pytest_reqord.real import fcntl, os, private, threading, time
+from pytest_reqord.real import fcntl, io, os, private, threading, time
+from pytest_reqord.storage.claims import Claim
 from pytest_reqord.storage.files import open_file, read
 from pytest_reqord.storage.places import identity, user_folder
 
@@ -32,27 +33,36 @@ _KEPT = 64
 _HOLDER_SIZE = 200
 _POLL = 0.005
 """Seconds between two tries: a save takes about as long."""
-_NONE = -1
-_TAKEN = -2
 
 
 class _PathLock:
-    """A path's lock in this process: a mutex for its threads, files for other processes.
+    """A path's lock in this process: a claim for its threads, files for other processes.
 
     :param file: the file that stands for the path.
     """
 
-    __slots__ = ("file", "itself", "mutex", "users")
+    __slots__ = ("claim", "file", "itself")
 
     def __init__(self, file: BaseFileLock) -> None:
+        self.claim: Claim | None = None
         self.file = file
-        self.itself = _NONE
-        self.mutex = threading.Lock()
-        self.users = 0
+        self.itself: io.FileIO | None = None
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether a call of this process has it, or is about to."""
+        return self.claim is not None and self.claim.is_good
+
+    def let_go(self) -> None:
+        """Let go of the files, in whatever state: the call that had them may have been interrupted."""
+        if self.itself is not None:
+            self.itself.close()
+        self.file.release(force=True)
 
 
 _registry: dict[str, _PathLock] = {}  # the one used last is last
-_registry_lock = threading.Lock()
+# reentrant: the garbage collector may run code that locks another cassette
+_registry_lock = threading.RLock()
 _inherited: list[_PathLock] = []
 # filelock's finalizer needs modules that are gone at the end of the interpreter
 atexit.register(_registry.clear)
@@ -66,96 +76,85 @@ def lock(path: str | os.PathLike[str], timeout: float) -> Iterator[None]:
     :param timeout: how long to wait for it, in seconds.
     :raises CassetteLocked: if somebody else held it all that time.
     """
-    real = os.path.realpath(path)
-    found = _borrow(identity(real))
-    try:
-        started = monotonic()
-        if not found.mutex.acquire(timeout=timeout):
-            raise CassetteLocked(os.fspath(path), _who(), timeout)
+    real, until = identity(os.path.realpath(path)), monotonic() + timeout
+    claim = Claim()
+    with claim.lock:
+        while (found := _claim(real, claim)) is None:
+            if monotonic() > until:
+                raise CassetteLocked(os.fspath(path), _who(), timeout)
+            time.sleep(_POLL)
         try:
-            _acquire(found.file, os.fspath(path), timeout, started)
-            try:
-                found.itself = _hold(path, started + timeout)
-                if found.itself == _TAKEN:
-                    raise CassetteLocked(os.fspath(path), _holder(found.file.lock_file), timeout)
-                _name_holder(found.file.lock_file)
-                yield
-            finally:
-                _let_go(found)
-                found.file.release()
+            found.let_go()
+            _acquire(found.file, os.fspath(path), timeout, until)
+            if not _hold(found, path, until):
+                raise CassetteLocked(os.fspath(path), _holder(found.file.lock_file), timeout)
+            _name_holder(found.file.lock_file)
+            yield
         finally:
-            found.mutex.release()
-    finally:
-        _give_back(found)
+            found.let_go()
 
 
-def _acquire(file: BaseFileLock, path: str, timeout: float, started: float) -> None:
-    left = max(0.0, timeout - (monotonic() - started))
+def _acquire(file: BaseFileLock, path: str, timeout: float, until: float) -> None:
     try:
-        file.acquire(timeout=left, poll_interval=_POLL)
+        file.acquire(timeout=max(0.0, until - monotonic()), poll_interval=_POLL)
     except Timeout:
         raise CassetteLocked(path, _holder(file.lock_file), timeout) from None
 
 
-def _hold(path: str | os.PathLike[str], until: float) -> int:
+def _hold(found: _PathLock, path: str | os.PathLike[str], until: float) -> bool:
     """Hold the cassette itself, too: somebody may have removed the lock's file.
 
-    Whoever came then would have made another one, and hold that. A cassette that isn't there
-    can't be held, but is only made where there is none (`storage.replace`).
+    Whoever came then would have made another one, and hold that. A cassette that isn't there, or
+    on a file system that has no locks, can't be held; it is only made where there is none
+    (`storage.replace`).
 
-    :returns: what holds it; `_NONE` where nothing does, `_TAKEN` if another process did too long.
+    :returns: whether no other process held it all that time.
     """
     while True:
         try:
             fd, _ = open_file(path)
+            found.itself = file = io.FileIO(fd)  # known before it is held
         except OSError:
-            return _NONE
+            return True
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(fd), os.stat(path)):
-                return fd
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                return True
         except BlockingIOError:
             if monotonic() > until:
-                os.close(fd)
-                return _TAKEN
+                return False
             time.sleep(_POLL)
         except FileNotFoundError:
             pass  # it went meanwhile
         except OSError:  # a file system that can't do this
-            os.close(fd)
-            return _NONE
-        os.close(fd)
+            file.close()
+            return True
+        file.close()
 
 
-def _let_go(found: _PathLock) -> None:
-    fd, found.itself = found.itself, _NONE
-    if fd >= 0:
-        os.close(fd)
+def _claim(real: str, claim: Claim) -> _PathLock | None:
+    """Claim the lock of a path; None if another call has it.
 
-
-def _borrow(real: str) -> _PathLock:
-    """The lock of a path: the same for all threads, and made once, for making it is slow."""
+    There is one for all threads, made once, for making it is slow.
+    """
     with _registry_lock:
         found = _registry.pop(real, None) or _PathLock(_make_file_lock(real))
         _registry[real] = found
-        found.users += 1
+        if found.is_claimed:
+            return None
+        found.claim = claim
         if len(_registry) > _KEPT:
-            unused = [key for key, known in _registry.items() if not known.users]
+            unused = [key for key, known in _registry.items() if not known.is_claimed]
             for key in unused[: len(_registry) - _KEPT]:
                 del _registry[key]
         return found
-
-
-def _give_back(found: _PathLock) -> None:
-    with _registry_lock:
-        found.users -= 1
 
 
 def _make_file_lock(real: str) -> BaseFileLock:
     import hashlib  # late: only for a lock that is made
 
     name = hashlib.sha256(os.fsencode(real)).hexdigest()
-    # the mutex of `_PathLock` keeps threads apart, so the lock is the process's, not a thread's
+    # the claim to a `_PathLock` keeps threads apart, so the lock is the process's, not a thread's
     return FileLock(user_folder("locks") / f"{name}.lock", thread_local=False)
 
 
@@ -193,7 +192,7 @@ def _after_fork() -> None:
     global _registry, _registry_lock
     for found in _registry.values():
         _disown(found)
-    _registry, _registry_lock = {}, threading.Lock()
+    _registry, _registry_lock = {}, threading.RLock()
 
 
 def _disown(found: _PathLock) -> None:
@@ -201,7 +200,8 @@ def _disown(found: _PathLock) -> None:
 
     Newer filelocks do so themselves; an older one would unlock when it is collected.
     """
-    _let_go(found)
+    if found.itself is not None:
+        found.itself.close()
     context = getattr(found.file, "_context", None)
     fd = getattr(context, "lock_file_fd", None)
     if isinstance(fd, int):

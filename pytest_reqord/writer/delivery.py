@@ -11,7 +11,8 @@ from pytest_reqord import storage
 from pytest_reqord.clock import monotonic
 from pytest_reqord.errors import ReqordError, WriteFailed
 from pytest_reqord.real import Path, os, time
-from pytest_reqord.writer.queue import POLL, Claim, Target, in_order
+from pytest_reqord.storage.claims import Claim
+from pytest_reqord.writer.queue import POLL, Target, in_order
 from pytest_reqord.writer.sinks import append_only
 
 if TYPE_CHECKING:

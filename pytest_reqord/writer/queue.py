@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_reqord.models import Interaction
+    from pytest_reqord.storage.claims import Claim
 
-__all__ = ["POLL", "Batch", "Claim", "Queue", "Rhythm", "Target", "in_order", "weigh"]
+__all__ = ["POLL", "Batch", "Queue", "Rhythm", "Target", "in_order", "weigh"]
 
 POLL = 0.005
 """Seconds between two looks at what somebody else is busy with."""
@@ -56,20 +57,6 @@ class Rhythm(NamedTuple):
     def longest(self) -> float:
         """Seconds after its first entry at which a batch is due, however steady the trickle."""
         return 10 * self.timeout
-
-
-class Claim:
-    """The right of one call to write: it holds while that call is in ``with claim.lock``.
-
-    A lock of the interpreter's own is let go of in the step that leaves the block; a line of ours,
-    in a ``finally`` too, may be kept from running.
-    """
-
-    __slots__ = ("lock", "thread")
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.thread = threading.get_ident()
 
 
 class Batch:
@@ -108,7 +95,7 @@ class Batch:
     @property
     def is_claimed(self) -> bool:
         """Whether somebody is writing it."""
-        return self.claim is not None and self.claim.lock.locked()
+        return self.claim is not None and self.claim.is_good
 
     def due_at(self, rhythm: Rhythm) -> float:
         """Return when the batch is to be written; a time that is past means now."""

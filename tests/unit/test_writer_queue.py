@@ -6,7 +6,8 @@ import time
 import pytest
 from entries import interaction, number_of
 
-from pytest_reqord.writer.queue import Claim, Queue, Rhythm, Target
+from pytest_reqord.storage.claims import Claim
+from pytest_reqord.writer.queue import Queue, Rhythm, Target
 
 A = Target("/a.yaml", staged=False)
 B = Target("/b.yaml", staged=False)

@@ -56,11 +56,12 @@ def install() -> bool:
             "aiohttp", error, [unhooked.Entrance(session, "_request", _uri_of_requested)]
         )
         return False
-    unhooked.accept("aiohttp")
     module = sys.modules["aiohttp"]
     connector, reader = module.BaseConnector, module.StreamReader
     if not is_own(connector, "connect") or not is_own(reader, "_wait"):
+        _refuse_below(module)
         return False
+    unhooked.accept("aiohttp")
     _patches.take(connector, "connect", _taking_connect)
     return _patches.take(reader, "_wait", _taking_wait)
 
@@ -86,6 +87,16 @@ def _missing() -> str:
     if list(inspect.signature(connector.connect).parameters) != _PARAMETERS:
         return f"aiohttp.connector.BaseConnector.connect({', '.join(_PARAMETERS[1:])})"
     return ""
+
+
+def _refuse_below(module: Any) -> None:
+    error = UnsupportedClient("aiohttp", _version(), unhooked.replaced("BaseConnector.connect"))
+    connectors = (getattr(module, name, None) for name in ("TCPConnector", "UnixConnector"))
+    entrances = [
+        unhooked.Entrance(each, "_create_connection", lambda arguments: arguments["req"].url)
+        for each in connectors
+    ]
+    unhooked.refuse("aiohttp", error, entrances)
 
 
 def _uri_of_requested(arguments: Mapping[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.errors import UnsupportedClient
-from pytest_reqord.interceptors import active
+from pytest_reqord.interceptors import active, unhooked
 from pytest_reqord.interceptors.attributes import Attributes, is_own
 
 if TYPE_CHECKING:
@@ -103,11 +103,8 @@ def _ask(package: str, request: Any) -> None:
         active.pass_untaken(package, getattr(sys.modules[package], "__version__", ""), uri)
         return
     # something that isn't a mock stands in our place: it should have been recorded
-    reason = (
-        "its transport's method was replaced, before the cassette opened, by one that sends what"
-        " it is given"
-    )
     version = getattr(sys.modules[library], "__version__", "")
+    reason = unhooked.replaced("transport's method")
     active.refuse(UnsupportedClient(library, version, reason), uri)
 
 

@@ -50,9 +50,14 @@ def install() -> bool:
         client = getattr(module, "SimpleAsyncHTTPClient", None)
         unhooked.refuse("tornado", error, [unhooked.Entrance(client, "fetch", _uri_of_fetched)])
         return False
-    unhooked.accept("tornado")
     if not isinstance(owner, type) or not is_own(owner, "run"):
+        error = UnsupportedClient("tornado", _version(), unhooked.replaced("_HTTPConnection.run"))
+        below = unhooked.Entrance(
+            owner, "_create_connection", lambda given: given["self"].request.url
+        )
+        unhooked.refuse("tornado", error, [below])
         return False
+    unhooked.accept("tornado")
     return _patches.take(owner, "run", _taking_run)
 
 

@@ -1,7 +1,9 @@
 """Clients that could not be patched: an error at their first request under a cassette.
 
 Of a client that can be recorded the user expects that it is. Where a version of it lacks what is
-patched, its requests must neither go live in silence nor cost the tests that never make one.
+patched, its requests must neither go live in silence nor cost the tests that never make one. Where
+something else stood in our place first it may be a mock that answers, so it is left alone; what is
+below it is reached only if it sends what it is given.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
 
     from pytest_reqord.errors import UnsupportedClient
 
-__all__ = ["Entrance", "accept", "refuse", "uninstall"]
+__all__ = ["Entrance", "accept", "refuse", "replaced", "uninstall"]
 
 
 class Entrance(NamedTuple):
-    """A method by which a client's requests come in.
+    """A method that each request of a client calls: the first, or the last before it is sent.
 
     :param owner: its class; None where this version hasn't it.
     :param uri_of: given the arguments by their names, gives the URI of the request.
@@ -47,6 +49,16 @@ def refuse(package: str, error: UnsupportedClient, entrances: Iterable[Entrance]
     for owner, method, uri_of in entrances:
         if isinstance(owner, type):
             patches.take(owner, method, functools.partial(_refusing, error, uri_of))
+
+
+def replaced(name: str) -> str:
+    """Return why a client is refused below something that isn't ours and turns out to be no mock.
+
+    :param name: the method that it stands in for.
+    """
+    return (
+        f"its {name} was replaced, before the cassette opened, by one that sends what it is given"
+    )
 
 
 def accept(package: str) -> None:

@@ -155,10 +155,33 @@ def test_changed_seam(monkeypatch):
         unhooked.uninstall()
 
 
-def refused(pattern):
+def test_hidden_by_another_tool(monkeypatch, place):
+    """A stranger in our place that connects is an error, also while recording; then we are back."""
+    aiohttp_connector.uninstall()
+    original = aiohttp.BaseConnector.connect
+
+    async def stranger(self, req, traces, timeout):
+        return await original(self, req, traces, timeout)
+
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(aiohttp.BaseConnector, "connect", stranger)
+            assert not aiohttp_connector.install()
+            assert run(lambda: fetch(f"{place.url}/body/free")) == b"free"
+            refused(r"^aiohttp 3\..*BaseConnector.connect was replaced", f"{place.url}/body/a")
+        assert aiohttp_connector.install()
+    finally:
+        unhooked.uninstall()
+    tape = Tape()
+    with tape.recording():
+        run(lambda: fetch(f"{place.url}/body/b"))
+    assert len(tape.interactions) == 1
+
+
+def refused(pattern, url="http://api.test/"):
     for opened in (Tape().playing, Tape().recording):
         with opened() as cassette, pytest.raises(UnsupportedClient, match=pattern) as caught:
-            run(lambda: fetch("http://api.test/"))
+            run(lambda: fetch(url))
         assert cassette.take_refusals() == [caught.value]
 
 

@@ -265,6 +265,16 @@ def test_it(cassette):
     code = "import code_under_test, sys; sys.exit(code_under_test.ask() != 200)"
     subprocess.run([sys.executable, "-c", code], check=True)
 """,
+    **{
+        f"{method}ed-process": f"""
+def test_it(cassette):
+    import multiprocessing
+
+    with multiprocessing.get_context("{method}").Pool(1) as pool:
+        assert pool.apply(ask) == 200
+"""
+        for method in ("spawn", "fork")
+    },
     "library": """
 def test_it(cassette):
     import library

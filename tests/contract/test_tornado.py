@@ -105,6 +105,28 @@ def test_unknown_version(monkeypatch, name):
         unhooked.uninstall()
 
 
+def test_hidden_by_another_tool(monkeypatch, place):
+    """A stranger in our place that sends what it is given is an error, also while recording."""
+    tornado_client.uninstall()
+    original = simple_httpclient._HTTPConnection.run
+
+    async def stranger(self):
+        await original(self)
+
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(simple_httpclient._HTTPConnection, "run", stranger)
+            assert not tornado_client.install()
+            for opened in (Tape().playing, Tape().recording):
+                with opened(), pytest.raises(UnsupportedClient, match="run was replaced"):
+                    run(lambda: fetch(f"{place.url}/body/a"))
+            assert run(lambda: fetch(f"{place.url}/body/free")) == b"free"
+        assert tornado_client.install()
+    finally:
+        unhooked.uninstall()
+    assert [request.path for request in place.server.seen] == ["/body/free"]
+
+
 # -- misses ------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from pytest_reqord.hosts import host_of, is_local, is_metadata
 from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
 from pytest_reqord.modes import SAVED_AT_END
 from pytest_reqord.once import once
-from pytest_reqord.real import Path, os
+from pytest_reqord.real import Path, os, threading
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Cassette", "Drift"]
 
 _NO_HEADERS = Headers()
+_NOT_RECORDED = "not in the recording"
 
 
 class Drift(NamedTuple):
@@ -89,6 +90,11 @@ class Cassette:
         self._refusals: list[BaseException] = []
 
     # what a test reads
+
+    @property
+    def file(self) -> str:
+        """Its file, as text."""
+        return self._file
 
     @property
     def path(self) -> Path:
@@ -199,50 +205,54 @@ class Cassette:
         """Whether its test is over, so that it takes no more requests."""
         return self._is_closed or self._source.is_over
 
-    def begin(self, method: str, uri: str) -> Exchange | None:
+    def begin(self, method: str, uri: str, worker: str) -> Exchange | None:
         """See `pytest_reqord.seam.Recorder.begin`."""
+        host = host_of(uri)
+        if self._is_ignored(host):
+            return None
         if self.is_closed:
             request = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
             if request is None:
                 return None
-            raise self._refuse(CassetteClosed(request, self._file, self.owner))
-        host = host_of(uri)
-        if self._is_ignored(host):
-            return None
+            why = f"after {self.owner or self._file} had ended"
+            raise self._refuse(CassetteClosed(request, self._file, self.owner), uri, worker, why)
         if is_metadata(host):
             return None if self.access.record else Unreachable(host)
         if self.record_mode == "verify" and not self._stored():
             request = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
             if request is not None:
-                raise self._miss(request)
-        return CassetteExchange(self._decisions, self._route(method, uri), self._clock)
+                raise self._miss(request, worker)
+        return CassetteExchange(self._decisions, self._route(method, uri), self._clock, worker)
 
     def route(self, uri: str) -> Route | None:
         """See `pytest_reqord.seam.Recorder.route`."""
+        host = host_of(uri)
+        if self._is_ignored(host):
+            return None
         if self.is_closed:
             return Route.PLAY  # and `begin` says why not
-        host = host_of(uri)
-        if self._is_ignored(host) or (is_metadata(host) and self.access.record):
+        if is_metadata(host) and self.access.record:
             return None
         route = Route.EITHER if self.settings.rerecord else self._route("", uri)
         if route is Route.RECORD and self.settings.record_errors:
             return Route.EITHER  # an error while connecting is recorded with its request
         return route
 
-    def pass_untaken(self, client: str, version: str, uri: str, why: str = "") -> bool:
+    def pass_untaken(self, client: str, version: str, uri: str, worker: str, why: str = "") -> bool:
         """See `pytest_reqord.seam.Recorder.pass_untaken`."""
         host = host_of(uri)
         if self._is_ignored(host):
             return False
         if self.is_closed:
-            self.begin("CONNECT", uri)  # and it says why not
+            self.begin("CONNECT", uri, worker)  # and it says why not
         if self.access.record and not why:
             return True
         reason = (
             f"it wanted {host or 'the network'}, and can't be recorded or played{why and ': '}{why}."
             f" Let its host through with ignore_hosts, or use another {'version' if why else 'client'}"
         )
-        raise self._refuse(UnsupportedClient(client, version, reason))
+        why = f"{client} can't be recorded"
+        raise self._refuse(UnsupportedClient(client, version, reason), uri, worker, why)
 
     def close(self) -> None:
         """Take no more requests; what is still being read is recorded as far as it came."""
@@ -271,32 +281,40 @@ class Cassette:
             return Route.EITHER if self._source.lets_through else Route.PLAY
         return Route.EITHER if self.access.play else Route.RECORD
 
-    def _claim(self, request: Request) -> Response | Failure | None:
+    def _claim(self, request: Request, worker: str) -> Response | Failure | None:
         live = self._redactor.request(request)
         if live is None:
             return None
         try:
             claimed = self._replay.claim(live)
         except ReqordError as error:
-            self._refuse(error)
+            self._refuse(error, live.uri, worker, _NOT_RECORDED)
             raise
         if claimed is None:
             if self.access.record:
                 return None
-            raise self._miss(live)
+            raise self._miss(live, worker)
         if claimed.has_drifted and self.settings.on_drift != "ignore":
             self._drifts.append(Drift(live, claimed.interaction))
         return claimed.interaction.response or claimed.interaction.failure
 
-    def _miss(self, live: Request) -> BaseException:
+    def _miss(self, live: Request, worker: str) -> BaseException:
         from pytest_reqord.difference import nearest  # late: for a miss
 
-        self._misses.append(live)
-        kind = CassetteMissError if self.settings.on_miss == "fail" else CassetteMiss
+        if not worker:
+            self._misses.append(live)
+        is_final = self.settings.on_miss == "fail" and not worker
+        kind = CassetteMissError if is_final else CassetteMiss
         others = (entry.interaction().request for entry in self._stored())
         lines = nearest(live, tuple(others)) or self._absence()
         miss = kind(live, self._file, lines, self._source.commands())
-        return self._refuse(self._source.translate(miss))
+        error = self._source.translate(miss)
+        self._refuse(error, live.uri, worker, _NOT_RECORDED)
+        if isinstance(error, CassetteMissError) and threading.current_thread().daemon:
+            # the test fails for it; a worker that ended with it would have others wait for ever,
+            # as those of a multiprocessing.pool.ThreadPool do
+            return CassetteMiss(error.request, error.cassette, error.nearest, error.commands)
+        return error
 
     def _absence(self) -> list[str]:
         return (
@@ -305,16 +323,22 @@ class Cassette:
             else ["there is no such cassette"]
         )
 
-    def _refuse(self, error: BaseException) -> BaseException:
-        self._refusals.append(error)
+    def _refuse(self, error: BaseException, uri: str, worker: str, why: str) -> BaseException:
+        if worker:
+            self._source.note_refused(uri, worker, why)
+        else:
+            self._refusals.append(error)
         return error
 
-    def _keep(self, interaction: Interaction) -> None:
+    def _keep(self, interaction: Interaction, worker: str) -> None:
         kept = self._redactor.interaction(interaction)
         if kept is None:
             return
         if self.record_mode == "verify":
             claimed = self._replay.claim(kept.request)
+            if claimed is None and worker:
+                self._source.note_refused(kept.request.uri, worker, _NOT_RECORDED)
+                return
             self._verified.append((claimed.interaction if claimed else None, kept))
         else:
             self._recorded_count += 1

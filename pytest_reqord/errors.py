@@ -9,7 +9,8 @@ ReqordError
 ├─ PlaybackError              .request .cassette
 │  ├─ CassetteMiss            .nearest .commands   (``on_miss = "raise"``)
 │  ├─ SequenceMismatchError   .expected .position
-│  └─ CassetteClosed          .owner
+│  ├─ CassetteClosed          .owner
+│  └─ AmbiguousRequest        .cassettes .thread
 ├─ NetworkBlocked             .host .port .owner
 └─ RecordingError
    ├─ WriteFailed             .path, __cause__ is what went wrong
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_reqord.models import Request
 
 __all__ = [
+    "AmbiguousRequest",
     "CassetteClosed",
     "CassetteError",
     "CassetteFormatError",
@@ -239,7 +241,29 @@ class CassetteClosed(PlaybackError):
         return (
             f"{self.request.method} {self.request.uri} was sent by a thread, task or process"
             f" that {self.owner or 'an earlier test'} started, after that test had ended."
-            " Join the thread or process, or await the task, before the test returns"
+            " Join the thread or process, or await the task, before the test returns; start what is"
+            " to serve other tests, too, in a fixture of a wider scope"
+        )
+
+
+class AmbiguousRequest(PlaybackError):
+    """A request that may belong to any of several cassettes which are open side by side.
+
+    :param cassettes: the paths of the cassettes.
+    :param thread: the name of the thread that made it.
+    """
+
+    def __init__(self, request: Request, cassettes: Sequence[str], thread: str) -> None:
+        super().__init__(request, cassettes[0])
+        self.cassettes = cassettes
+        self.thread = thread
+
+    def __str__(self) -> str:
+        return (
+            f"{self.request.method} {self.request.uri} was sent by the thread {self.thread}, while"
+            f" {' and '.join(self.cassettes)} were open, and nothing tells which of them it belongs"
+            " to. Start the thread or task in the test that it works for, hand it the work through"
+            " an executor or an event loop, or let the host through with ignore_hosts"
         )
 
 

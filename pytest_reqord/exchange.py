@@ -67,16 +67,17 @@ class Unfinished:
 class Decisions(NamedTuple):
     """What a cassette decides for its exchanges.
 
-    :param claim: gives the recorded answer, or None, or raises a miss.
-    :param keep: takes what was recorded.
+    :param claim: gives the recorded answer, or None, or raises a miss; it is given the worker
+        that asks, see `pytest_reqord.seam.Recorder.begin`.
+    :param keep: takes what was recorded, and the worker.
     :param room: waits until the writer keeps up, without blocking an event loop.
     :param unfinished: the exchanges that are still open.
     :param owner: the test that records.
     :param records_errors: whether network errors are recorded.
     """
 
-    claim: Callable[[Request], Response | Failure | None]
-    keep: Callable[[Interaction], None]
+    claim: Callable[[Request, str], Response | Failure | None]
+    keep: Callable[[Interaction, str], None]
     room: Callable[[], Awaitable[None]]
     unfinished: Unfinished
     owner: str
@@ -89,14 +90,16 @@ class CassetteExchange:
     :param decisions: what the cassette decides.
     :param route: what may happen to the request.
     :param clock: tells when it starts, its ``recorded_at``.
+    :param worker: see `pytest_reqord.seam.Recorder.begin`.
     """
 
-    __slots__ = ("_decisions", "_started", "_started_at", "is_ended", "route")
+    __slots__ = ("_decisions", "_started", "_started_at", "_worker", "is_ended", "route")
 
-    def __init__(self, decisions: Decisions, route: Route, clock: Clock) -> None:
+    def __init__(self, decisions: Decisions, route: Route, clock: Clock, worker: str) -> None:
         self.route = route
         self.is_ended = False
         self._decisions = decisions
+        self._worker = worker
         if route is not Route.PLAY:  # of which nothing is kept
             self._started_at = clock.now()
             self._started = monotonic()
@@ -108,7 +111,7 @@ class CassetteExchange:
 
     def play(self, request: Request) -> Response | Failure | None:
         """See `pytest_reqord.seam.Exchange`."""
-        return self._decisions.claim(request)
+        return self._decisions.claim(request, self._worker)
 
     def record(self, request: Request, response: Response) -> None:
         """See `pytest_reqord.seam.Exchange`."""
@@ -138,7 +141,8 @@ class CassetteExchange:
         if decisions.unfinished.end(self):
             elapsed = round(monotonic() - self._started, 6)
             decisions.keep(
-                Interaction(request, response, self._started_at, decisions.owner, elapsed, failure)
+                Interaction(request, response, self._started_at, decisions.owner, elapsed, failure),
+                self._worker,
             )
 
 

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-__all__ = ["host_of", "is_local", "is_metadata"]
+__all__ = ["host_of", "is_local", "is_metadata", "without_secrets"]
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 -- compared, not bound
 
@@ -36,6 +36,13 @@ _BASE = re.compile(r"[a-z]+://[^/?#]*")
 @lru_cache(maxsize=1024)
 def _host(uri: str) -> str:
     return (urlsplit(uri).hostname or "").lower()
+
+
+def without_secrets(uri: str) -> str:
+    """A URI without user info and query, for where nothing that redacts is at hand."""
+    scheme, separator, rest = uri.partition("?")[0].partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{place.rpartition('@')[2]}{slash}{path}"
 
 
 def is_local(host: str) -> bool:

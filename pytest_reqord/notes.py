@@ -26,6 +26,8 @@ class Notes:
     :param outside: how many requests went to each host while no cassette was open.
     :param untaken: how often each client that can't be recorded connected to a host under a
         cassette, by a text of the two.
+    :param refused: how often requests were refused that fail no test, by a text that names the
+        host, the thread and the reason.
     :param unredacted: tests that recorded with redaction off.
     :param opened: paths of cassettes; only with ``--unused-cassettes``.
     :param unused: path, whether its name is a test's, of each cassette that no test has.
@@ -45,6 +47,7 @@ class Notes:
         self.gone: list[tuple[str, str]] = []
         self.outside: Counter[str] = Counter()
         self.untaken: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
         self.unredacted: list[str] = []
         self.opened: list[str] = []
         self.unused: list[tuple[str, bool]] = []

@@ -228,6 +228,10 @@ class Opening:
         """What a miss tells the user to run."""
         return self.plan.hints()
 
+    def note_refused(self, uri: str, worker: str, why: str) -> None:
+        """See `pytest_reqord.source.Source.note_refused`."""
+        self._services.note_refused(uri, worker, why)
+
     def translate(self, miss: BaseException) -> BaseException:
         """See `pytest_reqord.cassette.Source.translate`.
 

@@ -35,6 +35,7 @@ class Services(NamedTuple):
     staging: Callable[[], StagingArea]
     staged: Callable[[], Staged]
     writer: Callable[[], CassetteWriter]
+    note_refused: Callable[[str, str, str], None]
 
 
 class Plan(NamedTuple):

@@ -84,6 +84,7 @@ class Run:
             staging=lambda: self._staging,
             staged=lambda: self._staged,
             writer=lambda: self._writer,
+            note_refused=self._note_refused,
         )
 
     # what is made when it is first needed: a run that only plays needs none of it
@@ -217,6 +218,7 @@ class Run:
     ) -> Opening:
         registry.ensure()
         active.observe_untaken(self._note_untaken)
+        active.observe_refused(self._note_refused)
         attempt = self.attempt_now()
         if attempt is not None:
             file = self._services.library.settled(file, attempt.owner)
@@ -354,11 +356,15 @@ class Run:
         """Take again what another run in this process, which began after it, has let go of."""
         registry.ensure()
         active.observe_untaken(self._note_untaken)
+        active.observe_refused(self._note_refused)
         if self._watches_outside:
             self.watch_outside()
 
     def _note_untaken(self, client: str, uri: str) -> None:
         self.notes.untaken[f"{client} connected to {host_of(uri) or 'a host'}"] += 1
+
+    def _note_refused(self, uri: str, worker: str, why: str) -> None:
+        self.notes.refused[f"{host_of(uri) or 'a host'} by the thread {worker}: {why}"] += 1
 
     def hold(self) -> None:
         """Keep the run's staging folder until its workers are done."""
@@ -404,6 +410,7 @@ class Run:
         """Let go of everything: the clients, the writer's thread, the journal."""
         active.observe_outside(None)
         active.observe_untaken(None)
+        active.observe_refused(None)
         registry.uninstall()
         if "_writer" in self.__dict__:
             self._writer.stop()

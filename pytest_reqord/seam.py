@@ -71,12 +71,18 @@ class Recorder(Protocol):
     """What decides about requests: an open cassette."""
 
     @property
+    def file(self) -> str:
+        """The file of the cassette."""
+
+    @property
     def is_closed(self) -> bool:
         """Whether it takes no more requests."""
 
-    def begin(self, method: str, uri: str) -> Exchange | None:
+    def begin(self, method: str, uri: str, worker: str) -> Exchange | None:
         """A request starts now; this moment is its ``recorded_at``.
 
+        :param worker: the name of the thread that makes it, where that is not known to work for
+            this cassette: then a refusal is its own affair, and fails no test. Else empty.
         :returns: its exchange; None to let it through untouched and unrecorded.
         :raises PlaybackError: if it can't even start, as after the end of its test.
         """
@@ -88,9 +94,10 @@ class Recorder(Protocol):
             all; None to leave it alone.
         """
 
-    def pass_untaken(self, client: str, version: str, uri: str, why: str = "") -> bool:
+    def pass_untaken(self, client: str, version: str, uri: str, worker: str, why: str = "") -> bool:
         """A client that can't be recorded is about to connect.
 
+        :param worker: see `begin`.
         :param why: why a client can't that should be recorded; such a one must never go live.
         :returns: whether the user has to know that it isn't recorded.
         :raises UnsupportedClient: if it must not go live.

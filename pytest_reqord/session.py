@@ -61,7 +61,7 @@ class UseCassette:
     def __init__(self, path: str | os.PathLike[str], options: dict[str, Any]) -> None:
         self._path = path
         self._options = options
-        self._entered: list[tuple[Opening, active.Opened | None, AbstractContextManager[None]]] = []
+        self._entered: list[tuple[Opening, active.Opened, AbstractContextManager[None]]] = []
 
     def __enter__(self) -> Cassette:
         return self._enter(self._open())
@@ -87,8 +87,8 @@ class UseCassette:
         current_run().close(self._leave(), error)
 
     def _leave(self) -> Opening:
-        opened, before, unguarded = self._entered.pop()
-        active.leave(before)
+        opened, entered, unguarded = self._entered.pop()
+        active.close(entered)
         unguarded.__exit__(None, None, None)
         return opened
 

@@ -64,5 +64,12 @@ class Source(Protocol):
     def commands(self) -> Sequence[str]:
         """The shell commands that would add a missing request or start over."""
 
+    def note_refused(self, uri: str, worker: str, why: str) -> None:
+        """Tell the user of a request that was refused and fails no test.
+
+        :param worker: the thread that made it.
+        :param why: why, in a few words.
+        """
+
     def translate(self, miss: BaseException) -> BaseException:
         """A miss as the error that the suite knows it by; natively itself."""

@@ -150,8 +150,8 @@ ON_PURPOSE = {
     ("expiry.py", "glob"),  # for `escape`, which asks no file
     ("interceptors/hface_held.py", "time"),  # as the client's own clock, which a test may freeze
     ("interceptors/imports.py", "_thread"),  # the threads that a test sees, gevent's too
-    ("interceptors/stamps.py", "_thread"),
-    ("interceptors/stamps.py", "threading"),
+    ("interceptors/context.py", "_thread"),
+    ("interceptors/context.py", "threading"),
     ("interceptors/tornado_client.py", "read_bytes"),  # of a stream
     ("network/sockets.py", "threading"),
     ("plugin/starting.py", "mkdir"),  # of pytest's cache, which has it made

@@ -126,7 +126,7 @@ def _variables(environment: Mapping[str, str]) -> Mapping[str, str]:
 
 def _ticket() -> Ticket | None:
     """What a child that is started here and now needs to join the cassette in force."""
-    opened = active.started_under()
+    opened = active.in_force()
     recorder: Any = opened.recorder if opened else None
     if recorder is None or recorder.is_closed:
         return None

@@ -6,6 +6,7 @@ import pickle
 from typing import TYPE_CHECKING
 
 from pytest_reqord.errors import CassetteClosed, UnsupportedClient
+from pytest_reqord.hosts import without_secrets
 from pytest_reqord.models import Headers, Request
 from pytest_reqord.once import once
 from pytest_reqord.real import Path, os
@@ -40,18 +41,23 @@ class Joined:
         """Whether the parent has closed it."""
         return not os.path.exists(self.ticket.folder)
 
-    def begin(self, method: str, uri: str) -> Exchange | None:
+    @property
+    def file(self) -> str:
+        """The file of the cassette."""
+        return self.ticket.cassette
+
+    def begin(self, method: str, uri: str, worker: str) -> Exchange | None:
         """See `pytest_reqord.seam.Recorder.begin`.
 
         :raises CassetteClosed: if the parent has closed the cassette.
         :raises UnsupportedClient: if its settings could not be sent to this process.
         """
-        return self._cassette(method, uri).begin(method, uri)
+        return self._cassette(method, uri).begin(method, uri, worker)
 
     def _cassette(self, method: str, uri: str) -> Cassette:
         made = self._made
         if made is None:
-            request = Request(method, uri.partition("?")[0], Headers(()), b"")
+            request = Request(method, without_secrets(uri), Headers(()), b"")
             raise CassetteClosed(request, self.ticket.cassette, self.ticket.owner)
         if isinstance(made, str):
             raise UnsupportedClient("a child process", "", made)
@@ -62,9 +68,9 @@ class Joined:
         made = self._made
         return made[1].cassette.route(uri) if isinstance(made, tuple) else Route.PLAY
 
-    def pass_untaken(self, client: str, version: str, uri: str, why: str = "") -> bool:
+    def pass_untaken(self, client: str, version: str, uri: str, worker: str, why: str = "") -> bool:
         """See `pytest_reqord.seam.Recorder.pass_untaken`."""
-        return self._cassette("CONNECT", uri).pass_untaken(client, version, uri, why)
+        return self._cassette("CONNECT", uri).pass_untaken(client, version, uri, worker, why)
 
     @property
     def run(self) -> Run | None:

@@ -1,36 +1,43 @@
 """Which cassette a request belongs to.
 
-The cassette of a test is in force process-wide: threads that a client's pool started long before
-the test belong to it too, and a context variable would not reach them. Cassettes that are opened
-inside (``use_cassette``) live in a context variable, so that two asyncio tasks keep theirs apart.
-Of two that are in force the one opened later answers. A thread or a work item that was started
-under a cassette keeps it (`stamps`), so that one which outlives its test is refused instead of
-being counted to the next.
+To the one of its context: what a test puts in force holds for its own code, and is carried to the
+threads, tasks and work items that it starts and to what it submits to an event loop (`context`).
+Cassettes nest, and the one opened last answers.
+
+A request whose context has none was made by a worker that nobody knows the submitter of: it took
+its work from a queue, or was started before the tests. It belongs to the one cassette that is
+open, by name of its thread; where several are, side by side, it is refused. A request whose
+cassette has closed is refused, too.
 """
 
 from __future__ import annotations
 
 import itertools
 from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_reqord.interceptors import stamps
+from pytest_reqord.errors import AmbiguousRequest
+from pytest_reqord.hosts import without_secrets
+from pytest_reqord.interceptors import context
+from pytest_reqord.models import Headers, Request
+from pytest_reqord.real import threading
+from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_reqord.errors import UnsupportedClient
-    from pytest_reqord.seam import Exchange, Recorder, Route
+    from pytest_reqord.seam import Exchange, Recorder
 
 __all__ = [
     "begin",
-    "close_test",
+    "close",
     "current",
     "enter",
-    "is_open",
-    "leave",
+    "in_force",
+    "is_over",
     "observe_outside",
+    "observe_refused",
     "observe_untaken",
     "open_test",
     "pass_untaken",
@@ -38,7 +45,6 @@ __all__ = [
     "refuse",
     "route",
     "stand_aside",
-    "started_under",
     "step_back_in",
     "suspended",
 ]
@@ -49,41 +55,76 @@ class Opened(NamedTuple):
 
     :param serial: grows with every opening.
     :param recorder: what decides about the requests made while it is in force.
+    :param outer: what was in force where it was opened.
+    :param before: the values of the context that it was opened in and of its thread.
+    :param is_test: whether it is a test's own, out of force while a wider fixture is set up.
+    :param worker: the thread of a request that may be anyone's; else an empty string.
     """
 
     serial: int
     recorder: Recorder
+    outer: Opened | None = None
+    before: tuple[Any, Any] = (None, None)
+    is_test: bool = False
+    worker: str = ""
 
 
 _serials = itertools.count(1)
-_inner: ContextVar[Opened | None] = ContextVar("pytest_reqord_inner", default=None)
-_test: Opened | None = None
+_open: tuple[Opened, ...] = ()  # made anew under the lock, so that it is read without
+_lock = threading.Lock()
 _others: list[tuple[object, Opened]] = []  # by whom another tool's cassette is open
 _outside: Callable[[str], None] | None = None
 _untaken: Callable[[str, str], None] | None = None
+_refused: Callable[[str, str, str], None] | None = None
 
 
 def current() -> Opened | None:
-    """The recorder that a request made here and now belongs to; about 0.2 us."""
-    opened = started_under()
+    """The recorder that a request made here and now belongs to; about 0.3 us."""
+    opened = in_force()
     if _others and (opened is None or opened.serial < _others[-1][1].serial):
         return _others[-1][1]
     return opened
 
 
-def started_under() -> Opened | None:
-    """The recorder that a thread or task belongs to that is started here and now."""
-    inner = _inner.get()
-    stamp: Opened | None = stamps.of_this_thread()
-    outer = stamp or _test
-    if inner is None or (outer is not None and outer.serial > inner.serial):
-        return outer
-    return inner
+def in_force() -> Opened | None:
+    """The same, but for cassettes of other tools."""
+    own = context.current()
+    is_known = isinstance(own, Opened)
+    if isinstance(own, context.Worker):
+        own, is_known = own.started_in, not (own.takes_work or is_over(own.started_in))
+    if is_known and not own.recorder.is_closed:
+        known: Opened = own
+        return known
+    inmost = () if is_known else _inmost()
+    if len(inmost) > 1:
+        one = Opened(next(_serials), _Several(inmost))
+    elif inmost:
+        one = inmost[0]
+    elif is_over(own):
+        one = own
+    else:  # nothing is in force, or is held out of force
+        return None
+    return one._replace(worker=context.thread_name())
 
 
-def is_open(opened: Opened) -> bool:
-    """Whether a recorder still takes requests."""
-    return not opened.recorder.is_closed
+def _inmost() -> Sequence[Opened]:
+    """The cassettes that are open and have no open one in them: of several, none is the one."""
+    if len(_open) < 2:  # noqa: PLR2004 -- mostly
+        return _open
+    around = {id(outer) for opened in _open for outer in _around(opened)}
+    return [opened for opened in _open if id(opened) not in around]
+
+
+def _around(opened: Opened) -> Iterator[Opened]:
+    outer = opened.outer
+    while outer is not None:
+        yield outer
+        outer = outer.outer
+
+
+def is_over(opened: Any) -> bool:
+    """Whether a recorder takes no more requests; False for what is none."""
+    return isinstance(opened, Opened) and opened.recorder.is_closed
 
 
 def begin(method: str, uri: str) -> Exchange | None:
@@ -94,7 +135,7 @@ def begin(method: str, uri: str) -> Exchange | None:
     """
     opened = current()
     if opened is not None:
-        return opened.recorder.begin(method, uri)
+        return opened.recorder.begin(method, uri, opened.worker)
     if _outside is not None:
         _outside(uri)
     return None
@@ -112,7 +153,7 @@ def pass_untaken(client: str, version: str, uri: str) -> None:
     :raises UnsupportedClient: if it must not go live.
     """
     opened = current()
-    if opened is None or not opened.recorder.pass_untaken(client, version, uri):
+    if opened is None or not opened.recorder.pass_untaken(client, version, uri, opened.worker):
         return
     if _untaken is not None:
         _untaken(client, uri)
@@ -125,68 +166,137 @@ def refuse(error: UnsupportedClient, uri: str) -> None:
     """
     opened = current()
     if opened is not None:
-        opened.recorder.pass_untaken(error.client, error.version, uri, error.reason)
+        opened.recorder.pass_untaken(error.client, error.version, uri, opened.worker, error.reason)
 
 
-def open_test(recorder: Recorder | None) -> Opened | None:
-    """Put a test's cassette in force process-wide, or take it out with None.
+def open_test(recorder: Recorder) -> Opened:
+    """Put a test's cassette in force, in this context and what is started in it.
 
-    :returns: what was in force before, for `close_test`: that of a test which runs pytest itself.
+    :returns: what `close` takes out.
     """
-    global _test
-    before, _test = _test, None if recorder is None else Opened(next(_serials), recorder)
-    return before
+    return _open_in_context(recorder, is_test=True)
 
 
-def close_test(before: Opened | None) -> None:
-    """Take out what `open_test` put in force."""
-    global _test  # noqa: PLW0603 -- as above
-    _test = before
+def enter(recorder: Recorder) -> Opened:
+    """The same for a cassette that stays in force while a wider fixture is set up."""
+    return _open_in_context(recorder, is_test=False)
 
 
-def enter(recorder: Recorder) -> Opened | None:
-    """Put a recorder in force in this context and what it starts.
+def _open_in_context(recorder: Recorder, *, is_test: bool) -> Opened:
+    value, before = context.current(), context.raw()
+    outer = value if isinstance(value, Opened) else None
+    opened = Opened(next(_serials), recorder, outer=outer, before=before, is_test=is_test)
+    _set_open(lambda opens: (*opens, opened))
+    context.change(opened)
+    if is_test:
+        context.change_of_thread(opened)
+    return opened
 
-    :returns: what was in force in it before, for `leave`.
-    """
-    before = _inner.get()
-    _inner.set(Opened(next(_serials), recorder))
-    return before
 
-
-def leave(before: Opened | None) -> None:
-    """Take out what `enter` put in force, also from another context than its own.
+def close(opened: Opened) -> None:
+    """Take a cassette out of force, also from another context than the one it was opened in.
 
     An async fixture's teardown runs in a context other than its setup's, where a token of the
     context variable would be refused.
     """
-    _inner.set(before)
+    _set_open(lambda opens: tuple(one for one in opens if one is not opened))
+    own, of_thread = context.raw()
+    if own is opened:
+        before = opened.before[0]
+        while isinstance(before, Opened) and is_over(before):  # it was closed before what it holds
+            before = before.before[0]
+        context.change(before)
+    if of_thread is opened:
+        context.change_of_thread(opened.before[1])
 
 
 @contextmanager
 def suspended() -> Iterator[None]:
-    """Hold the test's cassette out of force, as while a wider fixture is set up."""
-    global _test  # noqa: PLW0603 -- one slot a process is the point
-    held, _test = _test, None
+    """Hold the test's cassette out of force, as while a wider fixture is set up.
+
+    What the fixture starts is known to be nobody's: it may live longer than the test.
+    """
+    held = context.current()
+    if not isinstance(held, Opened) or not held.is_test:
+        with context.within(held):
+            yield
+        return
+    _set_open(lambda opens: tuple(one for one in opens if one is not held))
+    of_thread = context.change_of_thread(held.before[1])
     try:
-        yield
+        with context.within(held.outer):
+            yield
     finally:
-        _test = held
+        context.change_of_thread(of_thread)
+        _set_open(lambda opens: (*opens, held))
+
+
+def _set_open(change: Callable[[tuple[Opened, ...]], tuple[Opened, ...]]) -> None:
+    global _open  # noqa: PLW0603 -- one process, one set of open cassettes
+    with _lock:
+        _open = change(_open)
 
 
 class _Passing:
     """Lets everything through: what happens under a seam is a request that was decided on."""
 
+    file = ""
     is_closed = False
 
-    def begin(self, method: str, uri: str) -> None:
+    def begin(self, method: str, uri: str, worker: str) -> None:
         """See `pytest_reqord.seam.Recorder.begin`."""
 
     def route(self, uri: str) -> None:
         """See `pytest_reqord.seam.Recorder.route`."""
 
-    def pass_untaken(self, client: str, version: str, uri: str, why: str = "") -> bool:  # noqa: ARG002 -- the seam has them
+    def pass_untaken(
+        self,
+        client: str,  # noqa: ARG002 -- the seam has them
+        version: str,  # noqa: ARG002
+        uri: str,  # noqa: ARG002
+        worker: str,  # noqa: ARG002
+        why: str = "",  # noqa: ARG002
+    ) -> bool:
         """See `pytest_reqord.seam.Recorder.pass_untaken`."""
+        return False
+
+
+class _Several:
+    """Refuses a request of which nobody knows to which of several cassettes it belongs.
+
+    :param opened: those that are open.
+    """
+
+    file = ""
+    is_closed = False
+
+    def __init__(self, opened: Sequence[Opened]) -> None:
+        self._recorders = [one.recorder for one in opened]
+
+    def begin(self, method: str, uri: str, worker: str) -> None:
+        """See `pytest_reqord.seam.Recorder.begin`."""
+        if self.route(uri) is None:
+            return
+        if _refused is not None:
+            _refused(uri, worker, "while several cassettes were open")
+        request = Request(method, without_secrets(uri), Headers(()), b"")
+        raise AmbiguousRequest(request, [one.file for one in self._recorders], worker)
+
+    def route(self, uri: str) -> Route | None:
+        """See `pytest_reqord.seam.Recorder.route`."""
+        is_ignored = any(recorder.route(uri) is None for recorder in self._recorders)
+        return None if is_ignored else Route.PLAY  # and `begin` says why not
+
+    def pass_untaken(
+        self,
+        client: str,  # noqa: ARG002 -- the seam has them
+        version: str,  # noqa: ARG002
+        uri: str,
+        worker: str,
+        why: str = "",  # noqa: ARG002
+    ) -> bool:
+        """See `pytest_reqord.seam.Recorder.pass_untaken`."""
+        self.begin("CONNECT", uri, worker)
         return False
 
 
@@ -206,11 +316,8 @@ def step_back_in(owner: object) -> None:
 @contextmanager
 def passing() -> Iterator[None]:
     """Leave alone what a client that is taken does through another that isn't, or is, too."""
-    before = enter(_Passing())
-    try:
+    with context.within(Opened(next(_serials), _Passing())):
         yield
-    finally:
-        leave(before)
 
 
 def observe_outside(observer: Callable[[str], None] | None) -> None:
@@ -223,3 +330,9 @@ def observe_untaken(observer: Callable[[str, str], None] | None) -> None:
     """Have ``observer`` called with client and URI of what goes live and can't be recorded."""
     global _untaken  # noqa: PLW0603 -- one observer a process
     _untaken = observer
+
+
+def observe_refused(observer: Callable[[str, str, str], None] | None) -> None:
+    """Have ``observer`` called with URI, thread and reason of what is refused and fails no test."""
+    global _refused  # noqa: PLW0603 -- one observer a process
+    _refused = observer

@@ -10,7 +10,7 @@ import importlib
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
-from pytest_reqord.interceptors import active, imports, processes, stamps, unhooked, unsupported
+from pytest_reqord.interceptors import active, context, imports, processes, unhooked, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ def ensure() -> None:
     global _is_watching  # noqa: PLW0603 -- one process, one set of seams
     if _is_watching:
         imports.check()
-        stamps.check()
+        context.check()
         processes.check()
         for ours, interceptor in tuple(_installed.items()):
             if ours in _declined:
@@ -80,7 +80,7 @@ def ensure() -> None:
         unsupported.check()
         return
     _is_watching = True
-    stamps.install(active.started_under, active.is_open)
+    context.install(active.is_over)
     _watched.update({client: partial(_install, ours) for client, ours in _INTERCEPTORS.items()})
     imports.watch(_watched)
     unsupported.ask_before(_ask_cassette)
@@ -105,7 +105,7 @@ def uninstall() -> None:
     imports.unwatch(_watched)  # the network guard has its own
     _watched.clear()
     unsupported.ask_no_more(_ask_cassette)
-    stamps.uninstall()
+    context.uninstall()
     for interceptor in _installed.values():
         interceptor.uninstall()
     _installed.clear()

@@ -54,8 +54,8 @@ class PytestSession:
         self._run: Run | None = None
         self._collected: list[pytest.Item] = []
         self._unconfigured: Any = None  # the class or module of tests without a cassette_config
-        # those that have a cassette of their own now, and what was in force before it
-        self._with_cassette: dict[pytest.Item, Opened | None] = {}
+        # those that have a cassette of their own now
+        self._with_cassette: dict[pytest.Item, Opened] = {}
         self._ci = os.environ.get("CI", "")
         self._strong = strong_layers(config.option)
         with _usage_errors():
@@ -229,7 +229,7 @@ class PytestSession:
         """Close the cassette of a test."""
         from pytest_reqord.interceptors import active
 
-        active.close_test(self._with_cassette.pop(item))
+        active.close(self._with_cassette.pop(item))
         self.run.close(opening, None)
 
     def cassette_factory(self, name: str, **options: Any) -> UseCassette:

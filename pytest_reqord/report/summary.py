@@ -36,6 +36,7 @@ def summary(notes: Notes, *, is_recording: bool, rerecord: Sequence[str] = ()) -
         *_played(notes),
         *_watched(notes),
         *_untaken(notes),
+        *_refused(notes),
         *_listed("unused", Counter(dict.fromkeys((path for path, _ in notes.unused), 0))),
         *(_outside(notes) if is_recording else ()),
     ]
@@ -109,6 +110,15 @@ def _watched(notes: Notes) -> Iterator[str]:
 def _untaken(notes: Notes) -> Iterator[str]:
     for what, count in notes.untaken.most_common(_MOST):
         yield f"live      {what}, {_plural(count, 'time')}: this client can't be recorded"
+
+
+def _refused(notes: Notes) -> Iterator[str]:
+    for what, count in notes.refused.most_common(_MOST):
+        yield f"refused   {_plural(count, 'request')} to {what}"
+    if len(notes.refused) > _MOST:
+        yield f"          and {len(notes.refused) - _MOST} more"
+    if notes.refused:
+        yield "          no test failed for it; reqord_ignore_hosts lets requests to a host through"
 
 
 def _outside(notes: Notes) -> Iterator[str]:

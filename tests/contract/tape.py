@@ -66,12 +66,12 @@ class Tape:
     def _open(self, access: Access) -> Iterator[Cassette]:
         source = Memory(self.interactions, self.settings, self._clock)
         cassette = Cassette(Path(PATH), OWNER, access=access, settings=self.settings, source=source)
-        active.open_test(cassette)
+        opened = active.open_test(cassette)
         try:
             yield cassette
         finally:
             cassette.close()
-            active.open_test(None)
+            active.close(opened)
             self.interactions = sorted(
                 [*self.interactions, *source.recorded()], key=lambda each: each.recorded_at
             )
@@ -101,6 +101,9 @@ class Memory:
 
     def replay(self) -> Replay:
         return self._replay
+
+    def note_refused(self, uri: str, worker: str, why: str) -> None:
+        pass
 
     def translate(self, miss: BaseException) -> BaseException:
         return miss

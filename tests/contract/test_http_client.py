@@ -303,12 +303,12 @@ class TestRefusals:
         with requests.Session() as session:
             with Tape().recording() as cassette:
                 session.get(f"{server.url}/json")
-            active.open_test(cassette)
+            opened = active.open_test(cassette)
             try:
                 with pytest.raises(CassetteClosed):
                     session.get(f"{server.url}/json")
             finally:
-                active.open_test(None)
+                active.close(opened)
 
         assert len(server.seen) == 1
 

@@ -17,10 +17,10 @@ from pytest_reqord.errors import CassetteClosed, UnsupportedClient
 from pytest_reqord.hosts import host_of
 from pytest_reqord.interceptors import (
     active,
+    context,
     httpcore_pool,
     httpx_transport,
     registry,
-    stamps,
     unsupported,
 )
 
@@ -32,13 +32,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 @pytest.fixture(autouse=True)
 def _in_place():
-    stamps.install(active.current, active.is_open)
+    context.install(active.is_over)
     unsupported.ask_before(registry._ask_cassette)
     httpcore_pool.install()
     yield
     httpcore_pool.uninstall()
     unsupported.ask_no_more(registry._ask_cassette)
-    stamps.uninstall()
+    context.uninstall()
 
 
 @pytest.fixture

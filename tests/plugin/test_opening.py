@@ -300,7 +300,8 @@ LATE = """
     import asyncio, os, threading, {client}, {loops}
 
     here, there = {loops}.new_event_loop(), {loops}.new_event_loop()
-    threading.Thread(target=there.run_forever, daemon=True).start()
+    thread = threading.Thread(target=there.run_forever, daemon=True)
+    thread.start()
     go, is_started, late = threading.Event(), threading.Semaphore(0), []
 
     async def request():
@@ -320,7 +321,12 @@ LATE = """
     def test_two(cassette):
         go.set()
         here.run_until_complete(asyncio.wait([late[1]]))
-        for error in (late[0].exception(timeout=10), late[1].exception()):
+        errors = late[0].exception(timeout=10), late[1].exception()
+        here.close()
+        there.call_soon_threadsafe(there.stop)
+        thread.join()
+        there.close()
+        for error in errors:
             assert "test_one" in str(error) and "after that test had ended" in str(error)
 """
 

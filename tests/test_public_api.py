@@ -40,6 +40,7 @@ EXAMPLES = [
     errors.CassetteMiss(REQUEST, "a.yaml", ["nearest: GET http://y/"], ["pytest x"]),
     errors.CassetteMissError(REQUEST, "a.yaml", ["nearest: GET http://y/"], ["pytest x"]),
     errors.SequenceMismatchError(REQUEST, "a.yaml", "GET http://y/", 0),
+    errors.AmbiguousRequest(REQUEST, ["a.yaml", "b.yaml"], "exporter"),
     errors.CassetteClosed(REQUEST, "a.yaml", "test_x.py::test_y"),
     errors.NetworkBlocked("example.com", 443, "test_x.py::test_y"),
     errors.WriteFailed("a.yaml", "the disk is full"),

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from pytest_reqord.codec.safe import SafeError
     from pytest_reqord.models import Interaction
 
-__all__ = ["HEADER", "OUR_KEYS", "Document", "Entry", "Source", "Top"]
+__all__ = ["HEADER", "OUR_KEYS", "VERSION", "Document", "Entry", "Source", "Top"]
 
 _LONGEST = 300  # characters of a reason
-HEADER = b"reqord: 1\ninteractions:\n"
+VERSION = 1
+"""Of the format: the lowest that has all keys which a file uses, and the highest that is read."""
+HEADER = b"reqord: %d\ninteractions:\n" % VERSION
 
 
 class Source(NamedTuple):

@@ -7,7 +7,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.codec import foreign, foreign_index, safe, values
-from pytest_reqord.codec.document import HEADER, OUR_KEYS, Document, Entry, Source, Top
+from pytest_reqord.codec.document import (
+    HEADER,
+    OUR_KEYS,
+    VERSION,
+    Document,
+    Entry,
+    Source,
+    Top,
+)
 from pytest_reqord.codec.dumping import head_with
 
 if TYPE_CHECKING:
@@ -17,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["entry", "is_complete", "load", "load_safely", "top"]
 
-_VERSION = 1
 _START = b"\n- recorded_at:"
 _ENTRY = re.compile(r"- recorded_at:.*\n  elapsed: [0-9.]+\n", re.DOTALL)
 _OTHER_LINE_END = re.compile("[\r\x85\u2028\u2029]")
@@ -57,8 +64,8 @@ def load_safely(source: Source) -> Document:
 
 
 def _check_version(source: Source, version: Any) -> None:
-    if str(version) != str(_VERSION):
-        reason = f"it has version {version} of the format; this pytest-reqord reads {_VERSION}"
+    if str(version) != str(VERSION):
+        reason = f"it has version {version} of the format; this pytest-reqord reads {VERSION}"
         raise source.error(
             reason, "Upgrade pytest-reqord, or delete the file and record it anew", 1
         )

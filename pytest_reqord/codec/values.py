@@ -23,7 +23,9 @@ _KEYS = {
     "body": {"json", "text", "base64", "file", "spaced", "compressed"},
     "error": {"kind", "message", "details"},
 }  # fmt: skip
-"""What version 1 of the format has. Who adds a key adds a version: see "The file" in the manual."""
+"""What version 1 has. A key that is added makes another version of it, for the files that use it: an
+older reader has to refuse what it can't play.
+"""
 _NONE = Headers()
 _MOST_STATUS = 999
 _N = TypeVar("_N", int, float)

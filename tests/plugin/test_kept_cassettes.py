@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from pytest_reqord import Headers, codec
-from pytest_reqord.codec import general
+from pytest_reqord.codec import document, general, values
 from pytest_reqord.codec.document import Source
 from pytest_reqord.library import read_document
+from pytest_reqord.options import MODES
 
 KEPT = sorted(Path(__file__).parents[1].joinpath("data").glob("cassettes-*"))
 
@@ -78,10 +79,10 @@ def test_each_value_is_what_was_written(kept, name, reader):
 def test_what_stands_beside_the_interactions_is_kept(kept):
     """Keys that nobody knows, and that the file is locked."""
     path = kept / "values" / "with-more.yaml"
-    document = codec.load(path.read_bytes(), str(path), no_files)
-    assert document.locked
-    assert document.extra == {"owner": "Ada", "metadata": {"a": [1, 2]}}
-    again = codec.render([entry.text for entry in document.entries], document.head)
+    found = codec.load(path.read_bytes(), str(path), no_files)
+    assert found.locked
+    assert found.extra == {"owner": "Ada", "metadata": {"a": [1, 2]}}
+    again = codec.render([entry.text for entry in found.entries], found.head)
     assert again == path.read_bytes()
 
 
@@ -90,10 +91,10 @@ def test_every_cassette_of_the_suite_is_read(kept):
     paths = [path for path in kept.rglob("cassettes/**/*") if path.suffix in (".yaml", ".json")]
     bodies = [path for path in paths if path.parent.suffix == ".bodies"]
     for path in set(paths) - set(bodies):
-        document = read_document(path)
-        assert document.torn is None
-        assert document.entries
-        for entry in document.entries:
+        found = read_document(path)
+        assert found.torn is None
+        assert found.entries
+        for entry in found.entries:
             assert entry.interaction().request.uri == entry.uri
 
 
@@ -138,3 +139,48 @@ def test_one_of_each_kind_is_there(kept):
         assert f" {key}" in all_of_it or f"\n{key}" in all_of_it, key
     assert "[REDACTED]" in all_of_it
     assert "YWRhOnNlY3JldC1vZi1hZGE" not in all_of_it
+
+
+def test_the_keys_of_the_first_version():
+    """Whoever adds one gives files that use it another version, which older readers refuse."""
+    assert document.VERSION == 1
+    assert {"reqord", "locked", "interactions"} == document.OUR_KEYS
+    assert {what: " ".join(sorted(keys)) for what, keys in values._KEYS.items()} == {
+        "request": "body headers method uri",
+        "response": (
+            "arrivals body chunks complete error headers http_version interim reason status trailers"
+        ),
+        "body": "base64 compressed file json spaced text",
+        "error": "details kind message",
+    }
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_later_version_is_refused_by_its_number(suite, cassettes, mode):
+    """In every mode and under both marks, and it stays as it is."""
+    suite.makepyfile(
+        test_it="""
+        import os, pytest, requests
+
+        @pytest.mark.cassette
+        def test_native():
+            requests.get(os.environ["API"] + "/json")
+
+        @pytest.mark.vcr
+        def test_vcr():
+            requests.get(os.environ["API"] + "/json")
+    """
+    )
+    suite.runpytest("--record-mode=once")
+    for path in suite.path.rglob("*.yaml"):
+        path.write_bytes(path.read_bytes().replace(b"reqord: 1\n", b"reqord: 2\n"))
+    before = cassettes()
+
+    result = suite.runpytest(f"--record-mode={mode}")
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    told = (
+        "* line 1, column 1: it has version 2 of the format; this pytest-reqord reads 1. Upgrade *"
+    )
+    result.stdout.fnmatch_lines([told, told])
+    assert cassettes() == before

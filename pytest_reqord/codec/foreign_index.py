@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["index"]
 
-_START = b"- request:\n"
-_NEXT = b"\n" + _START
+_NEXT = b"\n- request:\n"
+_NEXT_ENTRY = re.compile(rb"\n(?=- request:\n    [a-z])")  # and no line of a quoted text
 _AFTER = re.compile(rb"\n(?=[^ \n])")
 _PLACEHOLDER, _OURS = "[FILTERED]", "[REDACTED]"
 _OF_CASSETTER = re.compile(rb"\n    status: [0-9]")
@@ -117,13 +117,15 @@ def index(source: Source) -> Document | None:
     :returns: None where it is not laid out in that way.
     """
     data = source.data
-    first = data.find(_NEXT) + 1
-    if not first or not data.endswith(b"\n") or b" &id0" in data:  # an anchor is for others, too
+    starts = [found.end() for found in _NEXT_ENTRY.finditer(data)]
+    if (
+        not starts
+        or len(starts) != data.count(_NEXT)
+        or not data.endswith(b"\n")
+        or b" &id0" in data
+    ):  # an anchor is for others, too
         return None
-    starts, start = [], first
-    while start:
-        starts.append(start)
-        start = data.find(_NEXT, start) + 1
+    first = starts[0]
     after = _AFTER.search(data, starts[-1])
     end = after.end() if after else len(data)
     if after and not data[end : end + 1].isalpha():  # no key, and part of what is before it

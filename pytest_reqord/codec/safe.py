@@ -33,6 +33,12 @@ _STREAM_TAGS = frozenset(
     f"{_TAG}python/object/{name}"
     for name in ("new:_io.BytesIO", "apply:builtins.iter", "apply:__builtin__.iter")
 )
+_HALF = re.compile("[\ud800-\udfff]")
+_COMMENT = re.compile("#[^\n]*")
+_BLOCK = re.compile(
+    r"(?P<before>(?:!<[^>]*>|[^|>])*)[|>](?P<indicators>[-+0-9]*)(?P<rest>[^\n]*)(?P<blanks>\s*)"
+)
+_IN_TWO_WAYS = re.compile(r"\t|[|>][-+0-9]*#")
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:$|[Tt\s])")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?")
@@ -104,7 +110,8 @@ def load(text: str) -> Loaded:
     try:
         loader = make(text)
         most = _MOST_VALUES + len(text) // _DENSITY
-        return _Builder(loader, yaml.events, most).document()
+        events = _InOneWay(loader, text) if _IN_TWO_WAYS.search(text) else loader
+        return _Builder(events, yaml.events, most).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
@@ -112,7 +119,7 @@ def load(text: str) -> Loaded:
     except yaml.reader.ReaderError as error:
         line, column = _position(text, error.position)
         raise SafeError(f"not YAML: {error.reason}", line, column) from error
-    except ValueError as error:  # PyYAML without libyaml, for the escape of no character
+    except (ValueError, OverflowError) as error:  # without libyaml, for the escape of no character
         raise SafeError(f"not YAML: {error}", getattr(loader, "line", 0), 0) from error
     finally:
         if loader is not None:
@@ -128,6 +135,52 @@ def _reason(error: Any) -> str:
 def _position(text: str, at: int | None) -> Place:
     before = text[: at or 0]
     return Place(before.count("\n"), len(before) - before.rfind("\n") - 1)
+
+
+class _InOneWay:
+    """A parser that refuses what libyaml and PyYAML's own parser read in two ways.
+
+    These are tabs that are part of no quoted text, block or comment, and a comment that follows a
+    block's head without a blank.
+
+    :param loader: the parser.
+    :param text: what it parses.
+    """
+
+    def __init__(self, loader: Any, text: str) -> None:
+        self._loader = loader
+        self._text = text
+        self._end = 0
+
+    def get_event(self) -> Any:
+        """The next event.
+
+        :raises SafeError: if something is before it or in it that is read in two ways.
+        """
+        event = self._loader.get_event()
+        start, end = event.start_mark.index, event.end_mark.index
+        style = getattr(event, "style", None)
+        if style in ("'", '"'):
+            inside = self._text[start : self._text.index(style, start)]
+        elif style in ("|", ">"):
+            inside = self._head_of_block(event, start)
+        else:
+            inside = self._text[start:end]
+        if "\t" in _COMMENT.sub("", self._text[self._end : start]) + inside:
+            raise _error("there is a tab outside of a text", event)
+        self._end = max(end, self._end)
+        return event
+
+    def _head_of_block(self, event: Any, start: int) -> str:
+        """What stands before the text of a block: to its first character that tells how deep it is."""
+        head = _BLOCK.match(self._text, start)
+        if head is None:
+            return ""
+        indicators, rest, blanks = head.group("indicators", "rest", "blanks")
+        if rest.startswith("#"):
+            raise _error("a comment follows without a blank", event)
+        is_told = any(map(str.isdecimal, indicators))
+        return head["before"] + _COMMENT.sub("", rest) + ("" if is_told else blanks)
 
 
 @dataclass
@@ -220,6 +273,8 @@ class _Builder:
 
 def _scalar(event: Any) -> Any:
     tag, text = event.tag, event.value
+    if not text.isascii() and _HALF.search(text):  # which libyaml refuses, and PyYAML doesn't
+        raise _error("an escape stands for half a character", event)
     if tag == f"{_TAG}binary":
         try:
             return binascii.a2b_base64(text.encode("ascii"))

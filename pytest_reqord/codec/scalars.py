@@ -25,7 +25,8 @@ _ESCAPES = {
     "\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\", "\0": "\\0", "\x1b": "\\e",
 }  # fmt: skip
 _UNESCAPES = {escape[1]: character for character, escape in _ESCAPES.items()} | {" ": " "}
-_QUOTED = Pattern(r'"([^"\\\n]*(?:\\(?:[^\n]|\n *)[^"\\\n]*)*)"')
+# a tab as it is may be part of the indentation
+_QUOTED = Pattern(r'"([^"\\\n\t]*(?:\\(?:[^\n]|\n *)[^"\\\n\t]*)*)"')
 _ESCAPE = Pattern(
     r"\\(?:\n *|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL
 )
@@ -124,7 +125,10 @@ def _unescape(match: re.Match[str]) -> str:
     code = x or u or long
     if code is None:
         return ""
-    return chr(int(code, 16))
+    character = int(code, 16)
+    if character in _HALVES:
+        raise ValueError("half a character")
+    return chr(character)
 
 
 def dedent(text: str, indent: str) -> str | None:

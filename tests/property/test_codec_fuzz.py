@@ -274,6 +274,9 @@ FOREIGN = b"""\
         + FOREIGN.replace(b"a\n", b"a\n    method: POST\n    uri: http://h/3\n  response:\n", 1),
         b" interactions:\n" + FOREIGN,
         b"interactions:\n" + FOREIGN + b"&a \n",
+        b"interactions:\n" + FOREIGN.replace(b": a\n", b': "a \\\n- request:\n        b"\n'),
+        OURS.replace(b'"http://h/\\xe4"', b'"http://h/\\ud800"'),
+        OURS.replace(b'"http://h/\\xe4"', b'"http://h/\\\n    \tb"'),
     ],
 )
 def test_what_a_fuzzer_found(data):

@@ -132,23 +132,14 @@ def _begin(connection: Any) -> None:
     began.
     """
     sock = connection.sock
-    is_wire = type(sock) is Wire
-    if active.current() is None:
-        if is_wire:
-            _take_off(connection)
+    if type(sock) is Wire:
+        sock.start()  # and it steps aside for a request that is no cassette's
+    elif active.current() is None:
         active.begin(connection._method, _uri(connection))  # noqa: SLF001 -- as `putrequest` left it
-    elif is_wire:
-        sock.start()
     elif sock is not None:
         connection.sock = _wire(connection, sock)
     elif connection.auto_open:
         _open(connection)
-
-
-def _take_off(connection: Any) -> None:
-    """Leave a connection that a cassette had to do with to its client."""
-    real = connection.sock.release()
-    connection.sock = real or _connect_late(connection, connection.timeout)
 
 
 def _open(connection: Any) -> None:

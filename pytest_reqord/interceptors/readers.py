@@ -41,7 +41,7 @@ class Answer:
         """Whether there is something to receive, be it the end: on a played connection, at once."""
         return bool(self._pieces) or self._error is not None or self._ends
 
-    def recv_into(self, buffer: Any, *, is_kept: bool = False) -> int:
+    def recv_into(self, buffer: Any, *, is_kept: int = 0) -> int:
         """Receive a piece, or what fits of it.
 
         :param is_kept: whether it is to be received once more.
@@ -53,16 +53,16 @@ class Answer:
             if getattr(error, "errno", None):  # a socket that has raised it is at its end
                 self._error = None
             raise error
-        piece = self._pieces[0]
-        start = self._start
+        piece, start = self._pieces[0], self._start
         size = min(len(buffer), len(piece) - start)
         buffer[:size] = memoryview(piece)[start : start + size]
         if is_kept:
             return size
-        self._start += size
-        if self._start == len(piece):
+        if start + size == len(piece):
             del self._pieces[0]
             self._start = 0
+        else:
+            self._start += size
         return size
 
 

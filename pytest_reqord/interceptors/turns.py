@@ -58,7 +58,7 @@ class Turn:
         self._written = Written()
         self._exchange: Exchange | None = None
         self._failure: Failure | None = None
-        self._received: Received
+        self._received: Received | None = None  # where it goes live
         self._is_switched = False  # by what is played
         self._started = monotonic()
 
@@ -93,7 +93,8 @@ class Turn:
     @property
     def is_switched(self) -> bool:
         """Whether the connection speaks another protocol now than HTTP."""
-        return self._is_switched or (self.is_open and self._received.is_switched)
+        received = self._received
+        return self._is_switched if received is None else received.is_switched
 
     @property
     def awaits_continue(self) -> bool:
@@ -110,7 +111,8 @@ class Turn:
         :raises PlaybackError: if the request can't even start.
         """
         if self.is_switched:  # what the client says there is no part of its request
-            self._received.speak()
+            if self._received is not None:
+                self._received.speak()
         elif self.is_kept or not self.is_open:
             self._written.add(data)
             if not self.is_open and self._written.method:
@@ -121,14 +123,18 @@ class Turn:
         target = written.target
         self.uri = target if "://" in target else self.base + target
         exchange = active.begin(written.method, self.uri)
-        may_switch = written.headers.has_any(_UPGRADE)
-        self._received = Received(self._started, may_switch=may_switch, tells_chunks=False)
         self.is_open = True
         if exchange is not None:
             self.route = exchange.route
             self._exchange = exchange
             if exchange.route is Route.RECORD:
-                exchange.finish_with(self.finish)
+                self._go_live(exchange)
+
+    def _go_live(self, exchange: Exchange) -> None:
+        self.route = Route.RECORD
+        may_switch = self._written.headers.has_any(_UPGRADE)
+        self._received = Received(self._started, may_switch=may_switch, tells_chunks=False)
+        exchange.finish_with(self.finish)
 
     def request(self) -> Request:
         """The request as far as it was sent."""
@@ -144,8 +150,7 @@ class Turn:
             return None
         answer = exchange.play(self.request())
         if answer is None:
-            self.route = Route.RECORD
-            exchange.finish_with(self.finish)
+            self._go_live(exchange)
         elif isinstance(answer, Response):
             self._is_switched = answer.status == SWITCHED
         return answer
@@ -155,7 +160,7 @@ class Turn:
     def receive(self, data: bytes, since: float, *, is_all: bool) -> None:
         """Bytes came, or none at the end: see `Received.add`."""
         self.is_answered = True
-        if self._exchange is not None:
+        if self._exchange is not None and self._received is not None:
             self._received.add(data, since, is_all=is_all)
 
     def break_off(self, error: BaseException) -> None:
@@ -169,6 +174,8 @@ class Turn:
     def response(self) -> Response | None:
         """What was received, as a response; None where that isn't one yet."""
         received = self._received
+        if received is None:
+            return None
         if received.raw[:1] in (b"\r", b"\n"):  # other clients pass over empty lines
             return None
         return received.response(self.method, interim=_CONTINUE, needs_end=False)
@@ -198,7 +205,7 @@ class Turn:
         self._end(lambda exchange: exchange.record(self.request(), response))
 
     def _fail(self) -> None:
-        if self._exchange is None:
+        if self._exchange is None or self._received is None:
             return
         received = self._received.raw
         failure = self._failure or describe_end(received, is_ended=self._received.is_ended)
@@ -220,4 +227,5 @@ class Turn:
         if exchange is not None and self.route is Route.RECORD:
             end(exchange)
             self._written.forget()
-            self._received.forget()
+            if self._received is not None:
+                self._received.forget()

@@ -6,7 +6,7 @@ import errno
 import socket
 import ssl
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_reqord.clock import monotonic
 from pytest_reqord.interceptors import descriptors, readers, socket_errors
@@ -14,6 +14,7 @@ from pytest_reqord.interceptors.no_socket import NoSocket
 from pytest_reqord.interceptors.streamed import CONTINUE
 from pytest_reqord.interceptors.turns import Turn
 from pytest_reqord.models import Response
+from pytest_reqord.real import io
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ _UNSET = object()
 
 _SWALLOWED = frozenset((errno.ECONNRESET, errno.EPIPE, errno.EPROTOTYPE))
 """What urllib3 takes, while it sends, for a server that has answered already."""
+
+_PEEK = int(socket.MSG_PEEK)  # of an enum, which takes a microsecond to ask
 
 _NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """What a socket that may not wait raises: nothing is broken."""
@@ -56,6 +59,7 @@ class Wire:
         self._answer: readers.Answer | None = None
         self._io_refs = 0  # how many readers are open; `makefile` and they count them
         self._is_closed = False
+        self._was_played = False  # since the real connection was used
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:  # for code that asks what this is
@@ -67,18 +71,11 @@ class Wire:
 
     def start(self) -> None:
         """The client starts a request: whatever was before it is over."""
-        if self._turn is not None and self._turn.route is Route.RECORD:
-            self._turn.finish()
-        self._turn = self._interim = self._answer = None
-
-    def release(self) -> Any:
-        """Give the connection back to its client.
-
-        :returns: the real socket; None where there is none, or the server has closed it.
-        """
-        self.start()
-        self._drop_stale()
-        return self._real
+        turn = self._turn
+        if turn is not None:
+            if turn.route is Route.RECORD:
+                turn.finish()
+            self._turn = self._interim = self._answer = None
 
     def sendall(self, data: Any, *flags: int) -> None:
         """Take bytes of a request; they go out at once if the request is live."""
@@ -107,10 +104,12 @@ class Wire:
         return memoryview(data).nbytes
 
     def _transmit(self, turn: Turn, data: bytes, *flags: int) -> None:
+        self._drop_stale()
         if self._real is None and not self._open_late(turn):
             return
         if turn.route is None:
             self._step_aside()
+        self._was_played = False
         try:
             self._real.sendall(data, *flags)
         except OSError as error:
@@ -140,9 +139,9 @@ class Wire:
         """Play the answer, or go live with all that was held."""
         played = turn.play()
         if played is None:
-            self._drop_stale()
             self._transmit(turn, turn.sent)
         elif isinstance(played, Response):
+            self._was_played = True
             self._answer = readers.answering(played, turn.method)
         elif socket_errors.is_connecting(played):
             connection = self._connection()
@@ -152,9 +151,13 @@ class Wire:
             self._answer = readers.failing(played)
 
     def _drop_stale(self) -> None:
-        """Close a real connection that the server has closed while its place was played."""
-        if self._real is not None and descriptors.is_readable(self._real.fileno()):
-            self._real.close()
+        """Close a real connection that the server has closed while its place was played.
+
+        Its client can't have seen that. Of others it knows, and TLS has them readable for its own ends.
+        """
+        real = self._real
+        if self._was_played and real is not None and descriptors.is_readable(real.fileno()):
+            real.close()
             self._real = None
 
     def _raise_or_hold(self, error: BaseException, connection: Any) -> None:
@@ -169,16 +172,22 @@ class Wire:
 
     # responses
 
-    makefile = socket.socket.makefile
+    def makefile(self, mode: str = "r", buffering: int | None = None, **options: Any) -> Any:
+        """Give a file as a socket does."""
+        if mode == "rb" and buffering is None:  # as http.client asks for: in a third of the time
+            self._io_refs += 1
+            raw: Any = socket.SocketIO(cast("socket.socket", self), "r")
+            return io.BufferedReader(raw)
+        return socket.socket.makefile(cast("Any", self), cast("Any", mode), buffering, **options)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Receive bytes of the response, recorded or real."""
         turn = self._turn
-        view = memoryview(buffer)[: nbytes or None]
+        view = memoryview(buffer)[:nbytes] if nbytes else buffer
         if turn is not None and not self._is_live(turn):
             reply = self._reply(turn)
             if reply is not None:
-                return reply.recv_into(view, is_kept=bool(flags & socket.MSG_PEEK))
+                return reply.recv_into(view, is_kept=flags & _PEEK)
         if self._real is None:
             return 0
         return self._receive(view, flags)
@@ -207,7 +216,7 @@ class Wire:
                 self._answer = readers.refusing(error)
         return self._answer
 
-    def _receive(self, view: memoryview, flags: int) -> int:
+    def _receive(self, view: Any, flags: int) -> int:
         """Receive from the real connection, and keep a copy for a cassette."""
         turn = self._turn
         since = monotonic()
@@ -219,8 +228,8 @@ class Wire:
             if turn is not None:
                 turn.break_off(error)
             raise
-        if turn is not None and not flags & socket.MSG_PEEK:
-            turn.receive(bytes(view[:size]), since, is_all=size < len(view))
+        if turn is not None and not flags & _PEEK:
+            turn.receive(bytes(memoryview(view)[:size]), since, is_all=size < len(view))
         return size
 
     def fileno(self) -> int:
@@ -234,7 +243,7 @@ class Wire:
 
     def _decref_socketios(self) -> None:
         """A reader was closed; the last one ends the response."""
-        self._io_refs = max(self._io_refs - 1, 0)
+        self._io_refs -= 1
         turn = self._turn
         if self._io_refs == 0 and turn is not None and turn.route is Route.RECORD:
             turn.close_reader()
@@ -287,7 +296,7 @@ class Wire:
         return getattr(NoSocket(self._base), name)
 
 
-def _recv_into(real: Any, view: memoryview, flags: int) -> int:
+def _recv_into(real: Any, view: Any, flags: int) -> int:
     """Receive from a socket, or from what is used as one and has no ``recv_into``."""
     more = (0, flags) if flags else ()
     if hasattr(real, "recv_into"):

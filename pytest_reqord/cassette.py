@@ -77,6 +77,7 @@ class Cassette:
         self._decisions = Decisions(
             claim=self._claim,
             keep=self._keep,
+            lose=self._lose,
             room=source.room,
             unfinished=self._unfinished,
             owner=owner,
@@ -85,6 +86,7 @@ class Cassette:
         self._is_closed = False
         self._recorded_count = 0
         self._misses: list[Request] = []
+        self._unrecorded: list[str] = []
         self._drifts: list[Drift] = []
         self._verified: list[tuple[Interaction | None, Interaction]] = []
         self._refusals: list[BaseException] = []
@@ -148,6 +150,11 @@ class Cassette:
     def misses(self) -> tuple[Request, ...]:
         """Requests that the recording has no answer for, redacted."""
         return tuple(self._misses)
+
+    @property
+    def unrecorded(self) -> tuple[str, ...]:
+        """Requests that failed or were cancelled and so are not in the recording, as text."""
+        return tuple(self._unrecorded)
 
     @property
     def drifts(self) -> tuple[Drift, ...]:
@@ -222,7 +229,14 @@ class Cassette:
             request = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
             if request is not None:
                 raise self._miss(request, worker)
-        return CassetteExchange(self._decisions, self._route(method, uri), self._clock, worker)
+        return CassetteExchange(
+            self._decisions,
+            method,
+            uri,
+            route=self._route(method, uri),
+            clock=self._clock,
+            worker=worker,
+        )
 
     def route(self, uri: str) -> Route | None:
         """See `pytest_reqord.seam.Recorder.route`."""
@@ -343,6 +357,16 @@ class Cassette:
         else:
             self._recorded_count += 1
             self._source.record(kept)
+
+    def lose(self, uri: str, why: str) -> None:
+        """See `pytest_reqord.seam.Recorder.lose`."""
+        if not self.is_closed and not self._is_ignored(host_of(uri)):
+            self._lose("", uri, why)
+
+    def _lose(self, method: str, uri: str, why: str) -> None:
+        kept = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
+        if kept is not None and self.access.record and self.record_mode != "verify":
+            self._unrecorded.append(f"{kept.method} {kept.uri} ({why})".lstrip())
 
     def _changes_between(self, recorded: Interaction | None, live: Interaction) -> list[str]:
         """What came back against what was recorded for the same request.

@@ -70,6 +70,7 @@ class Decisions(NamedTuple):
     :param claim: gives the recorded answer, or None, or raises a miss; it is given the worker
         that asks, see `pytest_reqord.seam.Recorder.begin`.
     :param keep: takes what was recorded, and the worker.
+    :param lose: takes method and URI of a request that ended without a recording, and why.
     :param room: waits until the writer keeps up, without blocking an event loop.
     :param unfinished: the exchanges that are still open.
     :param owner: the test that records.
@@ -78,6 +79,7 @@ class Decisions(NamedTuple):
 
     claim: Callable[[Request, str], Response | Failure | None]
     keep: Callable[[Interaction, str], None]
+    lose: Callable[[str, str, str], None]
     room: Callable[[], Awaitable[None]]
     unfinished: Unfinished
     owner: str
@@ -88,17 +90,39 @@ class CassetteExchange:
     """One request of an open cassette.
 
     :param decisions: what the cassette decides.
+    :param method: the request's.
+    :param uri: the request's.
     :param route: what may happen to the request.
     :param clock: tells when it starts, its ``recorded_at``.
     :param worker: see `pytest_reqord.seam.Recorder.begin`.
     """
 
-    __slots__ = ("_decisions", "_started", "_started_at", "_worker", "is_ended", "route")
+    __slots__ = (
+        "_decisions",
+        "_method",
+        "_started",
+        "_started_at",
+        "_uri",
+        "_worker",
+        "is_ended",
+        "route",
+    )
 
-    def __init__(self, decisions: Decisions, route: Route, clock: Clock, worker: str) -> None:
+    def __init__(
+        self,
+        decisions: Decisions,
+        method: str,
+        uri: str,
+        *,
+        route: Route,
+        clock: Clock,
+        worker: str,
+    ) -> None:
         self.route = route
         self.is_ended = False
         self._decisions = decisions
+        self._method = method
+        self._uri = uri
         self._worker = worker
         if route is not Route.PLAY:  # of which nothing is kept
             self._started_at = clock.now()
@@ -122,9 +146,18 @@ class CassetteExchange:
         if self.records_errors:
             self._end(request, None, failure)
         else:
-            self.discard()
+            kind = failure.kind.removeprefix("builtins.")
+            self._lose(kind if kind == "cancelled" else f"{kind}: {failure.message}")
 
     def discard(self) -> None:
+        """See `pytest_reqord.seam.Exchange`."""
+        self._lose("no answer")
+
+    def _lose(self, why: str) -> None:
+        if self._decisions.unfinished.end(self):
+            self._decisions.lose(self._method, self._uri, why)
+
+    def let_go(self) -> None:
         """See `pytest_reqord.seam.Exchange`."""
         self._decisions.unfinished.end(self)
 
@@ -169,6 +202,9 @@ class Unreachable:
         """Never live."""
 
     def discard(self) -> None:
+        """Never live."""
+
+    def let_go(self) -> None:
         """Never live."""
 
     async def room(self) -> None:

@@ -19,6 +19,7 @@ class Notes:
     :param problems: what could not be saved and why; any of them makes the exit status 1.
     :param played: path, number of interactions played, of each test; only with ``-v``.
     :param unplayed: test, cassette, requests that were recorded and not asked for.
+    :param unrecorded: test, cassette, requests that failed or were cancelled while recording.
     :param drifted: test, cassette, differences of requests that were answered all the same.
     :param expired: test, cassette, requests that were answered with what has expired.
     :param rerecorded: how many cassettes had a request that each pattern of ``--rerecord`` names.
@@ -41,6 +42,7 @@ class Notes:
         self.problems: list[str] = []
         self.played: list[tuple[str, int]] = []
         self.unplayed: list[tuple[str, str, list[str]]] = []
+        self.unrecorded: list[tuple[str, str, list[str]]] = []
         self.drifted: list[tuple[str, str, list[str]]] = []
         self.expired: list[tuple[str, str, list[str]]] = []
         self.rerecorded: Counter[str] = Counter()

@@ -279,6 +279,9 @@ class Run:
         except (OSError, ReqordError) as error:
             self.notes.problems.append(f"{opening.plan.path}: {error}")
         self.notes.rerecorded.update(opening.cassette.rerecorded)
+        unrecorded = list(opening.cassette.unrecorded)
+        if unrecorded:
+            self.notes.unrecorded.append((opening.owner, str(opening.plan.path), unrecorded))
         if opening.recording is not None or opening.plan.drafts:
             self._settling.settle(opening, failure)
             if opening.recording is not None:

@@ -30,7 +30,7 @@ class Route(Enum):
 
 
 class Exchange(Protocol):
-    """One request on its way. Exactly one of `record`, `fail` and `discard` ends a live one."""
+    """One request on its way. Exactly one of `record`, `fail`, `discard` and `let_go` ends it."""
 
     route: Route
 
@@ -52,7 +52,10 @@ class Exchange(Protocol):
         """The request went live and ended in an error."""
 
     def discard(self) -> None:
-        """The request went live and nothing of it is to be kept."""
+        """The request went live and got no answer, for a reason that no replay can repeat."""
+
+    def let_go(self) -> None:
+        """The connection becomes something else, of which nothing is kept."""
 
     async def room(self) -> None:
         """Before going live from an event loop: wait until the writer keeps up, without blocking.
@@ -92,6 +95,12 @@ class Recorder(Protocol):
 
         :returns: ``RECORD`` to connect at once, ``PLAY`` and ``EITHER`` to connect later if at
             all; None to leave it alone.
+        """
+
+    def lose(self, uri: str, why: str) -> None:
+        """A connection for a request that is to be recorded failed, before the request began.
+
+        :param why: why, in a few words.
         """
 
     def pass_untaken(self, client: str, version: str, uri: str, worker: str, why: str = "") -> bool:

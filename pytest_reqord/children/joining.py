@@ -72,6 +72,11 @@ class Joined:
         """See `pytest_reqord.seam.Recorder.pass_untaken`."""
         return self._cassette("CONNECT", uri).pass_untaken(client, version, uri, worker, why)
 
+    def lose(self, uri: str, why: str) -> None:
+        """See `pytest_reqord.seam.Recorder.lose`."""
+        if isinstance(self._made, tuple):
+            self._made[1].cassette.lose(uri, why)
+
     @property
     def run(self) -> Run | None:
         """A run with the settings of the parent's; None if the parent has closed the cassette."""

@@ -36,6 +36,7 @@ __all__ = [
     "enter",
     "in_force",
     "is_over",
+    "lose",
     "observe_outside",
     "observe_refused",
     "observe_untaken",
@@ -147,6 +148,13 @@ def route(uri: str) -> Route | None:
     return None if opened is None else opened.recorder.route(uri)
 
 
+def lose(uri: str, why: str) -> None:
+    """A connection for a request that is to be recorded failed, before the request began."""
+    opened = current()
+    if opened is not None:
+        opened.recorder.lose(uri, why)
+
+
 def pass_untaken(client: str, version: str, uri: str) -> None:
     """A client that can't be recorded is about to connect: ask whatever is in force.
 
@@ -249,6 +257,9 @@ class _Passing:
     def route(self, uri: str) -> None:
         """See `pytest_reqord.seam.Recorder.route`."""
 
+    def lose(self, uri: str, why: str) -> None:
+        """See `pytest_reqord.seam.Recorder.lose`."""
+
     def pass_untaken(
         self,
         client: str,  # noqa: ARG002 -- the seam has them
@@ -286,6 +297,9 @@ class _Several:
         """See `pytest_reqord.seam.Recorder.route`."""
         is_ignored = any(recorder.route(uri) is None for recorder in self._recorders)
         return None if is_ignored else Route.PLAY  # and `begin` says why not
+
+    def lose(self, uri: str, why: str) -> None:
+        """See `pytest_reqord.seam.Recorder.lose`."""
 
     def pass_untaken(
         self,

@@ -128,7 +128,7 @@ def _taking_connect(original: Any) -> Any:
         if exchange is None:
             return await original(self, req, traces, timeout)
         if is_websocket(req.headers.get("Upgrade")):
-            exchange.discard()
+            exchange.let_go()
             active.pass_untaken("aiohttp's WebSocket", _version(), uri)
             return await original(self, req, traces, timeout)
         asked = Asked(exchange, req, uri, self, traces)

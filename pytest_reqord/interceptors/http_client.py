@@ -107,7 +107,7 @@ def _wrap_connect(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(self, *args, **kwargs)
         _refuse_http2(self)
         if active.route(_base(self)) in (None, Route.RECORD):
-            return _connect(original, self)
+            return _connect_at_once(original, self)
         _hold_back(self)
         return None
 
@@ -147,7 +147,7 @@ def _open(connection: Any) -> None:
     if active.route(_uri(connection)) in (Route.PLAY, Route.EITHER):
         _hold_back(connection)
         return
-    _connect(type(connection).connect, connection)
+    _connect_at_once(type(connection).connect, connection)
     if type(connection.sock) is not Wire:
         connection.sock = _wire(connection, connection.sock)
 
@@ -193,6 +193,17 @@ def _connect(original: Callable[[Any], Any], connection: Any) -> Any:
         return original(connection)
     finally:
         _is_connecting.reset(token)
+
+
+def _connect_at_once(original: Callable[[Any], Any], connection: Any) -> Any:
+    """Run the client's own ``connect`` before anything of the request is known but its host."""
+    try:
+        return _connect(original, connection)
+    except Exception as error:
+        # urllib3 connects to a host of https before it has a request for it
+        uri = _uri(connection) if connection._buffer else _base(connection)  # noqa: SLF001 -- as below
+        active.lose(uri, f"{type(error).__name__}: {error}")
+        raise
 
 
 def _connect_late(connection: Any, timeout: Any) -> Any:

@@ -106,7 +106,7 @@ def _line_of(connection: Any) -> Any:
         return connection.tcp_client
     if not is_websocket(request.headers.get("Upgrade")):
         return Line(exchange, uri, connection)
-    exchange.discard()
+    exchange.let_go()
     active.pass_untaken("tornado's WebSocket", _version(), uri)
     return connection.tcp_client
 

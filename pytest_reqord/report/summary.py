@@ -33,6 +33,7 @@ def summary(notes: Notes, *, is_recording: bool, rerecord: Sequence[str] = ()) -
             for pattern in rerecord
             if pattern not in notes.rerecorded
         ),
+        *_unrecorded(notes),
         *_played(notes),
         *_watched(notes),
         *_untaken(notes),
@@ -105,6 +106,15 @@ def _watched(notes: Notes) -> Iterator[str]:
     for test, path, lines in notes.unplayed:
         yield f"unplayed  {test} left {_plural(len(lines), 'interaction')} of {_shown(path)}"
         yield from _indented(lines)
+
+
+def _unrecorded(notes: Notes) -> Iterator[str]:
+    for test, path, lines in notes.unrecorded:
+        many = _plural(len(lines), "request")
+        yield f"failed    {many} of {test or _shown(path)}: not recorded, and misses on replay"
+        yield from _indented(lines)
+    if notes.unrecorded:
+        yield "          reqord_record_errors = true records errors and cancelled requests"
 
 
 def _untaken(notes: Notes) -> Iterator[str]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pytest_reqord.index import Stored
+    from pytest_reqord.models import Client
     from pytest_reqord.modes import Access
     from pytest_reqord.replay import Player
     from pytest_reqord.seam import Exchange
@@ -295,8 +296,10 @@ class Cassette:
             return Route.EITHER if self._source.lets_through else Route.PLAY
         return Route.EITHER if self.access.play else Route.RECORD
 
-    def _claim(self, request: Request, worker: str) -> Response | Failure | None:
-        live = self._redactor.request(request)
+    def _claim(
+        self, request: Request, client: Client | None, worker: str
+    ) -> Response | Failure | None:
+        live = self._redactor.request(self._source.as_called(request, client))
         if live is None:
             return None
         try:
@@ -344,8 +347,8 @@ class Cassette:
             self._refusals.append(error)
         return error
 
-    def _keep(self, interaction: Interaction, worker: str) -> None:
-        kept = self._redactor.interaction(interaction)
+    def _keep(self, interaction: Interaction, client: Client | None, worker: str) -> None:
+        kept = self._redactor.interaction(self._source.as_kept(interaction, client))
         if kept is None:
             return
         if self.record_mode == "verify":

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from pytest_reqord.clock import Clock
-    from pytest_reqord.models import Request, Response
-
+    from pytest_reqord.models import Client, Request, Response
 __all__ = ["CassetteExchange", "Decisions", "Unfinished", "Unreachable"]
 
 
@@ -67,9 +66,9 @@ class Unfinished:
 class Decisions(NamedTuple):
     """What a cassette decides for its exchanges.
 
-    :param claim: gives the recorded answer, or None, or raises a miss; it is given the worker
-        that asks, see `pytest_reqord.seam.Recorder.begin`.
-    :param keep: takes what was recorded, and the worker.
+    :param claim: gives the recorded answer to what a client sends, or None, or raises a miss; it
+        is given the worker that asks, see `pytest_reqord.seam.Recorder.begin`.
+    :param keep: takes what was recorded of a client, and the worker.
     :param lose: takes method and URI of a request that ended without a recording, and why.
     :param room: waits until the writer keeps up, without blocking an event loop.
     :param unfinished: the exchanges that are still open.
@@ -77,8 +76,8 @@ class Decisions(NamedTuple):
     :param records_errors: whether network errors are recorded.
     """
 
-    claim: Callable[[Request, str], Response | Failure | None]
-    keep: Callable[[Interaction, str], None]
+    claim: Callable[[Request, Client | None, str], Response | Failure | None]
+    keep: Callable[[Interaction, Client | None, str], None]
     lose: Callable[[str, str, str], None]
     room: Callable[[], Awaitable[None]]
     unfinished: Unfinished
@@ -104,6 +103,7 @@ class CassetteExchange:
         "_started_at",
         "_uri",
         "_worker",
+        "client",
         "is_ended",
         "route",
     )
@@ -119,6 +119,7 @@ class CassetteExchange:
         worker: str,
     ) -> None:
         self.route = route
+        self.client: Client | None = None
         self.is_ended = False
         self._decisions = decisions
         self._method = method
@@ -135,7 +136,7 @@ class CassetteExchange:
 
     def play(self, request: Request) -> Response | Failure | None:
         """See `pytest_reqord.seam.Exchange`."""
-        return self._decisions.claim(request, self._worker)
+        return self._decisions.claim(request, self.client, self._worker)
 
     def record(self, request: Request, response: Response) -> None:
         """See `pytest_reqord.seam.Exchange`."""
@@ -173,10 +174,10 @@ class CassetteExchange:
         decisions = self._decisions
         if decisions.unfinished.end(self):
             elapsed = round(monotonic() - self._started, 6)
-            decisions.keep(
-                Interaction(request, response, self._started_at, decisions.owner, elapsed, failure),
-                self._worker,
+            interaction = Interaction(
+                request, response, self._started_at, decisions.owner, elapsed, failure
             )
+            decisions.keep(interaction, self.client, self._worker)
 
 
 class Unreachable:
@@ -186,6 +187,7 @@ class Unreachable:
     """
 
     route = Route.PLAY
+    client: Client | None = None
     records_errors = False
 
     def __init__(self, host: str) -> None:

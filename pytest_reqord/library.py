@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 from pytest_reqord.patterns import Pattern
 
-__all__ = ["AHEAD", "Head", "Library", "Recorded", "check_whole", "read_document"]
+__all__ = ["AHEAD", "Head", "Library", "Recorded", "check_whole", "is_ours", "read_document"]
 
 AHEAD = 32 << 20
 """Bytes of bodies that are read when a cassette opens: a request may come in an event loop."""
@@ -48,6 +48,15 @@ def read_document(path: str | os.PathLike[str], ahead: int = 0) -> Document:
     except OSError as error:
         raise _unreadable(path, error) from error
     return codec.load(data, os.fspath(path), storage.body_reader(path, ahead))
+
+
+def is_ours(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a cassette in our format; nothing of the file is parsed."""
+    try:
+        head = storage.read_head(path, 4096)
+    except OSError:
+        return False
+    return head.startswith(b"reqord:") or b"\nreqord:" in head or b'"reqord"' in head
 
 
 def check_whole(document: Document, path: str | os.PathLike[str]) -> None:

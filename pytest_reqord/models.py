@@ -15,9 +15,20 @@ from pytest_reqord import content
 from pytest_reqord.real import json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from typing_extensions import Self
 
-__all__ = ["Arrival", "Failure", "Headers", "Interaction", "Request", "Response"]
+__all__ = [
+    "Arrival",
+    "Client",
+    "Failure",
+    "Headers",
+    "Interaction",
+    "Request",
+    "Response",
+    "Sent",
+]
 
 T = TypeVar("T")
 
@@ -31,9 +42,11 @@ class Headers(Mapping[str, str]):
     keeps them apart, as ``Set-Cookie`` needs it.
     """
 
-    __slots__ = ("_values", "pairs")
+    __slots__ = ("_values", "pairs", "sent")
 
     pairs: tuple[tuple[str, str], ...]
+    sent: Sent | None
+    """Who sent them and what is left out of them, of `given`; no part of the value."""
 
     def __init__(self, headers: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         if isinstance(headers, Headers):
@@ -44,6 +57,7 @@ class Headers(Mapping[str, str]):
             pairs = headers
         self.pairs = tuple((str(name), str(value)) for name, value in pairs)
         self._values: dict[str, list[str]] | None = None
+        self.sent = None
 
     @staticmethod
     @lru_cache(maxsize=2048)  # the same lines repeat all through a cassette
@@ -71,6 +85,19 @@ class Headers(Mapping[str, str]):
             f"{name}: {value}\n" if name and value else f"{name}:\n" if name else f"{value}\n"
             for name, value in self.pairs
         )
+
+    def given(self, client: Client) -> Headers:
+        """The lines that a client was called with, without those that it added."""
+        names = client.adds(self)
+        added = [pair for pair in self.pairs if pair[0].lower() in names]
+        left = [pair for pair in self.pairs if pair[0].lower() not in names] if added else self
+        return Headers(left).with_sent(Sent(client, Headers(added)))
+
+    def with_sent(self, sent: Sent | None) -> Headers:
+        """The same lines, sent by somebody."""
+        headers = Headers(self)
+        headers.sent = sent
+        return headers
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Every value of a header in the order in which they came."""
@@ -127,6 +154,30 @@ class Headers(Mapping[str, str]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Headers, (self.pairs,)
+
+
+class Client(NamedTuple):
+    """What sends a request, for those who want it as its caller has put it.
+
+    :param name: its name.
+    :param adds: names in lower case the header lines that it adds of its own accord.
+    :param unpacks: whether it gives its caller bodies with their ``Content-Encoding`` undone.
+    """
+
+    name: str
+    adds: Callable[[Headers], Collection[str]]
+    unpacks: bool = True
+
+
+class Sent(NamedTuple):
+    """Who sent a request.
+
+    :param client: the client.
+    :param added: the header lines that it added of its own accord.
+    """
+
+    client: Client
+    added: Headers
 
 
 class _Message:

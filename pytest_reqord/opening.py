@@ -11,7 +11,7 @@ from pytest_reqord.cassette import Cassette
 from pytest_reqord.clock import Clock, expiry_limit, format_time
 from pytest_reqord.errors import CassetteMiss, CassetteMissError, ReqordError, WriteFailed
 from pytest_reqord.index import Index, Stored
-from pytest_reqord.library import AHEAD, Recorded, read_document
+from pytest_reqord.library import AHEAD, Head, Recorded, is_ours, read_document
 from pytest_reqord.loops import is_in_loop
 from pytest_reqord.once import once
 from pytest_reqord.paths import is_default_of
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.codec import Entry
     from pytest_reqord.kin import Kin
-    from pytest_reqord.models import Interaction
+    from pytest_reqord.models import Client, Interaction, Request
     from pytest_reqord.plan import Plan, Services
     from pytest_reqord.settings import Settings
     from pytest_reqord.source import Filter
@@ -94,11 +94,46 @@ class Opening:
         if access.play or settings.record_mode == "verify":
             with suppress(Exception):  # whoever asks for it first gets the error
                 self.index()
+        with suppress(Exception):
+            self.is_vcrs  # noqa: B018 -- a property that looks at the file
         if access.record or settings.rerecord:
             self._services.staged()
             self._services.writer()
 
     # the source of the cassette
+
+    @once
+    def is_vcrs(self) -> bool:
+        """Whether what is recorded is kept in VCR.py's format."""
+        plan = self.plan
+        if plan.settings.format != "keep":
+            return plan.settings.format == "vcr"
+        if plan.access.play:  # then it is read anyway
+            first = self._index.entries[:1]
+            return bool(first) and getattr(first[0], "is_vcr", False)
+        return Head.of(plan.file).exists and not is_ours(plan.file)
+
+    @property
+    def is_as_called(self) -> bool:
+        """Whether requests are kept and compared as VCR.py has them: as the client was called."""
+        return self.is_vcrs
+
+    def as_called(self, request: Request, client: Client | None) -> Request:
+        """See `pytest_reqord.source.Source`."""
+        if client is None or not self.is_as_called:
+            return request
+        return request._replace(headers=request.headers.given(client))
+
+    def as_kept(self, interaction: Interaction, client: Client | None) -> Interaction:
+        """See `pytest_reqord.source.Source`."""
+        request, response = self.as_called(interaction.request, client), interaction.response
+        if response is not None and client is not None and client.unpacks and self.is_vcrs:
+            from pytest_reqord.codec import as_unpacked  # late: few record in that format
+
+            response = as_unpacked(response)
+        elif request is interaction.request:
+            return interaction
+        return interaction._replace(request=request, response=response)
 
     def index(self) -> Index:
         """The recording that is played: the cassette's, and the drafts' where there are some."""

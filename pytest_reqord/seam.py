@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_reqord.models import Failure, Request, Response
+    from pytest_reqord.models import Client, Failure, Request, Response
 
 __all__ = ["Exchange", "Recorder", "Route"]
 
@@ -33,6 +33,8 @@ class Exchange(Protocol):
     """One request on its way. Exactly one of `record`, `fail`, `discard` and `let_go` ends it."""
 
     route: Route
+    client: Client | None
+    """What sends it; set by an interceptor that can tell."""
 
     @property
     def records_errors(self) -> bool:

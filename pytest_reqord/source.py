@@ -9,9 +9,8 @@ if TYPE_CHECKING:
 
     from pytest_reqord.clock import Clock
     from pytest_reqord.index import Index, Stored
-    from pytest_reqord.models import Interaction, Request
+    from pytest_reqord.models import Client, Interaction, Request
     from pytest_reqord.replay import Player
-
 __all__ = ["Filter", "Source"]
 
 
@@ -36,6 +35,12 @@ class Source(Protocol):
     @property
     def is_over(self) -> bool:
         """Whether another process, which has opened the cassette, has closed it."""
+
+    def as_called(self, request: Request, client: Client | None) -> Request:
+        """A request as it is compared: as it was sent, or as the client was called for it."""
+
+    def as_kept(self, interaction: Interaction, client: Client | None) -> Interaction:
+        """What goes into the recording: as it went over the wire, or as the client's caller sees it."""
 
     def index(self) -> Index:
         """The recording, read when it is first needed."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_reqord.codec.emit import Encoded, encode
     from pytest_reqord.codec.piecemeal import load_piecemeal
     from pytest_reqord.codec.vcr import (
+        as_unpacked,
         as_vcr,
         left_out_by_us,
         left_out_by_vcr,
@@ -28,6 +29,7 @@ __all__ = [
     "Encoded",
     "Entry",
     "LocatedEntries",
+    "as_unpacked",
     "as_vcr",
     "encode",
     "last_recorded_at",

@@ -69,6 +69,8 @@ class Entry:
     """
 
     __slots__ = ("_interaction", "_text")
+    is_vcr = False
+    """Whether it is of a file of VCR.py's."""
 
     def __init__(self, interaction: Interaction, text: bytes | None = None) -> None:
         self._interaction = interaction

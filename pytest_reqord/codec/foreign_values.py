@@ -15,7 +15,7 @@ from pytest_reqord.codec.values import status_of
 from pytest_reqord.models import Headers, Interaction, Request, Response
 from pytest_reqord.real import json
 
-__all__ = ["interaction", "packed", "response"]
+__all__ = ["interaction", "on_the_wire", "packed", "response"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _BODILESS = (204, 304)
@@ -28,8 +28,11 @@ def interaction(item: Any, position: int) -> Interaction:
 
     :param position: its place in the file, from which a time is made up where there is none.
     """
-    request = _request(_mapping(item, "request"))
-    answer = response(_mapping(item, "response"), request.method)
+    message = _mapping(item, "response")
+    request = _request(
+        _mapping(item, "request"), is_vcrs=isinstance(message.get("status"), Mapping)
+    )
+    answer = response(message, request.method)
     try:
         recorded_at = parse_time(item["recorded_at"])
     except (KeyError, ValueError, AttributeError):
@@ -37,11 +40,13 @@ def interaction(item: Any, position: int) -> Interaction:
     return Interaction(request, answer, recorded_at)
 
 
-def _request(request: Mapping[str, Any]) -> Request:
+def _request(request: Mapping[str, Any], *, is_vcrs: bool) -> Request:
     method, uri = request.get("method"), request.get("uri", request.get("url"))
     if not isinstance(method, str) or not isinstance(uri, str):
         raise ValueError("the request has no method or no uri")  # noqa: TRY004 -- a bad file
-    return Request(str(method), str(uri), Headers(_pairs(request.get("headers"))), _body(request))
+    body = request.get("body")
+    data = _json(body) if is_vcrs and _is_value(body) else _body(request)
+    return Request(str(method), str(uri), Headers(_pairs(request.get("headers"))), data)
 
 
 def response(message: Mapping[str, Any], method: str) -> Response:
@@ -60,7 +65,7 @@ def response(message: Mapping[str, Any], method: str) -> Response:
     has_body = method.upper() != "HEAD" and status not in _BODILESS
     headers, body = Headers(_pairs(message.get("headers"))), _body(message)
     if has_body:
-        headers, body = _on_the_wire(headers, body)
+        headers, body = on_the_wire(headers, body)
     chunks = None
     if has_body and "chunked" in headers.get("transfer-encoding", "").lower():
         chunks = (len(body),) if body else ()
@@ -68,7 +73,7 @@ def response(message: Mapping[str, Any], method: str) -> Response:
     return Response(status, str(reason), headers, body, version, chunks=chunks)
 
 
-def _on_the_wire(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
+def on_the_wire(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
     """Undo what VCR.py's stubs leave open: under ``Content-Encoding`` the body may be plain.
 
     With urllib3 2 they don't decode on replay and store plain bodies under the header of the
@@ -102,6 +107,20 @@ def _is_text(body: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _is_value(body: Any) -> bool:
+    """Whether a body is the value that a client was called with and has sent as JSON, as aiohttp's.
+
+    A list may also be of the pieces that an iterator has given.
+    """
+    if isinstance(body, list):
+        return not all(isinstance(one, bytes) or type(one) is str for one in body)
+    return isinstance(body, Mapping) and not any(body.keys() <= keys for keys in _BODY_KEYS)
+
+
+_BODY_KEYS = {"string", "encoding", "base64_string"}, {"type", "content"}
+"""What a mapping has that is about a body; what other tools write has these, too."""
 
 
 def _body(message: Mapping[str, Any]) -> bytes:

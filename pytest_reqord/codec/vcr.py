@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from pytest_reqord.codec.document import Entry
     from pytest_reqord.models import Headers, Interaction, Request, Response
 
-__all__ = ["as_vcr", "left_out_by_us", "left_out_by_vcr", "refused_by_vcr", "render_vcr"]
+__all__ = [
+    "as_unpacked",
+    "as_vcr",
+    "left_out_by_us",
+    "left_out_by_vcr",
+    "refused_by_vcr",
+    "render_vcr",
+]
 
 _BODY = {"headers", "body", "content", "parsed_body"}
 _KNOWN = {
@@ -39,6 +46,22 @@ def as_vcr(interaction: Interaction) -> ForeignEntry:
     item = _item(interaction)
     read = foreign_values.interaction(item, 0)
     return ForeignEntry(read._replace(recorded_at=interaction.recorded_at), item)
+
+
+def as_unpacked(response: Response) -> Response:
+    """A response as VCR.py keeps it of a client that unpacks bodies: plain, under the same headers.
+
+    That is what `as_vcr` makes of one which is packed as a reader of the file would pack it.
+    """
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    unpacked = content.decode(response.body, coding) if coding and response.body else None
+    if unpacked is None or not response.complete:
+        return response
+    headers, body = foreign_values.on_the_wire(response.headers, unpacked)
+    if body == response.body:
+        return response
+    chunks = None if response.chunks is None else (len(body),)
+    return response._replace(headers=headers, body=body, chunks=chunks, arrivals=())
 
 
 def refused_by_vcr(interaction: Interaction) -> str:
@@ -121,10 +144,11 @@ def _item(interaction: Interaction) -> dict[str, Any]:
     request, response = interaction.request, interaction.response
     if response is None:
         raise ValueError("a network error is no response")
+    lists = _lists(request.headers)
     return {
         "request": {
-            "body": _text(request.body) if request.body else None,
-            "headers": _lists(request.headers),
+            "body": _text(request.body) if request.body or _is_of_httpx(request) else None,
+            "headers": _sent_by_botocore(lists) if _is_of_botocore(request) else lists,
             "method": request.method,
             "uri": request.uri,
         },
@@ -136,13 +160,26 @@ def _item(interaction: Interaction) -> dict[str, Any]:
     }
 
 
-def _lists(headers: Headers) -> dict[str, list[str]]:
+def _lists(headers: Headers) -> dict[str, list[Any]]:
     """The values by name, in the case that came first."""
-    lists: dict[str, list[str]] = {}
+    lists: dict[str, list[Any]] = {}
     names: dict[str, str] = {}
     for name, value in headers.pairs:
         lists.setdefault(names.setdefault(name.lower(), name), []).append(value)
     return lists
+
+
+def _is_of_botocore(request: Request) -> bool:
+    """Whether botocore itself sent a request: under VCR.py its headers are bytes but for one."""
+    agent = request.headers.get("user-agent", "")
+    return "Botocore/" in agent and not agent.startswith("aiobotocore/")
+
+
+def _sent_by_botocore(headers: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    return {
+        name: values if name == "Content-Length" else [one.encode("latin-1") for one in values]
+        for name, values in headers.items()
+    }
 
 
 def _text(body: bytes) -> str | bytes:
@@ -153,9 +190,9 @@ def _text(body: bytes) -> str | bytes:
 
 
 def _body(request: Request, response: Response) -> bytes:
-    """The body as VCR.py needs it for replaying: only under httpx does it unpack one."""
+    """The body as VCR.py needs it for replaying: only httpx unpacks one there, or urllib's caller."""
     coding = response.headers.get("content-encoding", "").strip().lower()
-    if coding not in _UNPACKED or not response.body or _is_of_httpx(request):
+    if coding not in _UNPACKED or not response.body or _is_packed(request):
         return response.body
     unpacked = content.decode(response.body, coding)
     if unpacked is None:
@@ -165,6 +202,12 @@ def _body(request: Request, response: Response) -> bytes:
     if is_known or response.body == foreign_values.packed(unpacked, coding):
         return unpacked
     return response.body
+
+
+def _is_packed(request: Request) -> bool:
+    """Whether what sent a request has packed bodies as they came: httpx, or urllib.request."""
+    is_of_urllib = request.headers.get("user-agent", "").startswith("Python-urllib/")
+    return is_of_urllib or _is_of_httpx(request)
 
 
 def _is_of_httpx(request: Request) -> bool:

@@ -192,7 +192,7 @@ class VcrCassette:
         empty = Response(0, "", Headers(), b"")
         interaction = Interaction(
             asked,
-            response_from_vcr(response, empty),
+            response_from_vcr(response, empty, asked),
             self._opening.clock.now(),
             self._opening.owner,
         )

@@ -11,6 +11,7 @@ from pytest_reqord.codec.dumping import head_with
 from pytest_reqord.compat.errors import is_not_found
 from pytest_reqord.compat.serializers import plain
 from pytest_reqord.errors import CassetteFormatError
+from pytest_reqord.library import is_ours
 from pytest_reqord.real import os
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_reqord.codec import Entry
     from pytest_reqord.compat.pairs import Pair
 
-__all__ = ["NOTHING", "Held", "Persisted", "Serialized", "is_ours"]
+__all__ = ["NOTHING", "Held", "Persisted", "Serialized"]
 
 
 class Held(NamedTuple):
@@ -35,21 +36,12 @@ class Held(NamedTuple):
 
 
 NOTHING = Held((), {})
-_OURS = b"reqord:"  # what a cassette of ours starts with
 
 
 def _entries(path: str, items: Any) -> Sequence[Entry]:
     source = Source(b"", path, storage.body_reader(path))
     loaded = safe.Loaded({"version": 1, "interactions": items}, {}, None, has_aliases=False)
     return foreign.document(source, loaded).entries
-
-
-def is_ours(path: Path) -> bool:
-    """Whether a cassette is in our format, whatever its suite's serializer is."""
-    try:
-        return storage.read_head(path, len(_OURS)) == _OURS
-    except OSError:
-        return False
 
 
 class Serialized:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from pytest_reqord.compat.messages import CaseInsensitiveDict, VcrRequest
 from pytest_reqord.matching import Matching, port_of, split_uri
+from pytest_reqord.models import Headers
 from pytest_reqord.real import json
 
 if TYPE_CHECKING:
-    from pytest_reqord.models import Request
+    from pytest_reqord.models import Request, Sent
 
 __all__ = ["DEFAULT_MATCH_ON", "MATCHERS", "VcrMatching", "chosen", "compare"]
 
@@ -22,7 +23,7 @@ shape: by what it gives, None being yes, or by an ``AssertionError``."""
 
 DEFAULT_MATCH_ON = ("method", "scheme", "host", "port", "path", "query")
 
-# what http.client adds on its own; VCR.py's cassettes of that client don't have it
+# what clients add of their own accord; VCR.py's cassettes don't have it
 _AUTOMATIC = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")
 _CHUNK = re.compile(rb"([0-9a-fA-F]+)\r\n")
 
@@ -68,12 +69,8 @@ def query(r1: Any, r2: Any) -> None:
 
 
 def headers(r1: Any, r2: Any) -> None:
-    """The headers are the same, but for what a client adds on its own."""
-    ours, theirs = CaseInsensitiveDict(r1.headers), CaseInsensitiveDict(r2.headers)
-    for name in _AUTOMATIC:
-        if (name in ours) != (name in theirs):
-            (ours if name in ours else theirs).pop(name)
-    _equal("headers", ours, theirs)
+    """The headers are the same."""
+    _equal("headers", CaseInsensitiveDict(r1.headers), CaseInsensitiveDict(r2.headers))
 
 
 def raw_body(r1: Any, r2: Any) -> None:
@@ -187,13 +184,31 @@ class VcrMatching(Matching):
         """Ask the matchers that no key stands for."""
         if not self._others:
             return True
-        pair = VcrRequest.of(live), VcrRequest.of(recorded)
+        pair = [VcrRequest.of(each) for each in _alike(live, recorded)]
         return all(_says(matcher, *pair)[0] for matcher in self._others)
 
     @property
     def compares_pairs(self) -> bool:
         """Whether there are matchers that no index can serve."""
         return bool(self._others)
+
+
+def _alike(live: Request, recorded: Request) -> tuple[Request, Request]:
+    """A live and a recorded request without what the client adds of its own accord.
+
+    Older recordings of ours have it. Of an unknown client it is what only one of them has.
+    """
+    sent = live.headers.sent
+    if sent is not None:
+        return live, _but_for(recorded, sent.added, sent)
+    both = live.headers, recorded.headers
+    names = [name for name in _AUTOMATIC if (name in both[0]) != (name in both[1])]
+    return _but_for(live, names, None), _but_for(recorded, names, None)
+
+
+def _but_for(request: Request, names: Container[str], sent: Sent | None) -> Request:
+    pairs = [pair for pair in request.headers.pairs if pair[0].lower() not in names]
+    return request._replace(headers=Headers(pairs).with_sent(sent))
 
 
 def _says(matcher: VcrMatcher, r1: Any, r2: Any) -> tuple[bool, str | None]:

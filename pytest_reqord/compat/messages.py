@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
-from urllib.parse import ParseResult, parse_qsl, urlparse
+from urllib.parse import ParseResult, parse_qsl, urlencode, urlparse
 
 from pytest_reqord.matching import port_of
 from pytest_reqord.models import Headers, Request
@@ -17,7 +17,7 @@ __all__ = [
     "VcrRequest",
     "as_bytes",
     "as_text",
-    "is_httpx_alone",
+    "client_of",
     "merged",
     "request_from_vcr",
     "values_by_name",
@@ -181,20 +181,59 @@ class VcrRequest:
     @classmethod
     def of(cls, request: Request) -> VcrRequest:
         """A request of ours in VCR.py's shape."""
-        return cls(
-            request.method, request.uri, request.body or _no_body(), values_by_name(request.headers)
-        )
+        made = cls(request.method, request.uri, None, _shown_headers(request.headers))
+        made._body = _shown_body(request)
+        return made
 
 
-def _no_body() -> bytes | None:
-    """What stands for no body: VCR.py has None, but for httpx empty bytes.
+def _shown_headers(headers: Headers) -> dict[str, list[Any]]:
+    """The values by name: httpx has names in lower case, botocore values as bytes."""
+    values: dict[str, list[Any]] = values_by_name(headers)
+    client = client_of(headers)
+    if client == "httpx":
+        return {name.lower(): each for name, each in values.items()}
+    if client == "botocore":
+        return {
+            name: each if name == "Content-Length" else [one.encode("latin-1") for one in each]
+            for name, each in values.items()
+        }
+    return values
 
-    Which client sent a request isn't known here, only which ones there are.
+
+def _shown_body(request: Request) -> Any:
+    """The body as the client was called with it: for aiohttp the value that is sent as JSON or form.
+
+    No body is None in VCR.py, but for httpx empty bytes.
     """
-    return b"" if is_httpx_alone() else None
+    headers, body = request.headers, request.body
+    if headers.sent is not None and (kind := headers.sent.added.get("content-type")) and body:
+        value = _value(body, kind)
+        return body if value is None else value
+    return body or (b"" if client_of(headers) == "httpx" else None)
 
 
-def is_httpx_alone() -> bool:
+def _value(body: bytes, kind: str) -> Any:
+    """What a body says, or None: the value of JSON that isn't just text, the fields of a form."""
+    is_form = kind.startswith("application/x-www-form-urlencoded")
+    if body[:1] in (b"{", b"["):  # no form is; one that VCR.py recorded has been made JSON
+        try:
+            value = json.loads(body)
+        except ValueError:
+            return None
+        return {name: str(each) for name, each in value.items()} if is_form else value
+    pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True) if is_form else []
+    fields = dict(pairs)
+    return fields if pairs and len(fields) == len(pairs) else None
+
+
+def client_of(headers: Headers) -> str:
+    """The client that sent a request, as far as it is known: of a stored one it is guessed."""
+    if headers.sent is not None:
+        return headers.sent.client.name
+    return "httpx" if _is_httpx_alone() else ""
+
+
+def _is_httpx_alone() -> bool:
     """Whether httpx is the only client there is, so that what was sent was sent by it."""
     is_httpx = "httpx" in sys.modules or "httpx2" in sys.modules
     return is_httpx and "urllib3" not in sys.modules and "aiohttp" not in sys.modules
@@ -215,7 +254,7 @@ def _joined(body: Any) -> Any:
     return b"".join(part.encode() if isinstance(part, str) else bytes(part) for part in parts)
 
 
-def values_by_name(headers: Headers) -> dict[str, list[str]]:
+def values_by_name(headers: Headers) -> dict[str, list[Any]]:
     """The values by name, in the case that came first."""
     lists: dict[str, list[str]] = {}
     names: dict[str, str] = {}
@@ -234,11 +273,19 @@ def request_from_vcr(changed: Any, request: Request) -> Request:
     if changed.method != before.method or changed.uri != before.uri:
         request = request._replace(method=changed.method, uri=changed.uri)
     if changed.body != before.body:
-        request = request._replace(body=as_bytes(changed.body))
+        request = request._replace(body=_sent_body(changed.body, request.headers))
     pairs = merged(request.headers, _first_values(before.headers), _first_values(changed.headers))
     if pairs != request.headers.pairs:
-        request = request._replace(headers=Headers(pairs))
+        request = request._replace(headers=Headers(pairs).with_sent(request.headers.sent))
     return request
+
+
+def _sent_body(body: Any, headers: Headers) -> bytes:
+    """What a client sends for a body, which may be the fields of a form."""
+    kind = headers.sent.added.get("content-type", "") if headers.sent else ""
+    if isinstance(body, dict) and kind.startswith("application/x-www-form-urlencoded"):
+        return urlencode(body).encode()
+    return as_bytes(body)
 
 
 def _first_values(headers: Mapping[str, Any]) -> dict[str, list[str]]:

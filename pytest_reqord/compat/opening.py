@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_reqord import modes, storage
 from pytest_reqord.compat.cassette import VcrCassette
 from pytest_reqord.compat.errors import not_recorded
-from pytest_reqord.compat.files import NOTHING, Held, Persisted, Serialized, is_ours
+from pytest_reqord.compat.files import NOTHING, Held, Persisted, Serialized
 from pytest_reqord.compat.messages import VcrRequest
 from pytest_reqord.compat.pairs import pair_of, stored_pair
 from pytest_reqord.compat.pipeline import FilteredEntry, Redacting
@@ -17,19 +17,21 @@ from pytest_reqord.compat.replay import VcrReplay
 from pytest_reqord.compat.serializers import JSON, YAML
 from pytest_reqord.errors import CassetteFormatError, CassetteMiss
 from pytest_reqord.index import Index
-from pytest_reqord.library import read_document
+from pytest_reqord.library import is_ours, read_document
 from pytest_reqord.matching import Matching
+from pytest_reqord.once import once
 from pytest_reqord.opening import Opening, save_into
 from pytest_reqord.real import os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from pytest_reqord.codec import Entry
     from pytest_reqord.compat.options import Options
     from pytest_reqord.index import Stored
-    from pytest_reqord.models import Interaction
+    from pytest_reqord.models import Client, Interaction, Sent
     from pytest_reqord.opening import Attempt
     from pytest_reqord.plan import Plan, Services
     from pytest_reqord.source import Filter
@@ -66,6 +68,7 @@ class VcrOpening(Opening):
         options = suite.options
         self._suite = suite
         self._own_count = 0
+        self._sent: dict[datetime, Sent | None] = {}
         self._persisted: Held | None = None
         self._own: Persisted | Serialized | None = None
         if options.persister is not None:
@@ -105,6 +108,23 @@ class VcrOpening(Opening):
         """The suite's filters before our redaction."""
         self._redacting = Redacting(self._suite.options.pipeline, plan.redactor)
         return self._redacting
+
+    is_as_called = True
+
+    def as_kept(self, interaction: Interaction, client: Client | None) -> Interaction:
+        """See `pytest_reqord.source.Source`; what sent it stays known as long as it is open."""
+        kept = super().as_kept(interaction, client)
+        self._sent[kept.recorded_at] = kept.request.headers.sent
+        return kept
+
+    @once
+    def is_vcrs(self) -> bool:
+        """What a serializer or a persister of the suite's own keeps is in VCR.py's shape, too."""
+        plan = self.plan
+        if self._own is not None or plan.settings.format != "keep":
+            return self._own is not None or plan.settings.format == "vcr"
+        is_there = _has_content(plan.path) and not is_ours(plan.path)
+        return is_there or self._suite.options.serializer is JSON
 
     def swept(self, interaction: Interaction) -> Interaction:
         """See `Opening.swept`; what a hook wrote stands."""
@@ -282,7 +302,8 @@ class VcrOpening(Opening):
     def recorded_now(self) -> Sequence[Interaction]:
         """What was recorded so far, as it will be when it is loaded."""
         shown = self._suite.options.pipeline.shown
-        return [kept for one in self.recorded() if (kept := shown(one)) is not None]
+        recorded = (_with_sent(one, self._sent.get(one.recorded_at)) for one in self.recorded())
+        return [kept for one in recorded if (kept := shown(one)) is not None]
 
     def metadata(self) -> dict[str, Any]:
         """What lies in the cassette beside the interactions, under VCR.py's key."""
@@ -296,6 +317,11 @@ class VcrOpening(Opening):
         else:
             extra = (self._persisted or self._own.load() or NOTHING).extra
         return dict(extra.get("metadata") or {})
+
+
+def _with_sent(interaction: Interaction, sent: Sent | None) -> Interaction:
+    request = interaction.request
+    return interaction._replace(request=request._replace(headers=request.headers.with_sent(sent)))
 
 
 def _has_content(path: Path) -> bool:

@@ -32,9 +32,9 @@ class Pair(NamedTuple):
 
 def pair_of(interaction: Interaction) -> Pair:
     """An interaction of ours in VCR.py's shape."""
-    response = interaction.response
-    shown = None if response is None else response_to_vcr(response)
-    return Pair(VcrRequest.of(interaction.request), shown)
+    request, response = interaction.request, interaction.response
+    shown = None if response is None else response_to_vcr(response, request)
+    return Pair(VcrRequest.of(request), shown)
 
 
 def stored_pair(entry: Stored) -> Pair:
@@ -69,7 +69,7 @@ def as_recorded(pair: Pair, interaction: Interaction) -> Interaction:
     request = request_from_vcr(pair.request, interaction.request)
     response = interaction.response
     if response is not None:
-        response = response_from_vcr(pair.response, response)
+        response = response_from_vcr(pair.response, response, interaction.request)
     if request is interaction.request and response is interaction.response:
         return interaction
     return interaction._replace(request=request, response=response)

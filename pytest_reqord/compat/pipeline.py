@@ -137,7 +137,9 @@ class Redacting:
         if filtered is None:
             return None
         self._given |= _changed(request.headers, filtered.headers)
-        return _restored(filtered, self._redactor.request(filtered), self._given)
+        redacted = _restored(filtered, self._redactor.request(filtered), self._given)
+        sent = request.headers.sent  # matchers want it, see `VcrMatching`
+        return (sent and redacted._replace(headers=redacted.headers.with_sent(sent))) or redacted
 
     def stored(self, request: Request) -> Request:
         """A stored request, to be compared with one that went through `request`."""

@@ -8,11 +8,11 @@ from pytest_reqord import content
 from pytest_reqord.compat.messages import (
     as_bytes,
     as_text,
-    is_httpx_alone,
+    client_of,
     merged,
     values_by_name,
 )
-from pytest_reqord.models import Headers, Response
+from pytest_reqord.models import Headers, Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,23 +23,28 @@ VcrResponse = dict[str, Any]
 """``{"status": {"code", "message"}, "headers": {name: [value]}, "body": {"string": bytes}}``."""
 
 
-def response_to_vcr(response: Response) -> VcrResponse:
-    """A response of ours in VCR.py's shape."""
+def response_to_vcr(response: Response, request: Request) -> VcrResponse:
+    """A response of ours in VCR.py's shape, to a request of ours."""
+    headers = values_by_name(response.headers)
+    if client_of(request.headers) == "httpx":
+        headers = {name.lower(): values for name, values in headers.items()}
     return {
         "status": {"code": response.status, "message": response.reason},
-        "headers": values_by_name(response.headers),
-        "body": {"string": _shown_body(response)},
+        "headers": headers,
+        "body": {"string": _shown_body(response, request)},
     }
 
 
-def _shown_body(response: Response) -> bytes:
-    """The body as VCR.py's stubs have it: unpacked under ``Content-Encoding``, but for httpx."""
+def _shown_body(response: Response, request: Request) -> bytes:
+    """The body as VCR.py's stubs have it: unpacked where the client does so below them."""
+    sent = request.headers.sent
+    unpacks = sent.client.unpacks if sent else client_of(request.headers) != "httpx"
     coding = response.headers.get("content-encoding", "").strip().lower()
-    unpacked = content.decode(response.body, coding) if coding and response.body else None
-    return response.body if unpacked is None or is_httpx_alone() else unpacked
+    unpacked = content.decode(response.body, coding) if unpacks and coding else None
+    return response.body if unpacked is None else unpacked
 
 
-def response_from_vcr(changed: Mapping[str, Any], response: Response) -> Response:
+def response_from_vcr(changed: Mapping[str, Any], response: Response, request: Request) -> Response:
     """What became of a response: what a hook left alone stays as it came.
 
     What depends on the body follows it, where the hook didn't see to that: clients would end it
@@ -53,7 +58,7 @@ def response_from_vcr(changed: Mapping[str, Any], response: Response) -> Respons
     after = {name: _values(values) for name, values in changed["headers"].items()}
     pairs = merged(response.headers, before, after)
     body = as_bytes(changed["body"].get("string"))
-    is_as_shown = body == _shown_body(response)
+    is_as_shown = body == _shown_body(response, request)
     keeps_coding = Headers(pairs).get("content-encoding") == response.headers.get(
         "content-encoding"
     )

@@ -15,15 +15,19 @@ from typing import TYPE_CHECKING, Any, cast
 from pytest_reqord.clock import monotonic
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active, imports, unhooked
+from pytest_reqord.interceptors.added import by_aiohttp
 from pytest_reqord.interceptors.aiohttp_errors import Asked, changed, failed, failure_of
 from pytest_reqord.interceptors.aiohttp_live import Held, Tee, Teed, fail
 from pytest_reqord.interceptors.aiohttp_played import Played
 from pytest_reqord.interceptors.attributes import Attributes, is_own
 from pytest_reqord.interceptors.framing import is_websocket
+from pytest_reqord.models import Client
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+
+    from pytest_reqord.models import Headers
 
 __all__ = ["install", "uninstall"]
 
@@ -127,6 +131,7 @@ def _taking_connect(original: Any) -> Any:
         exchange = active.begin(req.method, uri)
         if exchange is None:
             return await original(self, req, traces, timeout)
+        exchange.client = Client("aiohttp", partial(_added, req))
         if is_websocket(req.headers.get("Upgrade")):
             exchange.let_go()
             active.pass_untaken("aiohttp's WebSocket", _version(), uri)
@@ -142,6 +147,11 @@ def _taking_connect(original: Any) -> Any:
         return _hold(asked, live)
 
     return connect
+
+
+def _added(req: Any, headers: Headers) -> set[str]:
+    session = getattr(req, "_session", None)
+    return by_aiohttp(headers, {name.lower() for name in getattr(session, "headers", ())})
 
 
 def _taking_wait(original: Any) -> Any:

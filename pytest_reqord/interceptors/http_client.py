@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active
+from pytest_reqord.interceptors.added import by_http_client
 from pytest_reqord.interceptors.attributes import Attributes
 from pytest_reqord.interceptors.socket_errors import HAS_PROXY
 from pytest_reqord.interceptors.wire import Wire
+from pytest_reqord.models import Client
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -153,7 +155,18 @@ def _open(connection: Any) -> None:
 
 
 def _wire(connection: Any, real: Any) -> Wire:
-    return Wire(connection, real, _base(connection, real), _connect_late)
+    client = _client(connection.__class__)
+    return Wire(connection, real, _base(connection, real), client, _connect_late)
+
+
+@functools.cache
+def _client(kind: type) -> Client:
+    """What a class of connections is of; since urllib3 2 they have responses of its own."""
+    unpacks = any(
+        base.__module__ == "urllib3.connection" and "getresponse" in vars(base)
+        for base in kind.__mro__
+    )
+    return Client(kind.__module__.partition(".")[0], by_http_client, unpacks)
 
 
 def _hold_back(connection: Any) -> None:

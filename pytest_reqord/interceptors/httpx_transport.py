@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active, cancelled, httpcore_pool, imports, unhooked
+from pytest_reqord.interceptors.added import by_nobody
 from pytest_reqord.interceptors.arriving import Arriving, Head, decode_headers
 from pytest_reqord.interceptors.attributes import Attributes, is_own
 from pytest_reqord.interceptors.framing import is_websocket
 from pytest_reqord.interceptors.httpx_errors import describe
 from pytest_reqord.interceptors.httpx_library import Library
+from pytest_reqord.models import Client
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ SEAMS = (
     ),
 )
 
+_CLIENT = Client("httpx", by_nobody, unpacks=False)  # the library above it does
 _SCHEMES = frozenset(("http", "https", "ws", "wss"))
 
 
@@ -209,6 +212,7 @@ def _begin(transport: Any, request: Any, method: str) -> tuple[Exchange, Head] |
     exchange = active.begin(request.method, uri)
     if exchange is None:
         return None
+    exchange.client = _CLIENT
     return exchange, Head(request.method, uri, decode_headers(tuple(request.headers.raw)))
 
 

@@ -17,7 +17,7 @@ from pytest_reqord.interceptors import active, imports, socket_errors, unhooked
 from pytest_reqord.interceptors.attributes import Attributes, is_own
 from pytest_reqord.interceptors.framing import end_of_head, is_websocket
 from pytest_reqord.interceptors.tornado_streams import Tee, break_off, to_nowhere
-from pytest_reqord.models import Failure, Headers, Request, Response
+from pytest_reqord.models import Client, Failure, Headers, Request, Response
 from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
@@ -104,11 +104,19 @@ def _line_of(connection: Any) -> Any:
     exchange = active.begin(request.method, uri)
     if exchange is None:
         return connection.tcp_client
+    given = {name.lower() for name in request.headers}
+    if request.user_agent:
+        given.add("user-agent")
+    exchange.client = Client("tornado", partial(_added, given))
     if not is_websocket(request.headers.get("Upgrade")):
         return Line(exchange, uri, connection)
     exchange.let_go()
     active.pass_untaken("tornado's WebSocket", _version(), uri)
     return connection.tcp_client
+
+
+def _added(given: set[str], headers: Headers) -> set[str]:
+    return {name.lower() for name in headers} - given
 
 
 def _refuse(connection: Any, error: BaseException) -> None:

@@ -15,9 +15,8 @@ from pytest_reqord.seam import Route
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_reqord.models import Failure, Request
+    from pytest_reqord.models import Client, Failure, Request
     from pytest_reqord.seam import Exchange
-
 __all__ = ["Turn"]
 
 _UPGRADE = frozenset(("upgrade",))
@@ -31,9 +30,11 @@ class Turn:
     is what closes its reader, and so ends it.
 
     :param base: scheme and authority of the connection, ``https://api.example.com``.
+    :param client: what sends it.
     """
 
     __slots__ = (
+        "_client",
         "_exchange",
         "_failure",
         "_is_switched",
@@ -47,8 +48,9 @@ class Turn:
         "uri",
     )
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, client: Client) -> None:
         self.base = base
+        self._client = client
         self.uri = ""
         self.route: Route | None = None
         self.is_open = False
@@ -125,6 +127,7 @@ class Turn:
         exchange = active.begin(written.method, self.uri)
         self.is_open = True
         if exchange is not None:
+            exchange.client = self._client
             self.route = exchange.route
             self._exchange = exchange
             if exchange.route is Route.RECORD:

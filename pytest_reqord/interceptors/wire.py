@@ -20,6 +20,8 @@ from pytest_reqord.seam import Route
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_reqord.models import Client
+
 __all__ = ["Wire"]
 
 _UNSET = object()
@@ -42,15 +44,22 @@ class Wire:
     :param connection: the client's connection, whose ``connect`` makes the real socket.
     :param real: the real socket; None where none may be needed.
     :param base: scheme and authority of what is asked over it, ``https://api.example.com``.
+    :param client: what the connection is of.
     :param connect: runs the client's own ``connect`` and gives the real socket.
     """
 
     def __init__(
-        self, connection: Any, real: Any, base: str, connect: Callable[[Any, float | None], Any]
+        self,
+        connection: Any,
+        real: Any,
+        base: str,
+        client: Client,
+        connect: Callable[[Any, float | None], Any],
     ) -> None:
         self._connection = weakref.ref(connection)
         self._real = real
         self._base = base
+        self._client = client
         self._connect = connect
         self._timeout: Any = _UNSET
         self._connect_timeout = connection.timeout
@@ -84,7 +93,7 @@ class Wire:
         turn = self._turn
         if turn is None or turn.is_over:
             self.start()
-            turn = self._turn = Turn(self._base)
+            turn = self._turn = Turn(self._base, self._client)
         was_open = turn.is_open
         turn.take(data)
         if not turn.is_open:

@@ -12,7 +12,7 @@ from pytest_reqord.compat.matchers import (
     compare,
 )
 from pytest_reqord.compat.messages import VcrRequest
-from pytest_reqord.models import Headers, Request
+from pytest_reqord.models import Client, Headers, Request
 
 JSON, FORM = "application/json; charset=utf-8", "application/x-www-form-urlencoded"
 
@@ -100,6 +100,43 @@ def test_headers_but_those_that_clients_add():
     assert not matching.agrees(request(X="1"), request(X="2"))
     assert not matching.agrees(request(X="1"), request())
     assert not matching.agrees(request(Host="a.invalid"), request(Host="b.invalid"))
+
+
+def test_headers_of_a_client_that_is_known():
+    """What it adds of its own accord doesn't count on either side; all else does."""
+    matching = VcrMatching([MATCHERS["headers"]])
+    client = Client("any", lambda _: {"host"})
+
+    def request(**headers):
+        return Request("GET", "http://a.invalid/", Headers(headers), b"")
+
+    def live(**headers):
+        return request()._replace(headers=Headers(headers).given(client))
+
+    assert matching.agrees(live(X="1", Host="a.invalid"), request(x="1"))
+    assert matching.agrees(live(X="1", Host="a.invalid"), request(x="1", host="b.invalid"))
+    assert not matching.agrees(live(X="1", Connection="close"), request(X="1"))
+    assert not matching.agrees(live(X="1"), request(X="1", Connection="close"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "ours", "theirs"),
+    [
+        ("application/json", b'{"a": 1, "b": [null]}', b'{"b":[null],"a":1}'),
+        ("application/x-www-form-urlencoded", b"a=1&b=2", b"a=1&b=2"),
+        ("application/x-www-form-urlencoded", b"a=1&b=2", b'{"b": 2, "a": 1}'),
+    ],
+)
+def test_bodies_of_aiohttp(kind, ours, theirs):
+    """VCR.py keeps the value that it was called with, in the order of its file."""
+    client = Client("aiohttp", lambda _: {"content-type"})
+    headers = Headers({"Content-Type": kind}).given(client)
+    live = Request("POST", "http://a.invalid/", headers, ours)
+
+    matching = VcrMatching([MATCHERS["body"]])
+    assert matching.agrees(live, live._replace(headers=Headers(), body=theirs))
+    other = theirs.replace(b"1", b"9")
+    assert not matching.agrees(live, live._replace(headers=Headers(), body=other))
 
 
 def test_answers_of_a_matcher():

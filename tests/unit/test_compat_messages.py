@@ -12,10 +12,18 @@ from strategies import tries
 
 from pytest_reqord.compat.messages import CaseInsensitiveDict, VcrRequest, request_from_vcr
 from pytest_reqord.compat.responses import response_from_vcr, response_to_vcr
-from pytest_reqord.models import Headers, Request, Response
+from pytest_reqord.models import Client, Headers, Request, Response
 
 names = st.sampled_from(["A", "a", "B", "Set-Cookie", "set-cookie", "Content-Length"])
 pairs = st.lists(st.tuples(names, st.text("xyz", max_size=3)), max_size=8)
+
+ASKED = Request("GET", "http://a.invalid/", Headers(), b"")
+
+
+def sent(name, headers, body=b"", unpacks=True, adds=lambda _: ()):
+    """A request that a client sends, as its caller has put it."""
+    given = Headers(headers).given(Client(name, adds, unpacks))
+    return Request("POST", "http://a.invalid/", given, body)
 
 
 def response(body=b"", *headers, chunks=None):
@@ -30,7 +38,7 @@ def test_what_nobody_changes_stays_as_it_is(headers, body):
     answer = Response(200, "OK", Headers(headers), body)
 
     assert request_from_vcr(VcrRequest.of(request), request) is request
-    assert response_from_vcr(response_to_vcr(answer), answer) is answer
+    assert response_from_vcr(response_to_vcr(answer, request), answer, request) is answer
 
 
 @tries(200)
@@ -38,11 +46,11 @@ def test_what_nobody_changes_stays_as_it_is(headers, body):
 def test_a_changed_header_changes_nothing_else(headers, name, values):
     """All lines of one name are replaced where the first one stood; the others stay."""
     answer = Response(200, "OK", Headers(headers), b"")
-    changed = response_to_vcr(answer)
+    changed = response_to_vcr(answer, ASKED)
     known = next((key for key in changed["headers"] if key.lower() == name.lower()), name)
     changed["headers"][known] = values
 
-    new = response_from_vcr(changed, answer).headers
+    new = response_from_vcr(changed, answer, ASKED).headers
 
     assert list(new.get_all(name)) == values
     others = [pair for pair in headers if pair[0].lower() != name.lower()]
@@ -68,10 +76,10 @@ def test_changes_of_a_request():
 def test_what_depends_on_the_body_follows_it():
     """A replaced body takes its length and its chunks with it; arrivals are gone."""
     answer = response(b"old", ("Content-Length", "3"), chunks=(3,))
-    changed = response_to_vcr(answer)
+    changed = response_to_vcr(answer, ASKED)
     changed["body"]["string"] = "longer"
 
-    new = response_from_vcr(changed, answer)
+    new = response_from_vcr(changed, answer, ASKED)
 
     assert (new.body, new.chunks, new.headers["content-length"]) == (b"longer", (6,), "6")
 
@@ -91,19 +99,73 @@ def test_packed_bodies_are_shown_as_the_stub_of_vcr_shows_them(
     packed = gzip.compress(b"text")
     answer = response(packed, ("Content-Encoding", "gzip"))
 
-    shown = response_to_vcr(answer)
+    shown = response_to_vcr(answer, ASKED)
 
     assert shown["body"]["string"] == (packed if is_shown_packed else b"text")
-    assert response_from_vcr(shown, answer) is answer
+    assert response_from_vcr(shown, answer, ASKED) is answer
+
+
+@pytest.mark.parametrize("unpacks", [True, False])
+def test_bodies_are_packed_where_the_stub_of_vcr_has_them_packed(unpacks):
+    """Which client sent a request is known while it is: urllib3 2 unpacks, http.client doesn't."""
+    answer = response(gzip.compress(b"text"), ("Content-Encoding", "gzip"))
+    request = sent("http.client", [], unpacks=unpacks)
+
+    shown = response_to_vcr(answer, request)["body"]["string"]
+    assert shown == (b"text" if unpacks else answer.body)
+    assert response_from_vcr(response_to_vcr(answer, request), answer, request) is answer
+
+
+def test_headers_in_the_shape_that_the_client_has_them():
+    """httpx has names in lower case, botocore values in bytes; hooks get them, tests send others."""
+    lines = [("X-One", "1"), ("Content-Length", "3")]
+    answer = response(b"", ("Set-Cookie", "a"))
+
+    shown = VcrRequest.of(sent("httpx", lines)).headers
+    assert list(shown.items()) == [("x-one", "1"), ("content-length", "3")]
+    assert response_to_vcr(answer, sent("httpx", lines))["headers"] == {"set-cookie": ["a"]}
+    shown = VcrRequest.of(sent("botocore", lines)).headers
+    assert list(shown.items()) == [("X-One", b"1"), ("Content-Length", "3")]
+    for name in ("httpx", "botocore"):
+        request = sent(name, lines)
+        assert request_from_vcr(VcrRequest.of(request), request) is request
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "shown"),
+    [
+        ("application/json", b'{"a": [1, null]}', {"a": [1, None]}),
+        ("application/json", b"[1, 2]", [1, 2]),
+        ("application/json", b'"text"', b'"text"'),
+        ("application/json", b"{no json", b"{no json"),
+        ("application/x-www-form-urlencoded", b"a=1+2&b=", {"a": "1 2", "b": ""}),
+        ("application/x-www-form-urlencoded", b"a=1&a=2", b"a=1&a=2"),
+        ("application/octet-stream", b"{}", {}),
+        ("text/plain; charset=utf-8", b"text", b"text"),
+        ("application/json", b"", None),
+    ],
+)
+def test_a_body_is_what_aiohttp_was_called_with(kind, body, shown):
+    """Where it added the content type itself a hook gets the value, and may change it."""
+    request = sent("aiohttp", [("Content-Type", kind)], body, adds=lambda _: {"content-type"})
+
+    changed = VcrRequest.of(request)
+
+    assert (changed.body, dict(changed.headers)) == (shown, {})
+    assert request_from_vcr(changed, request) is request
+    if isinstance(shown, dict) and shown:
+        changed.body["new"] = "x"
+        made = request_from_vcr(changed, request)
+        assert VcrRequest.of(made).body == {**shown, "new": "x"}
 
 
 def test_an_unpacked_body_loses_its_coding():
     """A hook that replaces a packed body with text doesn't leave clients to unpack that."""
     answer = response(gzip.compress(b"text"), ("Content-Encoding", "gzip"))
-    changed = response_to_vcr(answer)
+    changed = response_to_vcr(answer, ASKED)
     changed["body"]["string"] = b"other"
 
-    new = response_from_vcr(changed, answer)
+    new = response_from_vcr(changed, answer, ASKED)
 
     assert (new.body, new.headers.get("content-encoding")) == (b"other", None)
 

@@ -108,6 +108,12 @@ class Memory:
     def translate(self, miss: BaseException) -> BaseException:
         return miss
 
+    def as_called(self, request: Request, client: object) -> Request:
+        return request
+
+    def as_kept(self, interaction: Interaction, client: object) -> Interaction:
+        return interaction
+
     def record(self, interaction: Interaction) -> None:
         self._recorded.append(interaction)
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_reqord.cassette import Cassette
-    from pytest_reqord.errors import (
-        CassetteMissError,
-        ReqordError,
-        SequenceMismatchError,
-    )
-    from pytest_reqord.models import Headers, Interaction, Request, Response
-    from pytest_reqord.session import use_cassette
+    from pytest_reqord.base.models import Headers, Interaction, Request, Response
+    from pytest_reqord.errors import CassetteMissError, ReqordError, SequenceMismatchError
+    from pytest_reqord.playback.cassette import Cassette
+    from pytest_reqord.run.use_cassette import use_cassette
     from pytest_reqord.writer import CassetteWriter
 
 __all__ = [
@@ -29,16 +25,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Cassette": "cassette",
+    "Cassette": "playback.cassette",
     "CassetteMissError": "errors",
     "CassetteWriter": "writer",
-    "Headers": "models",
-    "Interaction": "models",
+    "Headers": "base.models",
+    "Interaction": "base.models",
     "ReqordError": "errors",
-    "Request": "models",
-    "Response": "models",
+    "Request": "base.models",
+    "Response": "base.models",
     "SequenceMismatchError": "errors",
-    "use_cassette": "session",
+    "use_cassette": "run.use_cassette",
 }
 
 

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_reqord.models import Request
+    from pytest_reqord.base.models import Request
 
 __all__ = [
     "AmbiguousRequest",

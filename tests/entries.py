@@ -6,7 +6,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from random import Random
 
-from pytest_reqord.models import Headers, Interaction, Request, Response
+from pytest_reqord.base.models import Headers, Interaction, Request, Response
 from pytest_reqord.writer import CassetteWriter
 
 START = datetime(2026, 11, 23, 7, 0, 0, tzinfo=timezone.utc)

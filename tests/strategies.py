@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 
 from hypothesis import settings, strategies as st
 
-from pytest_reqord.models import Arrival, Failure, Headers, Interaction, Request, Response
+from pytest_reqord.base.models import Arrival, Failure, Headers, Interaction, Request, Response
 
 __all__ = ["bodies", "headers", "interactions", "requests", "responses", "texts", "tries"]
 

@@ -13,68 +13,52 @@ import pytest_reqord
 
 PACKAGE = Path(pytest_reqord.__file__).parent
 
-# lower numbers know nothing of higher ones; imports for types count too
-LEVELS = {
-    "real": -1,
-    "content": 0,
-    "options": 0,
-    "modes": 1,
-    "hosts": 0,
-    "clock": 0,
-    "notes": 0,
-    "once": 0,
-    "models": 1,
-    "errors": 2,
-    "paths": 3,
-    "seam": 3,
-    "matching": 2,
-    "redaction": 3,
-    "codec": 3,
-    "storage": 3,
-    "interceptors": 4,
-    "runinfo": 4,
-    "comparison": 4,
-    "difference": 4,
-    "exchange": 4,
-    "index": 4,
-    "lean": 4,
-    "loading": 0,
-    "loops": 0,
-    "leaks": 4,
-    "replay": 5,
-    "settings": 4,
-    "network": 5,
-    "writer": 5,
-    "source": 6,
-    "cassette": 7,
-    "kin": 6,
-    "library": 5,
-    "hints": 0,
-    "patterns": 0,
-    "host": 3,
-    "staged": 6,
-    "plan": 7,
-    "drafts": 7,
-    "expiry": 7,
-    "handover": 7,
-    "books": 8,
-    "moved": 7,
-    "opening": 8,
-    "planning": 9,
-    "ending": 9,
-    "settling": 9,
-    "run": 10,
-    "children": 11,
-    "report": 11,
-    "script": 12,
-    "session": 13,
-    "hookspecs": 14,
-    "cli": 15,
-    "plugin": 15,
-    "compat": 16,
-    "__init__": 17,
-    "__main__": 17,
-}
+# Each room may import from the rings above its own. The table is the picture in CONTRIBUTING.
+RINGS = """
+base
+errors
+matching redaction storage interceptors
+settings codec network_guard
+playback
+cassette_file report
+writer
+recording
+run
+cli plugin
+vcr_compat
+"""
+INTERCEPTORS = """
+added_headers framing imports no_socket patching
+child_processes context recorder socket_errors
+active
+exchange unhooked unsupported vcrpy
+http_client httpx aiohttp tornado urllib3_future
+registry
+"""
+CODEC = """
+safe_yaml scalars
+bodies
+decode emit values
+entries
+vcr_read
+any_yaml vcr_write
+index
+read
+large
+"""
+
+
+def numbered(picture: str) -> dict[str, int]:
+    """The rooms of a picture, each with the number of its ring."""
+    return {
+        room: number
+        for number, ring in enumerate(picture.strip().splitlines())
+        for room in ring.split()
+    }
+
+
+LEVELS = numbered(RINGS)
+ENTRANCES = ("__init__", "__main__")  # they lead everywhere
 
 
 def modules() -> list[Path]:
@@ -109,10 +93,73 @@ def parts_imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_run_one_way(path):
-    """No part imports from a part above it or, but for itself, beside it."""
+    """No room imports from a room below it in the table or, but for itself, beside it."""
     own = part(path)
+    if own in ENTRANCES:
+        return
     for other in parts_imported(path) - {own}:
         assert LEVELS[other] < LEVELS[own], f"{own} imports {other}"
+
+
+def test_the_table_has_every_room():
+    """No room is missing in the table, and there are at most twenty and four more."""
+    rooms = {part(path) for path in modules()} - set(ENTRANCES)
+    assert rooms == set(LEVELS)
+    assert len(rooms) <= 24
+
+
+@pytest.mark.parametrize(
+    ("room", "picture"),
+    [("interceptors", INTERCEPTORS), ("codec", CODEC)],
+    ids=lambda each: each[:12],
+)
+def test_imports_run_one_way_inside(room, picture):
+    """Inside these two rooms there are rings, too."""
+    levels = numbered(picture)
+    found = {
+        path.relative_to(PACKAGE / room).parts[0].removesuffix(".py")
+        for path in modules()
+        if part(path) == room
+    }
+    assert found - {"__init__"} == set(levels)
+    for path in modules():
+        if part(path) != room or path == PACKAGE / room / "__init__.py":
+            continue
+        own = path.relative_to(PACKAGE / room).parts[0].removesuffix(".py")
+        for name in imported(ast.parse(path.read_text())):
+            other = name.removeprefix(f"pytest_reqord.{room}.").partition(".")[0]
+            if name.startswith(f"pytest_reqord.{room}.") and other in levels and other != own:
+                assert levels[other] < levels[own], f"{own} imports {other}"
+
+
+def test_no_module_imports_itself_around_a_corner():
+    """There is no circle of modules, not even of imports for types alone."""
+    names = {dotted(path): path for path in modules()}
+    left = {
+        name: {each for each in imported(ast.parse(path.read_text())) if each in names} - {name}
+        for name, path in names.items()
+        if path.name != "__init__.py"  # a room's entrance shows what is inside
+    }
+    while ends := {name for name, others in left.items() if not others & left.keys()}:
+        left = {name: others for name, others in left.items() if name not in ends}
+    assert not left
+
+
+def test_contributing_shows_the_same_picture():
+    """CONTRIBUTING's pictures are the tables of this file."""
+    page = Path(__file__).parents[1] / ".github" / "CONTRIBUTING.md"
+    if not page.exists():
+        pytest.skip("reason: the sdist comes without notes for contributors")
+    text = page.read_text()
+    for picture in (RINGS, INTERCEPTORS, CODEC):
+        assert picture in text
+
+
+def dotted(path: Path) -> str:
+    """The name under which a module is imported."""
+    return ".".join(
+        ("pytest_reqord", *path.relative_to(PACKAGE).with_suffix("").parts)
+    ).removesuffix(".__init__")
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -121,16 +168,19 @@ def test_who_knows_what(path):
     names = imported(ast.parse(path.read_text()))
     others = parts_imported(path)
 
-    if part(path) not in ("plugin", "compat", "hookspecs"):
+    if part(path) not in ("plugin", "vcr_compat"):
         assert not {name for name in names if name.partition(".")[0] in ("pytest", "_pytest")}
     if part(path) == "interceptors":
-        assert not others & {"cassette", "replay", "writer", "storage", "codec", "run"}
+        assert not others & {"playback", "writer", "storage", "codec", "run"}
     if part(path) == "storage":
-        assert not others & {"models", "codec"}
-    if part(path) in ("errors", "models", "matching", "redaction", "codec", "modes"):
+        assert not others & {"codec"}
+        assert "pytest_reqord.base.models" not in names
+    if part(path) in ("errors", "matching", "redaction", "codec"):
         heads = {name.partition(".")[0] for name in names}
         assert not heads & {"os", "pathlib", "socket", "time"}
-        assert not names & {f"pytest_reqord.real.{name}" for name in ("Path", "io", "os", "time")}
+        assert not names & {
+            f"pytest_reqord.base.real.{name}" for name in ("Path", "io", "os", "time")
+        }
 
 
 # what tests replace: these modules, and what pathlib does with a file
@@ -145,17 +195,23 @@ FILE_METHODS = {
     *("write_bytes", "write_text"),
 }
 ON_PURPOSE = {
-    ("children/site/sitecustomize.py", "os"),  # before a child's first line, with no path to ours
-    ("compat/filters.py", "io"),  # a value that suites get, not a file
-    ("expiry.py", "glob"),  # for `escape`, which asks no file
-    ("interceptors/hface_held.py", "time"),  # as the client's own clock, which a test may freeze
+    (
+        "run/children/site/sitecustomize.py",
+        "os",
+    ),  # before a child's first line, with no path to ours
+    ("vcr_compat/filters.py", "io"),  # a value that suites get, not a file
+    ("recording/expiry.py", "glob"),  # for `escape`, which asks no file
+    (
+        "interceptors/urllib3_future/connection.py",
+        "time",
+    ),  # as the client's own clock, which a test may freeze
     ("interceptors/imports.py", "_thread"),  # the threads that a test sees, gevent's too
     ("interceptors/context.py", "_thread"),
     ("interceptors/context.py", "threading"),
-    ("interceptors/tornado_client.py", "read_bytes"),  # of a stream
-    ("network/sockets.py", "threading"),
-    ("plugin/starting.py", "mkdir"),  # of pytest's cache, which has it made
-    ("storage/writing.py", "stat"),  # of what `os.scandir` found
+    ("interceptors/tornado/__init__.py", "read_bytes"),  # of a stream
+    ("network_guard/sockets.py", "threading"),
+    ("plugin/start.py", "mkdir"),  # of pytest's cache, which has it made
+    ("storage/write.py", "stat"),  # of what `os.scandir` found
 }
 
 
@@ -202,5 +258,13 @@ def test_a_run_without_a_cassette_imports_nothing_that_costs(tmp_path):
     assert "'pytest_reqord.plugin'" in loaded
     for name in ("yaml", "filelock", "http.client", "requests", "httpx", "aiohttp", "urllib3"):
         assert f"'{name}'" not in loaded
-    for name in ("run", "cassette", "codec", "writer", "storage", "interceptors", "redaction"):
+    for name in (
+        "playback",
+        "codec",
+        "writer",
+        "storage",
+        "interceptors",
+        "redaction",
+        "recording",
+    ):
         assert f"'pytest_reqord.{name}'" not in loaded

@@ -21,11 +21,11 @@ import yaml
 
 import pytest_reqord
 from pytest_reqord import plugin
+from pytest_reqord.cassette_file.cache import read_document
 from pytest_reqord.cli import main as reqord
 from pytest_reqord.codec import encode
-from pytest_reqord.compat import plugin as compat
-from pytest_reqord.library import read_document
-from pytest_reqord.options import OPTIONS
+from pytest_reqord.settings.options import OPTIONS
+from pytest_reqord.vcr_compat import plugin as compat
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -6,10 +6,10 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from pytest_reqord.base.real import os
 from pytest_reqord.cli import audit, convert, keep, show
 from pytest_reqord.cli.finding import why
 from pytest_reqord.errors import ReqordError
-from pytest_reqord.real import os
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,12 +6,12 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING
 
+from pytest_reqord.base.real import Path, json, os
+from pytest_reqord.cassette_file.cache import check_whole, read_document
 from pytest_reqord.cli.finding import cassettes, why
 from pytest_reqord.errors import CassetteFormatError
-from pytest_reqord.library import check_whole, read_document
-from pytest_reqord.real import Path, json, os
 from pytest_reqord.redaction import Redactor
-from pytest_reqord.redaction.scan import KINDS, hidden, scan
+from pytest_reqord.redaction.known_secrets import KINDS, hidden, scan
 
 if TYPE_CHECKING:
     import argparse

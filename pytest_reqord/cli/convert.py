@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord import codec, storage
+from pytest_reqord.base.real import Path
+from pytest_reqord.cassette_file.cache import check_whole, read_document
 from pytest_reqord.cli.finding import cassettes, why
 from pytest_reqord.errors import ReqordError
-from pytest_reqord.library import check_whole, read_document
-from pytest_reqord.real import Path
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
+    from pytest_reqord.base.models import Headers, Interaction
     from pytest_reqord.codec import Document
-    from pytest_reqord.models import Headers, Interaction
 
 __all__ = ["HELP", "add_arguments", "convert", "run"]
 

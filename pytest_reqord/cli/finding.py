@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_reqord.real import Path, os
+from pytest_reqord.base.real import Path, os
 from pytest_reqord.storage import read_head
 
 if TYPE_CHECKING:

@@ -6,16 +6,15 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_reqord.drafts import Drafts, reason_of
-from pytest_reqord.ending import Ending
-from pytest_reqord.leaks import first_leak
-from pytest_reqord.library import Recorded
-from pytest_reqord.notes import Notes
-from pytest_reqord.real import Path, os
-from pytest_reqord.redaction.scan import KINDS
-from pytest_reqord.report.summary import drafts
-from pytest_reqord.runinfo import staging_without_cache
-from pytest_reqord.settings import Settings
+from pytest_reqord.base.notes import Notes
+from pytest_reqord.base.real import Path, os
+from pytest_reqord.cassette_file.cache import Recorded
+from pytest_reqord.recording.drafts import Drafts, first_leak, reason_of
+from pytest_reqord.recording.outcome import Ending
+from pytest_reqord.recording.run_info import staging_without_cache
+from pytest_reqord.redaction.known_secrets import KINDS
+from pytest_reqord.report import drafts
+from pytest_reqord.settings.resolve import Settings
 from pytest_reqord.storage import StagingArea
 
 if TYPE_CHECKING:

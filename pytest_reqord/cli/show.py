@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from pytest_reqord.base.clock import format_time
+from pytest_reqord.base.real import Path
+from pytest_reqord.cassette_file.cache import check_whole, read_document
 from pytest_reqord.cli.finding import cassettes
-from pytest_reqord.clock import format_time
-from pytest_reqord.library import check_whole, read_document
-from pytest_reqord.real import Path
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from pytest_reqord.models import Headers, Interaction, Request, Response
+    from pytest_reqord.base.models import Headers, Interaction, Request, Response
 
 __all__ = ["HELP", "add_arguments", "run"]
 

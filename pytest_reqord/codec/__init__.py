@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.codec.document import HEADER, Document, Entry
-from pytest_reqord.codec.located import Directory, LocatedEntries
-from pytest_reqord.codec.native import last_recorded_at
-from pytest_reqord.codec.reading import load, render
+from pytest_reqord.codec.entries import HEADER, Document, Entry
+from pytest_reqord.codec.index import Directory, LocatedEntries, last_recorded_at
+from pytest_reqord.codec.read import load, render
 
 if TYPE_CHECKING:
-    from pytest_reqord.codec.dumping import with_extra
     from pytest_reqord.codec.emit import Encoded, encode
-    from pytest_reqord.codec.piecemeal import load_piecemeal
-    from pytest_reqord.codec.vcr import (
+    from pytest_reqord.codec.entries import with_extra
+    from pytest_reqord.codec.large import load_piecemeal
+    from pytest_reqord.codec.vcr_write import (
         as_unpacked,
         as_vcr,
         left_out_by_us,
@@ -46,8 +45,8 @@ __all__ = [
 _HOMES = {
     "Encoded": "emit",
     "encode": "emit",
-    "load_piecemeal": "piecemeal",
-    "with_extra": "dumping",
+    "load_piecemeal": "large",
+    "with_extra": "entries",
 }
 
 
@@ -58,6 +57,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(message)
     import importlib
 
-    found = getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'vcr')}"), name)
+    found = getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'vcr_write')}"), name)
     globals()[name] = found  # from now on it costs no more than another name
     return found

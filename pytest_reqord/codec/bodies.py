@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import binascii
 import re
+import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_reqord.codec import compression, jsontext, scalars
+from pytest_reqord.base.lazy import Pattern
+from pytest_reqord.base.real import json
+from pytest_reqord.codec import scalars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_reqord.models import Headers
+    from pytest_reqord.base.models import Headers
 
-from pytest_reqord.patterns import Pattern
-
-__all__ = ["Stored", "of_json", "read", "write"]
+__all__ = [
+    "Stored",
+    "of_json",
+    "pack",
+    "pretty",
+    "read",
+    "rebuild",
+    "recipe",
+    "unpack_bounded",
+    "write",
+]
 
 _INDENT = "      "
 _LINE = 76
@@ -60,7 +71,7 @@ def write(body: bytes, headers: Headers, limit: int, *, may_differ: bool) -> Sto
     :param may_differ: whether a compressed body may be compressed anew in another way.
     """
     coding = headers.get("content-encoding", "")
-    found = compression.recipe(body, coding, may_differ=may_differ) if coding else None
+    found = recipe(body, coding, may_differ=may_differ) if coding else None
     if found is None:
         how = ""
         unpacked = body
@@ -78,7 +89,7 @@ def _inline(body: bytes) -> str:
         text = body.decode()
     except UnicodeDecodeError:
         return f"{_INDENT}base64:{scalars.block(_base64_lines(body), _INDENT)}"
-    found = jsontext.pretty(text)
+    found = pretty(text)
     if found is not None and scalars.is_literal(found[0]):
         lines, is_spaced = found
         spaced = f"{_INDENT}spaced: true\n" if is_spaced else ""
@@ -124,7 +135,7 @@ def read(stored: Mapping[str, Any], files: Callable[[str], bytes]) -> bytes:
     else:
         raise ValueError("a body has one of json, text, base64, file")
     how = stored.get("compressed")
-    return body if how is None else compression.pack(body, _text(stored, "compressed"))
+    return body if how is None else pack(body, _text(stored, "compressed"))
 
 
 def of_json(lines: str, *, is_spaced: bool) -> bytes:
@@ -133,7 +144,7 @@ def of_json(lines: str, *, is_spaced: bool) -> bytes:
     :param lines: the lines, indented or not.
     :param is_spaced: whether a blank follows commas.
     """
-    return jsontext.rebuild(lines, is_spaced=is_spaced).encode()
+    return rebuild(lines, is_spaced=is_spaced).encode()
 
 
 def _text(stored: Mapping[str, Any], key: str) -> str:
@@ -163,3 +174,176 @@ def _from_file(name: str, files: Callable[[str], bytes]) -> bytes:
     if sha256(body).hexdigest() != match[1]:
         raise ValueError(f"the body file {name} was changed")
     return body
+
+
+# Compressed bodies: stored unpacked, with what it takes to pack them the same way again.
+
+
+_MOST_UNPACKED = 64 << 20  # a bomb stays packed
+_MOST_TRIED = 4 << 20  # each level costs its time anew
+_SYNC_END = b"\x00\x00\xff\xff\x03\x00"
+_LEVELS = (6, 9, 1, 5, 4, 7, 8, 3, 2)
+_MEMORIES = (8, 9)
+_WINDOWS = {"gzip": 31, "zlib": 15, "deflate": -15}
+_FLAG_CHECKSUM, _FLAG_EXTRA, _FLAG_NAME, _FLAG_COMMENT = 2, 4, 8, 16
+
+
+def recipe(body: bytes, coding: str, *, may_differ: bool) -> tuple[bytes, str] | None:
+    """Unpack a body and find out how to pack it again.
+
+    :param body: the bytes as they were transferred.
+    :param coding: the value of ``Content-Encoding``.
+    :param may_differ: whether other bytes that unpack to the same will do.
+    :returns: the unpacked body and the recipe for `pack`; None where the wire bytes must be kept.
+    """
+    coding = coding.strip().lower()
+    if coding not in ("gzip", "x-gzip", "deflate") or not body:
+        return None
+    kind = _kind(body, coding)
+    unpacked = unpack_bounded(body, kind)
+    if unpacked is None:
+        return None
+    if len(unpacked) <= _MOST_TRIED:
+        found = _search(body, unpacked, kind)
+        if found is not None:
+            return unpacked, found
+    return (unpacked, kind) if may_differ else None
+
+
+def pack(unpacked: bytes, how: str) -> bytes:
+    """Follow a recipe: ``kind [level/memory [sync] [gzip header in hex]]``.
+
+    :raises ValueError: if it is none.
+    """
+    kind, *words = how.split()
+    if kind not in _WINDOWS:
+        raise ValueError(f"{how!r} is no way to compress")
+    level, _, memory = (words.pop(0) if words else "6/8").partition("/")
+    is_sync = words[:1] == ["sync"]
+    header = bytes.fromhex(words[-1]) if len(words) > is_sync else b""
+    if not ("0" <= level <= "9" and memory in ("8", "9")):
+        raise ValueError(f"{how!r} is no way to compress")
+    window = _WINDOWS[kind]
+    if header:
+        body = header + _deflate(unpacked, int(level), int(memory), -15, is_sync=is_sync)
+        sizes = zlib.crc32(unpacked), len(unpacked) & 0xFFFFFFFF
+        return body + b"".join(size.to_bytes(4, "little") for size in sizes)
+    return _deflate(unpacked, int(level), int(memory), window, is_sync=is_sync)
+
+
+def unpack_bounded(body: bytes, kind: str) -> bytes | None:
+    """Unpack one stream that takes up the whole body; None where it isn't one or is a bomb."""
+    decoder = zlib.decompressobj(wbits=_WINDOWS[kind])
+    try:
+        unpacked = decoder.decompress(body, _MOST_UNPACKED)
+    except zlib.error:
+        return None
+    return unpacked if decoder.eof and not decoder.unused_data else None
+
+
+def _kind(body: bytes, coding: str) -> str:
+    if coding != "deflate":
+        return "gzip"
+    # many servers send the raw stream, without the zlib header (RFC 1950, section 2.2)
+    is_zlib = body[0] & 0x0F == zlib.DEFLATED and int.from_bytes(body[:2], "big") % 31 == 0
+    return "zlib" if is_zlib else "deflate"
+
+
+def _search(body: bytes, unpacked: bytes, kind: str) -> str | None:
+    header = body[: _header_size(body)] if kind == "gzip" else b""
+    trailer = {"gzip": 8, "zlib": 4, "deflate": 0}[kind]
+    is_sync = body[: len(body) - trailer].endswith(_SYNC_END)
+    end = " sync" * is_sync + (f" {header.hex()}" if header else "")
+    for memory in _MEMORIES:
+        for level in _LEVELS:
+            how = f"{kind} {level}/{memory}{end}"
+            if pack(unpacked, how) == body:
+                return how
+    return None
+
+
+def _deflate(unpacked: bytes, level: int, memory: int, window: int, *, is_sync: bool) -> bytes:
+    packer = zlib.compressobj(level, zlib.DEFLATED, window, memory)
+    packed = packer.compress(unpacked)
+    if is_sync:
+        packed += packer.flush(zlib.Z_SYNC_FLUSH)
+    return packed + packer.flush()
+
+
+def _header_size(body: bytes) -> int:
+    """Where the header of a gzip member ends (RFC 1952, section 2.3); the body is a valid one."""
+    flags = body[3]
+    end = 10
+    if flags & _FLAG_EXTRA:
+        end += 2 + int.from_bytes(body[end : end + 2], "little")
+    for flag in (_FLAG_NAME, _FLAG_COMMENT):
+        if flags & flag:
+            end = body.index(0, end) + 1
+    return end + 2 if flags & _FLAG_CHECKSUM else end
+
+
+# JSON in many lines, for reading and for diffs, from which the one line can be rebuilt.
+#
+# Every token stays as it came (``1.0``, ``\u00e9``, duplicate keys); only line breaks and
+# indentation are added.
+
+
+# empty brackets, a bracket, a comma, or all up to the next of them: strings, colons and words
+_TOKEN = Pattern(r'\{\}|\[\]|[\[{\]}]|, ?|(?:"[^"\\]*(?:\\.[^"\\]*)*"|[^\[{\]},"]+)+')
+_MOST_DEPTH = 60  # indentation grows with the square of the depth
+
+
+def pretty(text: str) -> tuple[str, bool] | None:
+    """Break a JSON document of one line into lines.
+
+    :returns: the lines, and whether commas are followed by a blank in the one line; None where
+        the text isn't a JSON object or array that can be rebuilt from them.
+    """
+    if text[:1] not in ("{", "[") or text[-1:] not in ("}", "]") or "\n" in text or "\r" in text:
+        return None
+    tokens = _TOKEN.findall(text)
+    is_spaced = ", " in tokens
+    lines = _break(tokens)
+    if rebuild(lines, is_spaced=is_spaced) != text or not _is_json(text):
+        return None
+    return lines, is_spaced
+
+
+def rebuild(text: str, *, is_spaced: bool) -> str:
+    """Join the lines again."""
+    lines = map(str.strip, text.split("\n"))
+    if is_spaced:
+        return "\n".join(lines).replace(",\n", ", ").replace(":\n", ": ").replace("\n", "")
+    return "".join(lines)
+
+
+def _break(tokens: list[str]) -> str:
+    """Break before and after what holds members; empty where it is nested too deep."""
+    parts: list[str] = []
+    depth = 0
+    line = "\n"
+    for token in tokens:
+        if token in (",", ", "):
+            parts += (",", line)
+        elif token in ("{", "["):
+            depth += 1
+            line = "\n" + "  " * depth
+            parts += (token, line)
+        elif token in ("}", "]"):
+            depth -= 1
+            line = "\n" + "  " * depth
+            parts += (line, token)
+        else:
+            parts.append(token)
+        if depth > _MOST_DEPTH:
+            return ""
+    return "".join(parts)
+
+
+def _is_json(text: str) -> bool:
+
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

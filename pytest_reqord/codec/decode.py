@@ -10,15 +10,15 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_reqord.clock import parse_time
+from pytest_reqord.base.clock import parse_time
+from pytest_reqord.base.models import Arrival, Headers, Interaction, Request, Response
 from pytest_reqord.codec import bodies
 from pytest_reqord.codec.scalars import dedent, is_plain, unquote
-from pytest_reqord.models import Arrival, Headers, Interaction, Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-from pytest_reqord.patterns import Pattern
+from pytest_reqord.base.lazy import Pattern
 
 __all__ = ["OtherLayout", "read_entry", "read_inline", "usual_text"]
 

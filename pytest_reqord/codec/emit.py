@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pytest_reqord.clock import format_time
+from pytest_reqord.base.clock import format_time
 from pytest_reqord.codec import bodies
 from pytest_reqord.codec.scalars import inline, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
+    from pytest_reqord.base.models import Failure, Headers, Interaction, Request, Response
 
 __all__ = ["Encoded", "encode"]
 

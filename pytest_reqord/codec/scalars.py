@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_reqord.patterns import Pattern
+from pytest_reqord.base.lazy import Pattern
 
 __all__ = ["block", "dedent", "inline", "is_literal", "is_plain", "scalar", "unquote"]
 

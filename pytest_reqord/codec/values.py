@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_reqord.clock import parse_time
+from pytest_reqord.base.clock import parse_time
+from pytest_reqord.base.models import Arrival, Failure, Headers, Interaction, Request, Response
 from pytest_reqord.codec import bodies
-from pytest_reqord.models import Arrival, Failure, Headers, Interaction, Request, Response
 
 if TYPE_CHECKING:
     from datetime import datetime

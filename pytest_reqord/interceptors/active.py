@@ -16,18 +16,18 @@ import itertools
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_reqord.base.hosts import without_secrets
+from pytest_reqord.base.models import Headers, Request
+from pytest_reqord.base.real import threading
+from pytest_reqord.base.seam import Route
 from pytest_reqord.errors import AmbiguousRequest
-from pytest_reqord.hosts import without_secrets
 from pytest_reqord.interceptors import context
-from pytest_reqord.models import Headers, Request
-from pytest_reqord.real import threading
-from pytest_reqord.seam import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pytest_reqord.base.seam import Exchange, Recorder
     from pytest_reqord.errors import UnsupportedClient
-    from pytest_reqord.seam import Exchange, Recorder
 
 __all__ = [
     "begin",
@@ -252,13 +252,13 @@ class _Passing:
     is_closed = False
 
     def begin(self, method: str, uri: str, worker: str) -> None:
-        """See `pytest_reqord.seam.Recorder.begin`."""
+        """See `pytest_reqord.base.seam.Recorder.begin`."""
 
     def route(self, uri: str) -> None:
-        """See `pytest_reqord.seam.Recorder.route`."""
+        """See `pytest_reqord.base.seam.Recorder.route`."""
 
     def lose(self, uri: str, why: str) -> None:
-        """See `pytest_reqord.seam.Recorder.lose`."""
+        """See `pytest_reqord.base.seam.Recorder.lose`."""
 
     def pass_untaken(
         self,
@@ -268,7 +268,7 @@ class _Passing:
         worker: str,  # noqa: ARG002
         why: str = "",  # noqa: ARG002
     ) -> bool:
-        """See `pytest_reqord.seam.Recorder.pass_untaken`."""
+        """See `pytest_reqord.base.seam.Recorder.pass_untaken`."""
         return False
 
 
@@ -285,7 +285,7 @@ class _Several:
         self._recorders = [one.recorder for one in opened]
 
     def begin(self, method: str, uri: str, worker: str) -> None:
-        """See `pytest_reqord.seam.Recorder.begin`."""
+        """See `pytest_reqord.base.seam.Recorder.begin`."""
         if self.route(uri) is None:
             return
         if _refused is not None:
@@ -294,12 +294,12 @@ class _Several:
         raise AmbiguousRequest(request, [one.file for one in self._recorders], worker)
 
     def route(self, uri: str) -> Route | None:
-        """See `pytest_reqord.seam.Recorder.route`."""
+        """See `pytest_reqord.base.seam.Recorder.route`."""
         is_ignored = any(recorder.route(uri) is None for recorder in self._recorders)
         return None if is_ignored else Route.PLAY  # and `begin` says why not
 
     def lose(self, uri: str, why: str) -> None:
-        """See `pytest_reqord.seam.Recorder.lose`."""
+        """See `pytest_reqord.base.seam.Recorder.lose`."""
 
     def pass_untaken(
         self,
@@ -309,7 +309,7 @@ class _Several:
         worker: str,
         why: str = "",  # noqa: ARG002
     ) -> bool:
-        """See `pytest_reqord.seam.Recorder.pass_untaken`."""
+        """See `pytest_reqord.base.seam.Recorder.pass_untaken`."""
         self.begin("CONNECT", uri, worker)
         return False
 

@@ -9,12 +9,12 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_reqord.models import Arrival, Failure, Headers, Response
+from pytest_reqord.base.models import Arrival, Failure, Headers, Response
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
 
-from pytest_reqord.patterns import Pattern
+from pytest_reqord.base.lazy import Pattern
 
 __all__ = [
     "INTERIM",

@@ -14,7 +14,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.loading import put_in_front
+from pytest_reqord.base.loading import put_in_front
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

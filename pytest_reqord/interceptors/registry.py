@@ -10,7 +10,14 @@ import importlib
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
-from pytest_reqord.interceptors import active, context, imports, processes, unhooked, unsupported
+from pytest_reqord.interceptors import (
+    active,
+    child_processes,
+    context,
+    imports,
+    unhooked,
+    unsupported,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,13 +47,13 @@ class Interceptor(Protocol):
 _INTERCEPTORS = {
     "http.client": "http_client",
     "eventlet.green.http.client": "http_client",
-    "httpx": "httpx_transport",
-    "httpx2": "httpx_transport",
-    "httpx_curl_cffi": "httpx_transport",
-    "httpcore": "httpcore_pool",
-    "httpcore2": "httpcore_pool",
-    "aiohttp": "aiohttp_connector",
-    "tornado.simple_httpclient": "tornado_client",
+    "httpx": "httpx",
+    "httpx2": "httpx",
+    "httpx_curl_cffi": "httpx",
+    "httpcore": "httpx.httpcore_pool",
+    "httpcore2": "httpx.httpcore_pool",
+    "aiohttp": "aiohttp",
+    "tornado.simple_httpclient": "tornado",
     # the async half is imported last, and is in no urllib3 but urllib3-future in its place
     "urllib3_future._async.connectionpool": "urllib3_future",
     "urllib3._async.connectionpool": "urllib3_future",
@@ -71,7 +78,7 @@ def ensure() -> None:
     if _is_watching:
         imports.check()
         context.check()
-        processes.check()
+        child_processes.check()
         for ours, interceptor in tuple(_installed.items()):
             if ours in _declined:
                 _install(ours)

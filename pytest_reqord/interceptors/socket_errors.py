@@ -12,8 +12,8 @@ import ssl
 import sys
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.base.models import Failure
 from pytest_reqord.interceptors.framing import IN_ORDER, RECEIVED
-from pytest_reqord.models import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.interceptors import active
-from pytest_reqord.interceptors.attributes import Attributes
+from pytest_reqord.interceptors.patching import Attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

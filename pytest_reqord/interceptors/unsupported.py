@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pytest_reqord.interceptors import imports
-from pytest_reqord.interceptors.attributes import Attributes, is_own
+from pytest_reqord.interceptors.patching import Attributes, is_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

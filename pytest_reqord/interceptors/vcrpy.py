@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.interceptors import active, imports
-from pytest_reqord.interceptors.attributes import Attributes
+from pytest_reqord.interceptors.patching import Attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_reqord import real  # noqa: F401 -- now: no test has put anything in its place yet
-from pytest_reqord.host import refuse, set_host
-from pytest_reqord.loading import load_as_before, load_as_usual
-from pytest_reqord.options import FOLDER, MODES, OPTIONS
+from pytest_reqord.base import real  # noqa: F401 -- now: no test has put anything in its place yet
+from pytest_reqord.base.loading import load_as_before, load_as_usual
+from pytest_reqord.run.current import refuse, set_host
+from pytest_reqord.settings.options import FOLDER, MODES, OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pytest_reqord.cassette import Cassette
+    from pytest_reqord.playback.cassette import Cassette
     from pytest_reqord.plugin.session import PytestSession
-    from pytest_reqord.session import UseCassette
+    from pytest_reqord.run.use_cassette import UseCassette
 
 __all__ = ["SESSION", "cassette", "cassette_config", "cassette_factory"]
 
-pytest_plugins = ("pytest_reqord.compat.plugin",)
+pytest_plugins = ("pytest_reqord.vcr_compat.plugin",)
 
 SESSION: pytest.StashKey[PytestSession] = pytest.StashKey()
 _sessions: list[PytestSession] = []  # of runs that are started in a run the last one is the inmost
@@ -72,8 +72,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Declare the hooks that users may implement; this is the first that pytest calls."""
     load_as_usual()
-    from pytest_reqord import hookspecs
-    from pytest_reqord.plugin.rivals import refuse_rivals  # late: a few look-ups, nothing after it
+    from pytest_reqord.plugin import hookspecs
+    from pytest_reqord.plugin.preparation import (
+        refuse_rivals,  # late: a few look-ups, nothing after it
+    )
 
     refuse_rivals(pluginmanager)  # they declare the same hook and the same options
     pluginmanager.add_hookspecs(hookspecs)
@@ -83,7 +85,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Have SDKs that ask for a key find one, where the run only plays, and no script's run made."""
     early_config.stash[_HOST_BEFORE] = set_host(refuse)
-    from pytest_reqord.plugin.dummies import put_dummies
+    from pytest_reqord.plugin.preparation import put_dummies
 
     put_dummies(early_config)
 
@@ -103,7 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Let go of what the run holds."""
-    from pytest_reqord.plugin.dummies import take_dummies_away
+    from pytest_reqord.plugin.preparation import take_dummies_away
 
     take_dummies_away()
     set_host(config.stash.get(_HOST_BEFORE, None))
@@ -123,7 +125,7 @@ def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Col
     """Pass a folder of cassettes by."""
     if path.name != FOLDER:
         return None
-    from pytest_reqord.plugin.folders import pass_by  # late: for suites that have one
+    from pytest_reqord.plugin.collection import pass_by  # late: for suites that have one
 
     return pass_by(path, parent)
 
@@ -159,7 +161,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")  # made once: asked for by every test with a cassette
 def cassette_config() -> dict[str, Any]:
     """Settings for the cassettes of a test; override it at any scope, it wins over ini keys."""
-    from pytest_reqord.plugin.layers import NO_CONFIG  # late: for tests with a cassette
+    from pytest_reqord.plugin.config_sources import NO_CONFIG  # late: for tests with a cassette
 
     return NO_CONFIG
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import pytest_reqord
+from pytest_reqord.base.hints import again
+from pytest_reqord.base.real import Path
 from pytest_reqord.errors import (
     CassetteError,
     CassetteMiss,
@@ -17,19 +19,17 @@ from pytest_reqord.errors import (
     UnsupportedClient,
     UsageError,
 )
-from pytest_reqord.hints import again
 from pytest_reqord.interceptors import active
-from pytest_reqord.opening import Attempt
 from pytest_reqord.plugin.placing import place_of
-from pytest_reqord.real import Path
-from pytest_reqord.report.failure import drift_lines, expired_lines, section, unplayed_lines
+from pytest_reqord.recording.opening import Attempt
+from pytest_reqord.report import drift_lines, expired_lines, section, unplayed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from pytest_reqord.cassette import Cassette
-    from pytest_reqord.plugin.current import CurrentTest
-    from pytest_reqord.run import Run
+    from pytest_reqord.playback.cassette import Cassette
+    from pytest_reqord.plugin.placing import CurrentTest
+    from pytest_reqord.run.run import Run
 
 __all__ = ["Outcomes"]
 

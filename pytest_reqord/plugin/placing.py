@@ -1,4 +1,4 @@
-"""Where a test's cassette lies and what the test is called in it."""
+"""Which test runs now."""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from pytest_reqord.base.real import Path, os
 from pytest_reqord.errors import UsageError
-from pytest_reqord.options import FOLDER
-from pytest_reqord.paths import cassette_name, file_name, join_within, recorded_by
-from pytest_reqord.plugin.layers import MARK, marks_of
-from pytest_reqord.real import Path, os
+from pytest_reqord.plugin.config_sources import MARK, marks_of
+from pytest_reqord.settings.options import FOLDER
+from pytest_reqord.settings.paths import cassette_name, file_name, join_within, recorded_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Place", "place_if_known", "place_of"]
+__all__ = ["CurrentTest", "Place", "place_if_known", "place_of"]
+
+
+class CurrentTest:
+    """Which test runs, set before anything of it is set up; None between tests."""
+
+    item: pytest.Item | None = None
+
+
+# Where a test's cassette lies and what the test is called in it.
 
 
 class Place(NamedTuple):

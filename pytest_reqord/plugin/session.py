@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_reqord.host import set_host
-from pytest_reqord.options import SAVED_AT_END, Layer, Own
-from pytest_reqord.plugin.current import CurrentTest
-from pytest_reqord.plugin.layers import (
+from pytest_reqord.base.real import os
+from pytest_reqord.plugin.config_sources import (
     MARK,
     NO_CONFIG,
     ini_layers,
@@ -21,24 +19,26 @@ from pytest_reqord.plugin.layers import (
     marks_of,
     strong_layers,
 )
-from pytest_reqord.real import os
+from pytest_reqord.plugin.placing import CurrentTest
+from pytest_reqord.run.current import set_host
+from pytest_reqord.settings.options import SAVED_AT_END, Layer, Own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_reqord.interceptors.active import Opened
-    from pytest_reqord.opening import Opening
     from pytest_reqord.plugin.unused import Unused
-    from pytest_reqord.run import Run
-    from pytest_reqord.session import UseCassette
-    from pytest_reqord.settings import Settings
+    from pytest_reqord.recording.opening import Opening
+    from pytest_reqord.run.run import Run
+    from pytest_reqord.run.use_cassette import UseCassette
+    from pytest_reqord.settings.resolve import Settings
 
 __all__ = ["PytestSession", "put_first"]
 
 _FIXTURE = "cassette"
 _FACTORY = "cassette_factory"
 _CONFIG = "cassette_config"
-_USE_CASSETTE = "pytest_reqord.session"  # imported by who imports `use_cassette`
+_USE_CASSETTE = "pytest_reqord.run.use_cassette"  # imported by who imports `use_cassette`
 
 
 class PytestSession:
@@ -78,7 +78,7 @@ class PytestSession:
 
     @cached_property
     def _is_ci(self) -> bool:
-        from pytest_reqord.runinfo import is_under_ci  # late: most runs never ask
+        from pytest_reqord.recording.run_info import is_under_ci  # late: most runs never ask
 
         return is_under_ci(self._ci)
 
@@ -88,7 +88,7 @@ class PytestSession:
 
         :raises pytest.UsageError: if a setting is wrong.
         """
-        from pytest_reqord.settings import resolve  # late: most suites set nothing
+        from pytest_reqord.settings.resolve import resolve  # late: most suites set nothing
 
         with _usage_errors():
             return resolve([*self._strong, *self._weak], is_ci=self._is_ci, own=self._own)
@@ -104,7 +104,7 @@ class PytestSession:
     def run(self) -> Run:
         """The run, made when it is first needed: most runs of pytest use no cassette."""
         if self._run is None:
-            from pytest_reqord.plugin.starting import start_run
+            from pytest_reqord.plugin.start import start_run
 
             self._run = start_run(
                 self.config,
@@ -239,8 +239,8 @@ class PytestSession:
             of the rootdir.
         :raises UsageError: if the name leaves that folder.
         """
-        from pytest_reqord.paths import join_within
-        from pytest_reqord.session import use_cassette
+        from pytest_reqord.run.use_cassette import use_cassette
+        from pytest_reqord.settings.paths import join_within
 
         root = self.config.rootpath / (self.settings.cassette_dir or "cassettes")
         return use_cassette(join_within(root, name), **options)
@@ -252,7 +252,7 @@ class PytestSession:
         if self._run is None:
             return
         if self._collected:
-            from pytest_reqord.plugin.collected import Collected
+            from pytest_reqord.plugin.unused import Collected
 
             collected = Collected(self._collected, self.settings.cassette_dir)
             self._run.finish(collected.is_gone, self._progress)
@@ -288,7 +288,7 @@ class PytestSession:
     def unconfigure(self) -> None:
         """Let go of the run."""
         if self._run is not None:
-            from pytest_reqord.plugin.starting import end_run
+            from pytest_reqord.plugin.start import end_run
 
             end_run(self._run)
 
@@ -300,7 +300,7 @@ class PytestSession:
             return [f"reqord: record mode none{held_back}"] if is_said else []
         anew = "".join(f", anew: {pattern}" for pattern in self.settings.rerecord)
         lines = [f"reqord: record mode {self.settings.record_mode}{anew}"]
-        from pytest_reqord.plugin.dummies import unset_secrets
+        from pytest_reqord.plugin.preparation import unset_secrets
 
         lines += (f"reqord: the secret {name} is not set" for name in unset_secrets(self.config))
         return lines
@@ -317,7 +317,7 @@ class PytestSession:
         """Write the summary, where there is something to say."""
         if self._run is None:
             return
-        from pytest_reqord.report.summary import summary
+        from pytest_reqord.report import summary
 
         is_watched = self.is_recording and not self.config.option.collectonly
         lines = summary(

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_reqord.base.real import Path, os
 from pytest_reqord.errors import UsageError
-from pytest_reqord.real import Path, os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_reqord.handover import Intake, Places
-    from pytest_reqord.run import Run
+    from pytest_reqord.recording.remote_workers import Intake, Places
+    from pytest_reqord.run.run import Run
 
 __all__ = ["INPUT", "Workers", "is_elsewhere", "places_of"]
 
@@ -105,7 +105,7 @@ def is_elsewhere(config: pytest.Config, given: Mapping[str, Any]) -> bool:
 
 def places_of(config: pytest.Config, given: Mapping[str, Any]) -> Places:
     """Where the controller has what this worker has: where xdist copied it from, if it did."""
-    from pytest_reqord.handover import Places  # late: few workers are elsewhere
+    from pytest_reqord.recording.remote_workers import Places  # late: few workers are elsewhere
 
     here = config.invocation_params.dir
     copied = [(str(here / Path(root).name), root) for root in given["roots"]]

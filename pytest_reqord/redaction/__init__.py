@@ -4,10 +4,9 @@ Nothing here reads a file, an environment variable or a clock: what is secret is
 """
 
 from pytest_reqord.redaction.dummies import dummy_for, is_dummy
-from pytest_reqord.redaction.places import is_redacted, matches
 from pytest_reqord.redaction.redactor import Redactor
 from pytest_reqord.redaction.rules import HEADERS_ONLY, Rules
-from pytest_reqord.redaction.text import REDACTED, REDACTED_IN_URL
+from pytest_reqord.redaction.values import REDACTED, REDACTED_IN_URL, is_redacted, matches
 
 __all__ = [
     "HEADERS_ONLY",

@@ -1,22 +1,255 @@
-"""Bodies without their secrets: which parts of it to look for in which kind of body."""
+"""A body taken out of its message, and put back with all that depends on its length."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+import zlib
+from typing import TYPE_CHECKING, TypeVar
 
-from pytest_reqord.patterns import Pattern
-from pytest_reqord.redaction import fields, markup, urls
-from pytest_reqord.redaction.jwt import jwt_edits
-from pytest_reqord.redaction.text import REDACTED, REDACTED_IN_URL
+from pytest_reqord.base import content_coding
+from pytest_reqord.base.lazy import Pattern
+from pytest_reqord.base.models import Headers, Request, Response
+from pytest_reqord.redaction import json_fields, urls, values
+from pytest_reqord.redaction.rules import Secrecy
+from pytest_reqord.redaction.values import (
+    REDACTED,
+    REDACTED_IN_URL,
+    EditedText,
+    from_latin,
+    jwt_edits,
+    to_latin,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from pytest_reqord.redaction.names import Names, Vocabulary
-    from pytest_reqord.redaction.text import Edit, EditedText, Found
+    from pytest_reqord.redaction.rules import Names, Vocabulary
+    from pytest_reqord.redaction.values import Edit, Found
 
-__all__ = ["redact_body"]
+__all__ = [
+    "Unpacked",
+    "attribute_edits",
+    "element_edits",
+    "input_edits",
+    "part_edits",
+    "redact_body",
+    "with_body",
+]
+
+_CHECKSUMS = Pattern(
+    r"content-md5|(?:content-|repr-)?digest|x-amz-crc32|x-amz-checksum-(?!mode|type|algorithm).*"
+    r"|x-goog-hash",
+    re.IGNORECASE,
+)
+_WBITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_Message = TypeVar("_Message", Request, Response)
+
+
+class Unpacked:
+    """A body with its content coding undone, to be edited.
+
+    :param coding: the coding to be applied again; empty where there is none.
+    :param is_cut_off: whether the packed bytes ended too early.
+    :param marker: what comes in the place of a secret.
+    """
+
+    __slots__ = ("coding", "is_cut_off", "marker", "text")
+
+    def __init__(self, text: EditedText, coding: str = "", *, is_cut_off: bool = False) -> None:
+        self.text = text
+        self.coding = coding
+        self.is_cut_off = is_cut_off
+        self.marker = REDACTED
+
+    @staticmethod
+    def of(body: bytes, coding: str | None) -> Unpacked:
+        """Take a body out; one that can't be unpacked is edited as it is."""
+        if not coding or not body:
+            return Unpacked(EditedText(body.decode("latin-1")))
+        unpacked = content_coding.decode(body, coding)
+        if unpacked is not None:
+            return Unpacked(EditedText(unpacked.decode("latin-1")), coding)
+        part = _first_part(body, coding.strip().lower())
+        if part is not None:
+            return Unpacked(EditedText(part.decode("latin-1")), coding, is_cut_off=True)
+        return Unpacked(EditedText(body.decode("latin-1")))
+
+    def packed(self) -> tuple[bytes, bool]:
+        """The edited body, and whether its coding could be applied again."""
+        body = self.text.text.encode("latin-1")
+        if self.is_cut_off:
+            encoder = zlib.compressobj(wbits=_WBITS[self.coding.strip().lower()])
+            return encoder.compress(body) + encoder.flush(zlib.Z_SYNC_FLUSH), True
+        packed = content_coding.encode(body, self.coding) if self.coding else body
+        return (body, False) if packed is None else (packed, True)
+
+
+def _first_part(body: bytes, coding: str) -> bytes | None:
+    """As much as can be unpacked of a body that was cut off."""
+    if coding not in _WBITS:
+        return None
+    try:
+        return (
+            zlib.decompressobj(wbits=_WBITS[coding]).decompress(body, content_coding.MOST_UNPACKED)
+            or None
+        )
+    except zlib.error:
+        return None
+
+
+def with_body(message: _Message, unpacked: Unpacked) -> _Message:
+    """The message with the edited body in it."""
+    body, is_packed = unpacked.packed()
+    message = _with_length(message, body)
+    if not is_packed:
+        message = message._replace(headers=_without(message.headers, Pattern("content-encoding")))
+    if isinstance(message, Response) and (message.chunks is not None or message.arrivals):
+        edits = None if unpacked.coding else unpacked.text
+        return _with_boundaries(message, len(body), edits)
+    return message
+
+
+def _with_length(message: _Message, body: bytes) -> _Message:
+    """What depends on the body's bytes follows it; what is a checksum of them goes."""
+    growth = len(body) - len(message.body)
+    pairs = tuple(
+        (name, str(int(value) + growth))
+        if name.lower() == "content-length" and value.strip().isdigit()
+        else (name, value)
+        for name, value in message.headers.pairs
+    )
+    return message._replace(headers=_without(Headers(pairs), _CHECKSUMS), body=body)
+
+
+def _without(headers: Headers, names: Pattern[str]) -> Headers:
+    return Headers(pair for pair in headers.pairs if not names.fullmatch(pair[0].lower()))
+
+
+def _with_boundaries(response: Response, length: int, edits: EditedText | None) -> Response:
+    """Chunks and arrivals of the new body; packed anew it has but one chunk."""
+    if edits is None:
+        whole = None if response.chunks is None else (length,)
+        return response._replace(chunks=whole, arrivals=())
+    chunks = response.chunks
+    if chunks is not None:
+        chunks = _differences(edits.moved(_sums(chunks)))
+    offsets = edits.moved([arrival.offset for arrival in response.arrivals])
+    arrivals = {
+        offset: arrival._replace(offset=offset)
+        for offset, arrival in reversed(tuple(zip(offsets, response.arrivals, strict=True)))
+    }
+    return response._replace(chunks=chunks, arrivals=tuple(reversed(arrivals.values())))
+
+
+def _sums(sizes: Sequence[int]) -> list[int]:
+    total = 0
+    return [total := total + size for size in sizes]
+
+
+def _differences(ends: Sequence[int]) -> tuple[int, ...]:
+    starts = (0, *ends)
+    sizes = (end - start for start, end in zip(starts, ends))  # noqa: B905 -- one start more
+    return tuple(size for size in sizes if size)  # a chunk without bytes would end the body
+
+
+# Secrets in XML and HTML, and in the parts of a multipart form.
+
+
+_ELEMENT = Pattern(
+    r"<([A-Za-z_][\w.:-]{1,63})(?:\s[^<>]*)?(?<!/)>\s*"
+    r"(?:<!\[CDATA\[(.*?)(?:\]\]>|\Z)|([^<]+))",
+    re.ASCII | re.DOTALL,
+)
+_ATTRIBUTE = Pattern(r"""\s([A-Za-z_][\w.:-]{1,63})=("[^"<]*"|'[^'<]*')""", re.ASCII)
+_INPUT = Pattern(r"<(?:input|meta)\b[^<>]*>", re.IGNORECASE)
+_INPUT_NAME = Pattern(r"""\s(?:name|id)=["']?([^\s"'>]+)""", re.IGNORECASE)
+_INPUT_VALUE = Pattern(r"""\s(?:value|content)=("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
+_BOUNDARY = Pattern(r'boundary="?([^";,\s]+)', re.IGNORECASE)
+_PART_NAME = Pattern(r'\bname="((?:[^"\\]|\\.)*)"|\bname=([^\s;"]+)', re.IGNORECASE)
+
+
+def element_edits(text: str, names: Names, found: Found) -> Iterator[Edit]:
+    """Replace the text of elements with secret names, namespace or not."""
+    for match in _ELEMENT.finditer(text):
+        group = 2 if match[2] is not None else 3
+        new = _redacted(names[match[1].rpartition(":")[2]], match[group].rstrip(), found)
+        if new is not None:
+            yield match.start(group), match.start(group) + len(match[group].rstrip()), new
+
+
+def attribute_edits(text: str, names: Names, found: Found) -> Iterator[Edit]:
+    """Replace the values of attributes with secret names."""
+    for match in _ATTRIBUTE.finditer(text):
+        new = _redacted(names[match[1].rpartition(":")[2]], match[2][1:-1], found)
+        if new is not None:
+            yield match.start(2) + 1, match.end(2) - 1, new
+
+
+def input_edits(text: str, names: Names, found: Found) -> Iterator[Edit]:
+    """Replace the values of HTML's ``<input name=...>`` and ``<meta name=...>``."""
+    for tag in _INPUT.finditer(text):
+        name = _INPUT_NAME.search(tag[0])
+        content = _INPUT_VALUE.search(tag[0])
+        if name is None or content is None:
+            continue
+        raw = content[1]
+        quotes = 1 if raw[0] in "\"'" else 0
+        new = _redacted(names[name[1]], raw.strip("\"'"), found)
+        if new is not None:
+            start = tag.start() + content.start(1) + quotes
+            yield start, start + len(raw) - 2 * quotes, new
+
+
+def _redacted(secrecy: Secrecy, raw: str, found: Found) -> str | None:
+    """What comes in the place of a value; None where it isn't secret."""
+    if secrecy is Secrecy.NO or not raw:
+        return None
+    text = raw
+    if "&" in raw:
+        import html  # late: only escaped values need its tables
+
+        text = to_latin(html.unescape(from_latin(raw)))
+    if secrecy is Secrecy.GUARDED and not values.looks_secret(text):
+        return None
+    return values.value(text, found, parseable=False)
+
+
+def part_edits(text: str, content_type: str, names: Names, found: Found) -> Iterator[Edit]:
+    """Replace the parts of a multipart form that have secret names."""
+    match = _BOUNDARY.search(content_type)
+    boundary = f"--{match[1]}" if match else text.partition("\n")[0].rstrip("\r")
+    if not boundary.startswith("--"):
+        return
+    at = 0
+    for part in text.split(boundary):
+        edit = _part_edit(part, names, found)
+        if edit is not None:
+            start, end, new = edit
+            yield at + start, at + end, new
+        at += len(part) + len(boundary)
+
+
+def _part_edit(part: str, names: Names, found: Found) -> Edit | None:
+    line_end = "\r\n" if "\r\n" in part[:4096] else "\n"
+    start = part.find(line_end * 2)
+    name = _PART_NAME.search(part, 0, start) if start >= 0 else None
+    if name is None:
+        return None
+    start += 2 * len(line_end)
+    end = len(part) - len(line_end) if part.endswith(line_end) else len(part)
+    raw = part[start:end]
+    secrecy = names[name[1] or name[2] or ""]
+    if (
+        secrecy is Secrecy.NO
+        or not raw
+        or (secrecy is Secrecy.GUARDED and not values.looks_secret(raw))
+    ):
+        return None
+    return start, end, values.value(raw, found, parseable=False)
+
+
+# Bodies without their secrets: which parts of it to look for in which kind of body.
+
 
 _BINARY = Pattern(r"(?:image|audio|video|font)/(?!svg)", re.IGNORECASE)
 _FORM = Pattern(r"[A-Za-z0-9_.%\[\]+-]{1,64}=[^\s<>\"{}]*\s*")
@@ -56,18 +289,18 @@ def _redact_fields(
     """Look for each syntax only where a sign of it is: most bodies cost one pass."""
     text = body.text
     names = vocabulary.fields
-    if fields.has_secret_fields(text, names):
-        body.replace(fields.field_edits(text, names, found, parseable=parseable))
+    if json_fields.has_secret_fields(text, names):
+        body.replace(json_fields.field_edits(text, names, found, parseable=parseable))
     if "mutation" in text or "query" in text:
-        body.replace(fields.argument_edits(body.text, names, found))
+        body.replace(json_fields.argument_edits(body.text, names, found))
     if "<" in text:
         _redact_markup(body, names, found)
     if content_type[:10].lower() == "multipart/" or text[:2] == "--":
-        body.replace(markup.part_edits(body.text, content_type, names, found))
+        body.replace(part_edits(body.text, content_type, names, found))
 
 
 def _redact_markup(body: EditedText, names: Names, found: Found) -> None:
-    for edits in (markup.element_edits, markup.attribute_edits, markup.input_edits):
+    for edits in (element_edits, attribute_edits, input_edits):
         body.replace(edits(body.text, names, found))
 
 

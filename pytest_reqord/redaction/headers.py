@@ -6,16 +6,15 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pytest_reqord.patterns import Pattern
+from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.redaction import urls, values
-from pytest_reqord.redaction.jwt import jwt_edits
-from pytest_reqord.redaction.names import Secrecy, Vocabulary
-from pytest_reqord.redaction.text import REDACTED, EditedText
+from pytest_reqord.redaction.rules import Secrecy, Vocabulary
+from pytest_reqord.redaction.values import REDACTED, EditedText, jwt_edits
 
 if TYPE_CHECKING:
     import re
 
-    from pytest_reqord.redaction.text import Found
+    from pytest_reqord.redaction.values import Found
 
 __all__ = ["URL_HEADERS", "HeaderRules"]
 

@@ -6,14 +6,13 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pytest_reqord.models import Headers, Interaction, Request, Response
-from pytest_reqord.redaction import bodies, custom, urls
+from pytest_reqord.base.models import Headers, Interaction, Request, Response
+from pytest_reqord.redaction import bodies, urls, user_rules
+from pytest_reqord.redaction.bodies import Unpacked, with_body
 from pytest_reqord.redaction.echo import Echo, sweep
 from pytest_reqord.redaction.headers import URL_HEADERS, HeaderRules
-from pytest_reqord.redaction.names import Vocabulary
-from pytest_reqord.redaction.packing import Unpacked, with_body
-from pytest_reqord.redaction.rules import Rules
-from pytest_reqord.redaction.text import (
+from pytest_reqord.redaction.rules import Rules, Vocabulary
+from pytest_reqord.redaction.values import (
     MARKERS,
     REDACTED,
     REDACTED_IN_URL,
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pytest_reqord.models import Failure
+    from pytest_reqord.base.models import Failure
+    from pytest_reqord.redaction.echo import Needle
     from pytest_reqord.redaction.headers import Pairs
-    from pytest_reqord.redaction.needles import Needle
-    from pytest_reqord.redaction.text import Edit
+    from pytest_reqord.redaction.values import Edit
 
 __all__ = ["Redactor"]
 
@@ -228,7 +227,7 @@ class Redactor:
 
     def _customised(self, interaction: Interaction) -> Interaction:
         for redactor in self.rules.custom:
-            interaction = custom.apply(redactor, interaction)
+            interaction = user_rules.apply(redactor, interaction)
         return interaction
 
 

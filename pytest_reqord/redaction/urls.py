@@ -6,24 +6,24 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus
 
-from pytest_reqord.patterns import Pattern
+from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.redaction import values
-from pytest_reqord.redaction.fields import field_edits
-from pytest_reqord.redaction.jwt import jwt_edits
-from pytest_reqord.redaction.names import Secrecy
-from pytest_reqord.redaction.text import (
+from pytest_reqord.redaction.json_fields import field_edits
+from pytest_reqord.redaction.rules import Secrecy
+from pytest_reqord.redaction.values import (
     REDACTED,
     REDACTED_IN_URL,
     EditedText,
     from_latin,
+    jwt_edits,
     to_latin,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_reqord.redaction.names import Vocabulary
-    from pytest_reqord.redaction.text import Edit, Found
+    from pytest_reqord.redaction.rules import Vocabulary
+    from pytest_reqord.redaction.values import Edit, Found
 
 __all__ = ["form_edits", "path_edits", "redact_uri", "url_edits", "user_info_edits"]
 

@@ -11,22 +11,20 @@ from pytest_reqord.storage.files import (
     bodies_of,
     body_path,
     body_reader,
-    copy_bodies,
     read,
     read_head,
     read_tail,
     remove_unused_bodies,
     remove_with_bodies,
-    write_bodies,
 )
 
 if TYPE_CHECKING:
-    from pytest_reqord.storage.family import Family
+    from pytest_reqord.storage.files import user_folder
+    from pytest_reqord.storage.large import LARGE, OpenFile, Spool
     from pytest_reqord.storage.locks import lock
-    from pytest_reqord.storage.parts import LARGE, OpenFile, Spool
-    from pytest_reqord.storage.places import user_folder
+    from pytest_reqord.storage.messages import Family
     from pytest_reqord.storage.staging import Record, Recording, StagingArea, earlier_records
-    from pytest_reqord.storage.writing import append, replace
+    from pytest_reqord.storage.write import append, copy_bodies, replace, write_bodies
 
 __all__ = [
     "LARGE",
@@ -56,18 +54,20 @@ __all__ = [
 ]
 
 _LATE = {
-    "LARGE": "parts",
-    "Family": "family",
-    "OpenFile": "parts",
+    "LARGE": "large",
+    "Family": "messages",
+    "OpenFile": "large",
     "Record": "staging",
     "Recording": "staging",
-    "Spool": "parts",
+    "Spool": "large",
     "StagingArea": "staging",
-    "append": "writing",
+    "append": "write",
+    "copy_bodies": "write",
     "earlier_records": "staging",
     "lock": "locks",
-    "replace": "writing",
-    "user_folder": "places",
+    "replace": "write",
+    "user_folder": "files",
+    "write_bodies": "write",
 }
 
 

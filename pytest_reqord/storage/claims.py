@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_reqord.real import threading
+from pytest_reqord.base.real import threading
 
 __all__ = ["Claim"]
 

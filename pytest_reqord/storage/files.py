@@ -6,12 +6,13 @@ import errno
 import re
 import stat
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pytest_reqord.real import Path, io, os
+from pytest_reqord.base.real import Path, io, os
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "NoFile",
@@ -20,7 +21,7 @@ __all__ = [
     "body_path",
     "body_reader",
     "check_file",
-    "copy_bodies",
+    "identity",
     "open_file",
     "read",
     "read_head",
@@ -29,7 +30,7 @@ __all__ = [
     "remove_folder",
     "remove_unused_bodies",
     "remove_with_bodies",
-    "write_bodies",
+    "user_folder",
 ]
 
 AnyPath = str | os.PathLike[str]
@@ -176,20 +177,6 @@ def body_reader(path: AnyPath, ahead: int = 0) -> Callable[[str], bytes]:
     return read_body
 
 
-def write_bodies(path: AnyPath, bodies: Mapping[str, bytes]) -> None:
-    """Put bodies beside the cassette ``path``. Their names tell their content (a hash)."""
-    from pytest_reqord.storage.writing import replace  # late: a run that only plays writes nothing
-
-    for name, data in bodies.items():
-        body = body_path(path, name)
-        try:
-            is_there = os.stat(body).st_size == len(data)
-        except FileNotFoundError:
-            is_there = False
-        if not is_there:
-            replace(body, data)
-
-
 def remove_unused_bodies(path: AnyPath) -> None:
     """Remove the bodies beside the cassette ``path`` that it doesn't name."""
     unused = {os.fsencode(body.name): body for body in bodies_of(path)}
@@ -210,12 +197,6 @@ def _windows(path: AnyPath) -> Iterator[bytes]:
         while piece := file.read(_PIECE):
             window = window[-_MOST_BYTES:] + piece
             yield window
-
-
-def copy_bodies(source: AnyPath, path: AnyPath) -> None:
-    """Put the bodies beside the cassette ``source`` beside the cassette ``path`` too."""
-    for body in bodies_of(source):
-        write_bodies(path, {body.name: read(body)})
 
 
 def remove(path: AnyPath) -> None:
@@ -244,3 +225,63 @@ def _checked(name: str) -> str:
     if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
         raise ValueError(f"{name!r} is not the name of a body")
     return name
+
+
+# Folders of ours outside the project: one a user, in the system's temp folder.
+
+
+_PRIVATE = 0o700
+_SYSTEM_TEMP = "/tmp"  # noqa: S108 - a known name is the point; `_own` checks whose folder it is
+_OTHERS = ("TMPDIR", "TEMP", "TMP")  # variables, in the order in which `tempfile` asks them
+
+
+def identity(real: str) -> str:
+    """What stands for a file: the same for names that some file systems don't tell apart.
+
+    :param real: its real path.
+    """
+    return real.casefold()
+
+
+def user_folder(name: str) -> Path:
+    """The folder ``name`` in the user's own temp folder, made when it isn't there.
+
+    It doesn't follow ``TMPDIR`` where ``/tmp`` can be used: two runs with different environments
+    must meet at the same locks.
+
+    Where somebody else has made it, which only a privileged user could mend, the next place is
+    taken.
+
+    :raises PermissionError: if there is none.
+    """
+    return _own_folder(name, os.getuid())
+
+
+@lru_cache(maxsize=16)
+def _own_folder(name: str, user: int) -> Path:
+    places = [_SYSTEM_TEMP, *filter(None, map(os.environ.get, _OTHERS))]
+    usable = [place for place in places if os.access(place, os.W_OK | os.X_OK)]
+    refused = ""
+    for place in usable or places[:1]:
+        base = Path(place, f"pytest-reqord-{user}")
+        try:
+            _own(base, user)
+            _own(base / name, user)
+        except OSError as error:
+            refused = refused or str(error)
+        else:
+            return base / name
+    raise PermissionError(f"{refused}. Set TMPDIR to a folder in which you may write")
+
+
+def _own(folder: Path, user: int) -> None:
+    """Make a folder that only its owner may enter, or see that it is one."""
+    try:
+        os.mkdir(folder, _PRIVATE)
+    except FileExistsError:
+        found = os.lstat(folder)
+        # a name in a folder that all may write: another user, or a link of theirs, may be there
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != user:
+            raise PermissionError(f"{folder} is not a folder of user {user}") from None
+        if stat.S_IMODE(found.st_mode) != _PRIVATE:
+            os.chmod(folder, _PRIVATE)

@@ -11,12 +11,11 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from pytest_reqord.clock import monotonic
+from pytest_reqord.base.clock import monotonic
+from pytest_reqord.base.real import fcntl, io, os, private, threading, time
 from pytest_reqord.errors import CassetteLocked
-from pytest_reqord.real import fcntl, io, os, private, threading, time
 from pytest_reqord.storage.claims import Claim
-from pytest_reqord.storage.files import open_file, read
-from pytest_reqord.storage.places import identity, user_folder
+from pytest_reqord.storage.files import identity, open_file, read, user_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_reqord import storage
-from pytest_reqord.clock import monotonic
+from pytest_reqord.base.clock import monotonic
+from pytest_reqord.base.real import Path, os, time
 from pytest_reqord.errors import ReqordError, WriteFailed
-from pytest_reqord.real import Path, os, time
 from pytest_reqord.storage.claims import Claim
 from pytest_reqord.writer.queue import POLL, Target, in_order
-from pytest_reqord.writer.sinks import append_only
+from pytest_reqord.writer.sink import append_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_reqord.models import Interaction
+    from pytest_reqord.base.models import Interaction
     from pytest_reqord.writer.queue import Batch, Queue
-    from pytest_reqord.writer.sinks import Sink
+    from pytest_reqord.writer.sink import Sink
 
 __all__ = ["Delivery", "SetAside", "write_failed"]
 

@@ -12,13 +12,13 @@ from contextlib import suppress
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_reqord.clock import monotonic
-from pytest_reqord.real import Empty, SimpleQueue, threading, time
+from pytest_reqord.base.clock import monotonic
+from pytest_reqord.base.real import Empty, SimpleQueue, threading, time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_reqord.models import Interaction
+    from pytest_reqord.base.models import Interaction
     from pytest_reqord.storage.claims import Claim
 
 __all__ = ["POLL", "Batch", "Queue", "Rhythm", "Target", "in_order", "weigh"]

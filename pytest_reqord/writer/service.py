@@ -8,26 +8,26 @@ import weakref
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.clock import monotonic
+from pytest_reqord.base.clock import monotonic
+from pytest_reqord.base.loops import loop_sleep
+from pytest_reqord.base.real import Path, os, start_new_thread, time
 
 # here, or they would be imported while a disk is full, or in a child that was forked; and, so that
 # the fork handlers of filelock, which stop all locking, run after ours
 from pytest_reqord.codec import emit  # noqa: F401 - as said above
 from pytest_reqord.errors import ReqordError, WriteFailed
-from pytest_reqord.loops import loop_sleep
-from pytest_reqord.real import Path, os, start_new_thread, time
-from pytest_reqord.storage import locks, parts, places, staging, writing  # noqa: F401 - as said above
+from pytest_reqord.storage import files, large, locks, staging, write  # noqa: F401 - as said above
 from pytest_reqord.writer import termination
 from pytest_reqord.writer.delivery import Delivery, SetAside, write_failed
 from pytest_reqord.writer.queue import POLL, Queue, Rhythm, Target
-from pytest_reqord.writer.sinks import CassetteSink
+from pytest_reqord.writer.sink import CassetteSink
 from pytest_reqord.writer.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 
-    from pytest_reqord.models import Interaction
-    from pytest_reqord.writer.sinks import Sink
+    from pytest_reqord.base.models import Interaction
+    from pytest_reqord.writer.sink import Sink
 
 __all__ = ["CassetteWriter"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from pytest_reqord.clock import monotonic
-from pytest_reqord.real import start_new_thread, threading, time
+from pytest_reqord.base.clock import monotonic
+from pytest_reqord.base.real import start_new_thread, threading, time
 
 if TYPE_CHECKING:
     from collections.abc import Callable

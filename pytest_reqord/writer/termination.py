@@ -14,7 +14,7 @@ from contextlib import suppress
 from signal import SIG_DFL, getsignal, signal as set_handler
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.real import os, start_new_thread, threading
+from pytest_reqord.base.real import os, start_new_thread, threading
 
 if TYPE_CHECKING:
     from collections.abc import Callable

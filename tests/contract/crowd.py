@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from contract.tape import offline
 
-from pytest_reqord.clock import Clock, format_time
-from pytest_reqord.library import read_document
-from pytest_reqord.options import Layer
-from pytest_reqord.run import Run
-from pytest_reqord.runinfo import RunInfo, new_run_id
-from pytest_reqord.session import set_run, use_cassette
+from pytest_reqord.base.clock import Clock, format_time
+from pytest_reqord.cassette_file.cache import read_document
+from pytest_reqord.recording.run_info import RunInfo, new_run_id
+from pytest_reqord.run.run import Run
+from pytest_reqord.run.use_cassette import set_run, use_cassette
+from pytest_reqord.settings.options import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

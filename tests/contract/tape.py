@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from pytest_reqord.cassette import Cassette
-from pytest_reqord.clock import Clock
+from pytest_reqord.base.clock import Clock
 from pytest_reqord.codec import Entry, encode, load, render
-from pytest_reqord.index import Index
 from pytest_reqord.interceptors import active
-from pytest_reqord.matching import Matching
-from pytest_reqord.modes import PLAY_ONLY, Access
-from pytest_reqord.replay import Replay
-from pytest_reqord.settings import Settings
+from pytest_reqord.matching.matchers import Matching
+from pytest_reqord.playback.cassette import Cassette
+from pytest_reqord.playback.index import Index
+from pytest_reqord.playback.replay import Replay
+from pytest_reqord.settings.modes import PLAY_ONLY, Access
+from pytest_reqord.settings.resolve import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_reqord.models import Interaction, Request
+    from pytest_reqord.base.models import Interaction, Request
 
 __all__ = ["Tape", "offline"]
 

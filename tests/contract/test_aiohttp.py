@@ -19,9 +19,9 @@ from contract.face import visible
 from contract.tape import Tape, offline
 from yarl import URL
 
+from pytest_reqord.base.models import Arrival
 from pytest_reqord.errors import CassetteMissError, UnsupportedClient
-from pytest_reqord.interceptors import active, aiohttp_connector, unhooked
-from pytest_reqord.models import Arrival
+from pytest_reqord.interceptors import active, aiohttp as aiohttp_interceptor, unhooked
 
 VERSION = tuple(map(int, aiohttp.__version__.split(".")[:2]))
 RETRIES = pytest.mark.skipif(VERSION < (3, 10), reason="it retries nothing")
@@ -29,9 +29,9 @@ RETRIES = pytest.mark.skipif(VERSION < (3, 10), reason="it retries nothing")
 
 @pytest.fixture(autouse=True)
 def interceptor():
-    aiohttp_connector.install()
+    aiohttp_interceptor.install()
     yield
-    aiohttp_connector.uninstall()
+    aiohttp_interceptor.uninstall()
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_put_back():
     """Uninstalling gives each class its own method back."""
     seam = aiohttp.BaseConnector.connect, aiohttp.StreamReader._wait
 
-    aiohttp_connector.uninstall()
+    aiohttp_interceptor.uninstall()
 
     own = aiohttp.BaseConnector.connect, aiohttp.StreamReader._wait
     assert all(ours is not theirs for ours, theirs in zip(seam, own, strict=True))
@@ -77,7 +77,7 @@ def test_installed_twice():
     """Installing again changes nothing."""
     ours = aiohttp.BaseConnector.connect
 
-    aiohttp_connector.install()
+    aiohttp_interceptor.install()
 
     assert aiohttp.BaseConnector.connect is ours
 
@@ -87,7 +87,7 @@ def test_undone_by_another_tool():
     ours = aiohttp.BaseConnector.connect
     aiohttp.BaseConnector.connect = ours.__wrapped__
 
-    aiohttp_connector.check()
+    aiohttp_interceptor.check()
 
     assert aiohttp.BaseConnector.connect is ours
 
@@ -100,8 +100,8 @@ def test_mocked_seam(monkeypatch):
 
     monkeypatch.setattr(aiohttp.BaseConnector, "connect", mock)
 
-    aiohttp_connector.check()
-    aiohttp_connector.uninstall()
+    aiohttp_interceptor.check()
+    aiohttp_interceptor.uninstall()
 
     assert aiohttp.BaseConnector.connect is mock
 
@@ -109,28 +109,28 @@ def test_mocked_seam(monkeypatch):
 def test_put_back_by_another_tool(place):
     """A tool that puts ours back after we have left does no harm, now or when we come again."""
     ours = aiohttp.BaseConnector.connect
-    aiohttp_connector.uninstall()
+    aiohttp_interceptor.uninstall()
     own = aiohttp.BaseConnector.connect
     aiohttp.BaseConnector.connect = ours
     tape = Tape()
 
     assert run(lambda: fetch(f"{place.url}/body/left")) == b"left"
-    aiohttp_connector.install()
+    aiohttp_interceptor.install()
     with tape.recording():
         run(lambda: fetch(f"{place.url}/body/again"))
     assert len(tape.interactions) == 1
-    aiohttp_connector.uninstall()
+    aiohttp_interceptor.uninstall()
     assert aiohttp.BaseConnector.connect is own
 
 
 @pytest.mark.parametrize("name", ["connect", "_create_connection"])
 def test_unknown_version(monkeypatch, name):
     """A version without the seam is refused by name at its first request, and nothing is patched."""
-    aiohttp_connector.uninstall()
+    aiohttp_interceptor.uninstall()
     own = aiohttp.StreamReader._wait
     monkeypatch.delattr(aiohttp.BaseConnector, name)
 
-    assert not aiohttp_connector.install()
+    assert not aiohttp_interceptor.install()
     try:
         refused(rf"^aiohttp 3\..*BaseConnector.{name}")
         assert aiohttp.StreamReader._wait is own
@@ -140,7 +140,7 @@ def test_unknown_version(monkeypatch, name):
 
 def test_changed_seam(monkeypatch):
     """A seam with other arguments isn't taken."""
-    aiohttp_connector.uninstall()
+    aiohttp_interceptor.uninstall()
 
     async def connect(self, request):
         """As of a release to come: without traces and timeout."""
@@ -148,7 +148,7 @@ def test_changed_seam(monkeypatch):
     connect.__module__ = "aiohttp.connector"
     monkeypatch.setattr(aiohttp.BaseConnector, "connect", connect)
 
-    assert not aiohttp_connector.install()
+    assert not aiohttp_interceptor.install()
     try:
         refused(r"BaseConnector\.connect\(req, traces, timeout\)")
     finally:
@@ -157,7 +157,7 @@ def test_changed_seam(monkeypatch):
 
 def test_hidden_by_another_tool(monkeypatch, place):
     """A stranger in our place that connects is an error, also while recording; then we are back."""
-    aiohttp_connector.uninstall()
+    aiohttp_interceptor.uninstall()
     original = aiohttp.BaseConnector.connect
 
     async def stranger(self, req, traces, timeout):
@@ -166,10 +166,10 @@ def test_hidden_by_another_tool(monkeypatch, place):
     try:
         with monkeypatch.context() as patch:
             patch.setattr(aiohttp.BaseConnector, "connect", stranger)
-            assert not aiohttp_connector.install()
+            assert not aiohttp_interceptor.install()
             assert run(lambda: fetch(f"{place.url}/body/free")) == b"free"
             refused(r"^aiohttp 3\..*BaseConnector.connect was replaced", f"{place.url}/body/a")
-        assert aiohttp_connector.install()
+        assert aiohttp_interceptor.install()
     finally:
         unhooked.uninstall()
     tape = Tape()
@@ -797,7 +797,7 @@ def test_hostile_failure(monkeypatch):
     tape = Tape(record_errors=True)
     with tape.recording():
         run(failing(lambda: fetch("http://127.0.0.1:1/")))
-    monkeypatch.setattr("pytest_reqord.interceptors.aiohttp_errors.play", lambda *_: 1 / 0)
+    monkeypatch.setattr("pytest_reqord.interceptors.aiohttp.errors.play", lambda *_: 1 / 0)
 
     with tape.playing(), pytest.raises(ZeroDivisionError):
         asyncio.run(asyncio.wait_for(fetch("http://127.0.0.1:1/"), 5))

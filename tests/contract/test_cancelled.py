@@ -12,7 +12,11 @@ import trio
 from contract.tape import Tape, offline
 
 from pytest_reqord.errors import CassetteMissError
-from pytest_reqord.interceptors import aiohttp_connector, cancelled, httpx_transport
+from pytest_reqord.interceptors import (
+    aiohttp as aiohttp_interceptor,
+    httpx as httpx_interceptor,
+    recorder,
+)
 
 CLIENTS = {
     "httpx": (asyncio, httpx.AsyncClient),
@@ -25,10 +29,10 @@ CLIENTS = {
 
 @pytest.fixture(autouse=True)
 def interceptors():
-    for interceptor in (httpx_transport, aiohttp_connector):
+    for interceptor in (httpx_interceptor, aiohttp_interceptor):
         interceptor.install()
     yield
-    for interceptor in (httpx_transport, aiohttp_connector):
+    for interceptor in (httpx_interceptor, aiohttp_interceptor):
         interceptor.uninstall()
 
 
@@ -118,8 +122,8 @@ def test_not_cancelled_again(client, place, path, monkeypatch):
         run(client, place, path)
     kept = tape.interactions[0].failure or tape.interactions[0].response.broken
 
-    assert cancelled.patience(kept) == 2
-    monkeypatch.setattr(cancelled, "patience", lambda answer: 0.01 if answer == kept else 0)
+    assert recorder.patience(kept) == 2
+    monkeypatch.setattr(recorder, "patience", lambda answer: 0.01 if answer == kept else 0)
     errors = httpx.HTTPError, httpx2.HTTPError, aiohttp.ClientError
     with tape.playing(), pytest.raises(errors, match="ends here: its reader was cancelled"):
         run(client, place, path)

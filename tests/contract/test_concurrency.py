@@ -45,8 +45,8 @@ from google import genai
 from server import reply_json, route
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
-from pytest_reqord.library import read_document
-from pytest_reqord.session import use_cassette
+from pytest_reqord.cassette_file.cache import read_document
+from pytest_reqord.run.use_cassette import use_cassette
 
 # what aiobotocore and google-genai make of newer releases of what they stand on
 pytestmark = [

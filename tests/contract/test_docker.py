@@ -105,7 +105,7 @@ def run_async(place: Place) -> object:
     ("interceptor", "run"),
     [
         ("http_client", attach),
-        ("aiohttp_connector", run_async),
+        ("aiohttp", run_async),
     ],
 )
 def test_docker(interceptor, run, place_of):

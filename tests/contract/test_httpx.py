@@ -19,10 +19,11 @@ import trio
 from contract.faces.httpx_clients import ASYNCIO, SYNC, TRIO, seen_of, start
 from contract.tape import Tape, offline
 
+from pytest_reqord.base.models import Arrival, Failure
 from pytest_reqord.errors import CassetteMissError, UnsupportedClient
-from pytest_reqord.interceptors import active, httpcore_pool, httpx_transport
-from pytest_reqord.interceptors.httpx_errors import rebuild
-from pytest_reqord.models import Arrival, Failure
+from pytest_reqord.interceptors import active, httpx as httpx_interceptor
+from pytest_reqord.interceptors.httpx import httpcore_pool
+from pytest_reqord.interceptors.httpx.errors import rebuild
 
 LIBRARIES = pytest.mark.parametrize(
     "library", [httpx, httpx2], ids=lambda library: library.__name__
@@ -34,9 +35,9 @@ UPGRADE = {"Connection": "upgrade", "Upgrade": "websocket"}
 
 @pytest.fixture(autouse=True)
 def interceptor():
-    httpx_transport.install()
+    httpx_interceptor.install()
     yield
-    httpx_transport.uninstall()
+    httpx_interceptor.uninstall()
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_put_back(library):
     """Uninstalling gives each class its own method back."""
     ours = library.HTTPTransport.handle_request
 
-    httpx_transport.uninstall()
+    httpx_interceptor.uninstall()
 
     assert library.HTTPTransport.handle_request is ours.__wrapped__
     assert (
@@ -64,7 +65,7 @@ def test_installed_twice():
     """Installing again changes nothing."""
     ours = httpx.HTTPTransport.handle_request
 
-    httpx_transport.install()
+    httpx_interceptor.install()
 
     assert httpx.HTTPTransport.handle_request is ours
 
@@ -74,7 +75,7 @@ def test_undone_by_another_tool():
     ours = httpx.HTTPTransport.handle_request
     httpx.HTTPTransport.handle_request = ours.__wrapped__
 
-    httpx_transport.check()
+    httpx_interceptor.check()
 
     assert httpx.HTTPTransport.handle_request.__wrapped__ is ours.__wrapped__
     assert httpx.HTTPTransport.handle_request is not ours.__wrapped__
@@ -89,25 +90,25 @@ def test_mocked_seam(monkeypatch):
     monkeypatch.setattr(httpx.HTTPTransport, "handle_request", mock)
     tape = Tape()
 
-    httpx_transport.check()
+    httpx_interceptor.check()
     with tape.recording():
         text = httpx.get("http://api.test/").text
 
     assert (text, tape.interactions) == ("mocked", [])
-    httpx_transport.uninstall()
+    httpx_interceptor.uninstall()
     assert httpx.HTTPTransport.handle_request is mock
 
 
 @pytest.mark.parametrize("is_recording", [False, True], ids=["playing", "recording"])
 def test_unknown_version(monkeypatch, place, is_recording):
     """A version without the seam is refused by name at its first request under a cassette."""
-    httpx_transport.uninstall()
+    httpx_interceptor.uninstall()
     tape = Tape()
     mode = tape.recording if is_recording else tape.playing
 
     with monkeypatch.context() as patch, httpx2.Client() as client:
         patch.delattr(httpx2, "HTTPTransport")
-        assert not httpx_transport.install()
+        assert not httpx_interceptor.install()
         assert client.get(f"{place.url}/body/free").text == "free"
         with mode() as cassette, pytest.raises(UnsupportedClient) as refused:
             client.get(f"{place.url}/body/refused")
@@ -118,7 +119,7 @@ def test_unknown_version(monkeypatch, place, is_recording):
         )
         assert len(place.server.seen) == 1
 
-    assert httpx_transport.install()
+    assert httpx_interceptor.install()
     with tape.recording():
         assert httpx2.get(f"{place.url}/body/later").text == "later"
     assert len(tape.interactions) == 1
@@ -126,13 +127,13 @@ def test_unknown_version(monkeypatch, place, is_recording):
 
 def test_mock_before_us(monkeypatch, place):
     """A seam that was left to a mock is patched once that is gone."""
-    httpx_transport.uninstall()
+    httpx_interceptor.uninstall()
     with monkeypatch.context() as patch:
         patch.setattr(httpx.HTTPTransport, "handle_request", mock.Mock())
         patch.setattr(httpx2, "HTTPTransport", mock.MagicMock())
-        assert not httpx_transport.install()
+        assert not httpx_interceptor.install()
 
-    assert httpx_transport.install()
+    assert httpx_interceptor.install()
     for library in (httpx, httpx2):
         tape = Tape()
         with tape.recording():
@@ -149,8 +150,8 @@ def test_wrapped_by_another_tool(monkeypatch, place):
         return ours(self, request)
 
     monkeypatch.setattr(httpx.HTTPTransport, "handle_request", traced)
-    httpx_transport.install()
-    httpx_transport.check()
+    httpx_interceptor.install()
+    httpx_interceptor.check()
     tape = Tape()
     with tape.recording():
         httpx.get(f"{place.url}/body/a")
@@ -160,7 +161,7 @@ def test_wrapped_by_another_tool(monkeypatch, place):
 @pytest.mark.parametrize("is_async", [False, True])
 def test_hidden_by_another_tool(monkeypatch, place, is_async):
     """A stranger in our place that sends what it is given is an error, also while recording."""
-    httpx_transport.uninstall()
+    httpx_interceptor.uninstall()
     httpcore_pool.install()
     owner = httpx.AsyncHTTPTransport if is_async else httpx.HTTPTransport
     name = "handle_async_request" if is_async else "handle_request"
@@ -170,7 +171,7 @@ def test_hidden_by_another_tool(monkeypatch, place, is_async):
         return original(self, request)
 
     monkeypatch.setattr(owner, name, stranger)
-    httpx_transport.install()
+    httpx_interceptor.install()
 
     async def get():
         async with httpx.AsyncClient() as client:

@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from server import running
 
-from pytest_reqord import network
+from pytest_reqord import network_guard
 from pytest_reqord.errors import NetworkBlocked
-from pytest_reqord.network import guard
+from pytest_reqord.network_guard import guard
 
 PATH = "/body/through"
 
@@ -324,7 +324,7 @@ def blocked(error):
 
 def test_refused(fetch, url, server):
     """Nothing comes to a server that isn't allowed, and the error says where it would have gone."""
-    with network.blocking(["api.example.com"], owner="test_a"):
+    with network_guard.blocking(["api.example.com"], owner="test_a"):
         text = refusal(fetch, url)
 
     assert "Network is disabled for host '" in text
@@ -335,7 +335,7 @@ def test_refused(fetch, url, server):
 
 def test_refused_name(fetch):
     """A name that isn't allowed isn't even looked up: the error has the name."""
-    with network.blocking():
+    with network_guard.blocking():
         text = refusal(fetch, f"http://api.example.com:81{PATH}")
 
     assert text.startswith("Network is disabled for host 'api.example.com'")
@@ -343,13 +343,13 @@ def test_refused_name(fetch):
 
 def test_allowed(fetch, url):
     """Where the host is allowed, by name or by address, every client comes through."""
-    with network.blocking(["localhost"] if "localhost" in url else [r"127\.0\.0\.1$"]):
+    with network_guard.blocking(["localhost"] if "localhost" in url else [r"127\.0\.0\.1$"]):
         assert fetch(url) == b"through"
 
 
 def test_not_blocked(fetch, url):
     """Without a guard nothing is refused, also after there was one."""
-    with network.blocking():
+    with network_guard.blocking():
         pass
     assert fetch(url) == b"through"
 
@@ -359,7 +359,7 @@ def test_pycurl_handle_made_before(server):
     module = pytest.importorskip("pycurl")
     handle = module.Curl()
     handle.setopt(module.URL, server.url)
-    with network.blocking():
+    with network_guard.blocking():
         multi = module.CurlMulti()
         with pytest.raises(NetworkBlocked):
             multi.add_handle(handle)
@@ -398,9 +398,9 @@ def call_grpc_aio(target):
 @pytest.mark.parametrize("call", [call_grpc, call_grpc_aio], ids=["sync", "aio"])
 def test_grpc(call, grpc_server):
     """A gRPC call is refused, a channel that is made and never used isn't."""
-    with network.blocking(["127.0.0.1"]):
+    with network_guard.blocking(["127.0.0.1"]):
         assert call(grpc_server) == b"through"
-    with network.blocking():
+    with network_guard.blocking():
         with pytest.raises(NetworkBlocked, match=r"host '127\.0\.0\.1'"):
             call(grpc_server)
         with pytest.raises(NetworkBlocked, match=r"host 'api\.example\.com'"):
@@ -416,7 +416,7 @@ def test_aiodns_addresses_are_remembered(monkeypatch):
     async def resolve():
         return await aiodns.DNSResolver().getaddrinfo("localhost", family=socket.AF_INET, port=80)
 
-    with network.blocking(["localhost"]):
+    with network_guard.blocking(["localhost"]):
         with pytest.raises(NetworkBlocked):
             guard.check("127.0.0.1")
         asyncio.run(resolve())
@@ -428,7 +428,7 @@ def test_imported_under_the_guard(server):
     pytest.importorskip("pycurl")
     server.reset()
     code = f"""
-from pytest_reqord import network
+from pytest_reqord import network_guard as network
 network.block()
 import pycurl
 handle = pycurl.Curl()

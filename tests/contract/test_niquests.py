@@ -19,9 +19,9 @@ from niquests.extensions.revocation import _crl, _ocsp
 from niquests.packages import urllib3
 from server import ROUTES, reply
 
+from pytest_reqord.base.models import Failure, Headers, Interaction, Request, Response
 from pytest_reqord.errors import CassetteMissError, UnsupportedClient
 from pytest_reqord.interceptors import active, unhooked, urllib3_future
-from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
 
 # without us, too, it leaves connections to a loop that has ended
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")

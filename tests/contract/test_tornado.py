@@ -18,9 +18,9 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler, websocket_connect
 
+from pytest_reqord.base.models import Arrival
 from pytest_reqord.errors import CassetteMissError, UnsupportedClient
-from pytest_reqord.interceptors import active, tornado_client, unhooked
-from pytest_reqord.models import Arrival
+from pytest_reqord.interceptors import active, tornado as tornado_interceptor, unhooked
 
 AWAITS_CALLBACKS = pytest.mark.skipif(
     tornado.version_info < (6, 5), reason="tornado awaits a streaming_callback from 6.5 on"
@@ -29,9 +29,9 @@ AWAITS_CALLBACKS = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def interceptor():
-    tornado_client.install()
+    tornado_interceptor.install()
     yield
-    tornado_client.uninstall()
+    tornado_interceptor.uninstall()
 
 
 @pytest.fixture
@@ -70,9 +70,9 @@ def test_put_back():
     """Uninstalling gives the class its own method back; installing twice changes nothing."""
     ours = simple_httpclient._HTTPConnection.run
 
-    tornado_client.install()
+    tornado_interceptor.install()
     assert simple_httpclient._HTTPConnection.run is ours
-    tornado_client.uninstall()
+    tornado_interceptor.uninstall()
 
     assert simple_httpclient._HTTPConnection.run is ours.__wrapped__
 
@@ -82,7 +82,7 @@ def test_undone_by_another_tool():
     ours = simple_httpclient._HTTPConnection.run
     simple_httpclient._HTTPConnection.run = ours.__wrapped__
 
-    tornado_client.check()
+    tornado_interceptor.check()
 
     assert simple_httpclient._HTTPConnection.run is ours
 
@@ -90,10 +90,10 @@ def test_undone_by_another_tool():
 @pytest.mark.parametrize("name", ["run", "_create_connection"])
 def test_unknown_version(monkeypatch, name):
     """A version without the seam is refused by name at its first request under a cassette."""
-    tornado_client.uninstall()
+    tornado_interceptor.uninstall()
     monkeypatch.delattr(simple_httpclient._HTTPConnection, name)
 
-    assert not tornado_client.install()
+    assert not tornado_interceptor.install()
     try:
         for opened in (Tape().playing, Tape().recording):
             with (
@@ -107,7 +107,7 @@ def test_unknown_version(monkeypatch, name):
 
 def test_hidden_by_another_tool(monkeypatch, place):
     """A stranger in our place that sends what it is given is an error, also while recording."""
-    tornado_client.uninstall()
+    tornado_interceptor.uninstall()
     original = simple_httpclient._HTTPConnection.run
 
     async def stranger(self):
@@ -116,12 +116,12 @@ def test_hidden_by_another_tool(monkeypatch, place):
     try:
         with monkeypatch.context() as patch:
             patch.setattr(simple_httpclient._HTTPConnection, "run", stranger)
-            assert not tornado_client.install()
+            assert not tornado_interceptor.install()
             for opened in (Tape().playing, Tape().recording):
                 with opened(), pytest.raises(UnsupportedClient, match="run was replaced"):
                     run(lambda: fetch(f"{place.url}/body/a"))
             assert run(lambda: fetch(f"{place.url}/body/free")) == b"free"
-        assert tornado_client.install()
+        assert tornado_interceptor.install()
     finally:
         unhooked.uninstall()
     assert [request.path for request in place.server.seen] == ["/body/free"]

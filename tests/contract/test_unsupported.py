@@ -13,16 +13,16 @@ import httpx
 import pytest
 from contract.tape import Tape
 
+from pytest_reqord.base.hosts import host_of
 from pytest_reqord.errors import CassetteClosed, UnsupportedClient
-from pytest_reqord.hosts import host_of
 from pytest_reqord.interceptors import (
     active,
     context,
-    httpcore_pool,
-    httpx_transport,
+    httpx as httpx_interceptor,
     registry,
     unsupported,
 )
+from pytest_reqord.interceptors.httpx import httpcore_pool
 
 PATH = "/body/through"
 
@@ -666,14 +666,14 @@ def test_taken_on_top_of_one_that_is_not(transport, http_server, told):
             return session.get(http_server + PATH).content
 
     tape = Tape()
-    httpx_transport.install()
+    httpx_interceptor.install()
     try:
         with tape.recording():
             assert run() == b"through"
         with tape.playing():
             assert run() == b"through"
     finally:
-        httpx_transport.uninstall()
+        httpx_interceptor.uninstall()
     assert (len(tape.interactions), told) == (1, [])
 
 
@@ -686,12 +686,12 @@ def test_httpx_is_not_taken_for_a_client_below(is_async, http_server, told):
             return (await session.get(http_server + PATH)).content
 
     tape = Tape()
-    httpx_transport.install()
+    httpx_interceptor.install()
     try:
         with tape.recording():
             got = asyncio.run(fetch()) if is_async else httpx.get(http_server + PATH).content
     finally:
-        httpx_transport.uninstall()
+        httpx_interceptor.uninstall()
     assert (got, len(tape.interactions), told) == (b"through", 1, [])
 
 

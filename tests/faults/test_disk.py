@@ -16,7 +16,7 @@ import resource, sys
 sys.path.insert(0, {TESTS!r})
 from pathlib import Path
 from entries import interaction, noise
-from pytest_reqord import codec, storage
+from pytest_reqord import codec; from pytest_reqord import storage
 from pytest_reqord.errors import WriteFailed
 from pytest_reqord.writer import CassetteWriter, append_only, save
 path = Path(sys.argv[1])

@@ -9,7 +9,7 @@ import pytest
 from entries import interaction, number_of
 
 from pytest_reqord import codec, storage
-from pytest_reqord.storage import writing
+from pytest_reqord.storage import write
 from pytest_reqord.writer import append_only
 
 TESTS = str(Path(__file__).parent.parent)
@@ -22,7 +22,7 @@ warnings.simplefilter("ignore")
 sys.path.insert(0, {TESTS!r})
 from pathlib import Path
 from entries import interaction, number_of
-from pytest_reqord import codec, real, storage
+from pytest_reqord import codec; from pytest_reqord.base import real; from pytest_reqord import storage
 from pytest_reqord.writer import CassetteWriter, append_only, save
 path = Path(sys.argv[1])
 old = path.read_bytes() if path.exists() else b""
@@ -147,7 +147,7 @@ for name, when in {STEPS}:
     assert {line.split()[2] for line in lines} == {"old", "new"}
     assert "replace before old 1" in lines
     assert "replace after new 0" in lines
-    if writing._UNNAMED:  # in all the time that it takes to write them
+    if write._UNNAMED:  # in all the time that it takes to write them
         assert {line[-1] for line in lines if not line.startswith("replace before")} == {"0"}
 
 

@@ -16,7 +16,7 @@ from entries import number_of, write_every_fourth
 
 from pytest_reqord import codec, storage
 from pytest_reqord.errors import CassetteLocked
-from pytest_reqord.storage import locks, places
+from pytest_reqord.storage import files, locks
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -48,7 +48,7 @@ def end(process):
 
 
 def lock_file(path):
-    digest = hashlib.sha256(os.fsencode(places.identity(os.path.realpath(path)))).hexdigest()
+    digest = hashlib.sha256(os.fsencode(files.identity(os.path.realpath(path)))).hexdigest()
     return storage.user_folder("locks") / f"{digest}.lock"
 
 
@@ -243,12 +243,12 @@ class TestLock:
 class TestUserFolder:
     @pytest.fixture
     def temp(self, tmp_path, monkeypatch):
-        from pytest_reqord.storage import places
+        from pytest_reqord.storage import files
 
-        monkeypatch.setattr(places, "_SYSTEM_TEMP", str(tmp_path))
-        places._own_folder.cache_clear()
+        monkeypatch.setattr(files, "_SYSTEM_TEMP", str(tmp_path))
+        files._own_folder.cache_clear()
         yield tmp_path
-        places._own_folder.cache_clear()
+        files._own_folder.cache_clear()
 
     def test_private(self, temp):
         """The user's folder is for its owner only, also when it was found open to others."""

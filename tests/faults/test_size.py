@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from entries import number_of
 
-from pytest_reqord.lean import read_lean
+from pytest_reqord.cassette_file.cache import read_lean
 
 MANY = """
     import os, sys, pytest, requests

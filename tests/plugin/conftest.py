@@ -12,9 +12,9 @@ import requests  # noqa: F401
 import yaml  # noqa: F401
 from server import running
 
-from pytest_reqord import script  # noqa: F401
-from pytest_reqord.codec import emit, general, vcr  # noqa: F401
-from pytest_reqord.plugin import starting  # noqa: F401
+from pytest_reqord.codec import any_yaml, emit, vcr_write  # noqa: F401
+from pytest_reqord.plugin import start  # noqa: F401
+from pytest_reqord.run import script  # noqa: F401
 
 _OURS = ("REQORD", "CI", "PROXY", "CA_BUNDLE", "NETRC")
 

@@ -10,7 +10,7 @@ WATCHING = """
 
     import pytest, trio
     from blockbuster import blockbuster_ctx
-    from pytest_reqord import real
+    from pytest_reqord.base import real
 
     touched = []
 

@@ -19,8 +19,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from server import running
 
+from pytest_reqord.cassette_file.cache import read_document
 from pytest_reqord.errors import ReqordError
-from pytest_reqord.library import read_document
 
 ROWS = Path(__file__).parents[1] / "rows"
 SUITES = sorted(path.stem for path in ROWS.glob("*.py") if path.stem != "shared_conftest")

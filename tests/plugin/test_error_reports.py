@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from pytest_reqord.options import MODES
-from pytest_reqord.storage import places
+from pytest_reqord.settings.options import MODES
+from pytest_reqord.storage import files
 
 ASKS = """
     import os, requests
@@ -181,16 +181,16 @@ def test_a_temp_folder_of_somebody_else(suite, cassettes, monkeypatch):
     (recorded,) = cassettes().values()
     temp = suite.mkdir("temp")
     temp.joinpath(f"pytest-reqord-{os.getuid()}").touch()  # theirs, for all we can do about it
-    monkeypatch.setattr("pytest_reqord.storage.places._SYSTEM_TEMP", str(temp))
+    monkeypatch.setattr("pytest_reqord.storage.files._SYSTEM_TEMP", str(temp))
     for name in ("TMPDIR", "TEMP", "TMP"):
         monkeypatch.delenv(name, raising=False)
-    places._own_folder.cache_clear()
+    files._own_folder.cache_clear()
 
     played = suite.runpytest("-p", "no:cacheprovider")
     refused = suite.runpytest("-p", "no:cacheprovider", "--record-mode=all")
     monkeypatch.setenv("TMPDIR", str(suite.mkdir("mine")))
     saved = suite.runpytest("-p", "no:cacheprovider", "--record-mode=all")
-    places._own_folder.cache_clear()
+    files._own_folder.cache_clear()
 
     played.assert_outcomes(passed=2)
     refused.assert_outcomes(passed=1, errors=1)

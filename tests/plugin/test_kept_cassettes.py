@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from pytest_reqord import Headers, codec
-from pytest_reqord.codec import document, general, values
-from pytest_reqord.codec.document import Source
-from pytest_reqord.library import read_document
-from pytest_reqord.options import MODES
+from pytest_reqord.cassette_file.cache import read_document
+from pytest_reqord.codec import any_yaml, entries, values
+from pytest_reqord.codec.entries import Source
+from pytest_reqord.settings.options import MODES
 
 KEPT = sorted(Path(__file__).parents[1].joinpath("data").glob("cassettes-*"))
 
@@ -60,7 +60,7 @@ def test_the_files_are_as_they_were_written(kept):
     assert sums(kept) == {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
 
 
-@pytest.mark.parametrize("reader", [codec.load, lambda *file: general.load_safely(Source(*file))])
+@pytest.mark.parametrize("reader", [codec.load, lambda *file: any_yaml.load_safely(Source(*file))])
 @pytest.mark.parametrize("name", ["native", "vcr"])
 def test_each_value_is_what_was_written(kept, name, reader):
     """Of the quick reader and of the one for any YAML."""
@@ -143,8 +143,8 @@ def test_one_of_each_kind_is_there(kept):
 
 def test_the_keys_of_the_first_version():
     """Whoever adds one gives files that use it another version, which older readers refuse."""
-    assert document.VERSION == 1
-    assert {"reqord", "locked", "interactions"} == document.OUR_KEYS
+    assert entries.VERSION == 1
+    assert {"reqord", "locked", "interactions"} == entries.OUR_KEYS
     assert {what: " ".join(sorted(keys)) for what, keys in values._KEYS.items()} == {
         "request": "body headers method uri",
         "response": (

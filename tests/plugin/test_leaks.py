@@ -11,7 +11,7 @@ import yaml  # noqa: F401 -- pytester would have each inner run import it anew
 from planted import ANSWERS, PLACES, VARIABLE, answered, left_in, secret
 from server import ROUTES
 
-from pytest_reqord.library import read_document
+from pytest_reqord.cassette_file.cache import read_document
 
 INI = f"""
 [pytest]

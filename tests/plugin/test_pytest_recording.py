@@ -721,8 +721,8 @@ def test_native_tests_pay_nothing_for_it(suite, name):
         import sys
 
         def test_it():
-            loaded = {name for name in sys.modules if name.startswith("pytest_reqord.compat.")}
-            assert loaded <= {"pytest_reqord.compat.plugin"}
+            loaded = {name for name in sys.modules if name.startswith("pytest_reqord.vcr_compat.")}
+            assert loaded <= {"pytest_reqord.vcr_compat.plugin"}
         """
     )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_reqord.clock import parse_time
-from pytest_reqord.comparison import changes
-from pytest_reqord.models import Headers, Interaction, Request, Response
+from pytest_reqord.base.clock import parse_time
+from pytest_reqord.base.models import Headers, Interaction, Request, Response
+from pytest_reqord.matching.difference import changes
 
 TWO = """
     import os, requests

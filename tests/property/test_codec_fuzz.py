@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from strategies import interactions, tries
 
 from pytest_reqord import codec
-from pytest_reqord.codec import general
-from pytest_reqord.codec.document import Source
+from pytest_reqord.codec import any_yaml
+from pytest_reqord.codec.entries import Source
 from pytest_reqord.errors import CassetteFormatError
 
 VCR = b"""\
@@ -247,7 +247,7 @@ def read_in_one_way(data):
     except CassetteFormatError:
         return
     if document.torn is None:
-        safely = general.load_safely(Source(data, "a.yaml", no_files))
+        safely = any_yaml.load_safely(Source(data, "a.yaml", no_files))
         assert read(safely) == ours
         assert (safely.locked, safely.extra) == (document.locked, document.extra)
 

@@ -12,7 +12,7 @@ from itertools import product
 import pytest
 import yaml
 
-from pytest_reqord.codec import decode, safe, values
+from pytest_reqord.codec import decode, safe_yaml, values
 
 ENTRY = """\
 - recorded_at: '2026-11-23T07:13:32.123456Z'
@@ -120,8 +120,8 @@ class Parsers:
 
     def _load(self, text):
         try:
-            return safe.load(text).unambiguous().value
-        except safe.SafeError:
+            return safe_yaml.load(text).unambiguous().value
+        except safe_yaml.SafeError:
             return REFUSED
 
     def read_in_entry(self, place, text):

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from strategies import interactions, texts, tries
 
 from pytest_reqord import codec
-from pytest_reqord.codec import decode, jsontext, native, safe, scalars, values
+from pytest_reqord.codec import bodies, decode, index, safe_yaml, scalars, values
 from pytest_reqord.errors import CassetteFormatError
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -74,7 +74,9 @@ def test_any_loader_reads_the_same(interaction):
     ours = decoded(load(text))
 
     assert [values.interaction(yaml.load(text, _LOADER)["interactions"][0], no_files)] == ours
-    assert [values.interaction(safe.load(text.decode()).value["interactions"][0], no_files)] == ours
+    assert [
+        values.interaction(safe_yaml.load(text.decode()).value["interactions"][0], no_files)
+    ] == ours
     assert decoded(load(text.replace(b"\n", b"\r\n"))) == ours
     assert decoded(load(b"\xef\xbb\xbf" + text)) == ours
 
@@ -144,10 +146,10 @@ def test_a_scalar_is_text(text):
 @quick
 def test_json_in_lines_is_rebuilt(text):
     """Text that was broken into lines is rebuilt to the character, JSON or not."""
-    found = jsontext.pretty(text)
+    found = bodies.pretty(text)
 
     if found is not None:
-        assert jsontext.rebuild(found[0], is_spaced=found[1]) == text
+        assert bodies.rebuild(found[0], is_spaced=found[1]) == text
 
 
 @given(st.lists(interactions(), min_size=1, max_size=3), st.integers(0, 400))
@@ -157,8 +159,8 @@ def test_the_tail_tells_the_last_time(recorded, size):
     texts = [codec.encode(one).text for one in recorded]
     data = codec.render(texts)
 
-    assert native.last_recorded_at(data[-size:]) in (None, codec.encode(recorded[-1]).recorded_at)
-    assert native.last_recorded_at(data[-len(texts[-1]) - 1 :]) is not None
+    assert index.last_recorded_at(data[-size:]) in (None, codec.encode(recorded[-1]).recorded_at)
+    assert index.last_recorded_at(data[-len(texts[-1]) - 1 :]) is not None
 
 
 @pytest.mark.parametrize("limit", [0, 10])

@@ -8,9 +8,9 @@ from hypothesis import given, strategies as st
 from strategies import interactions, tries
 
 from pytest_reqord import codec
-from pytest_reqord.index import Index
-from pytest_reqord.matching import DEFAULT_MATCH_ON, PLAIN_URI, Matching, normalise_uri
-from pytest_reqord.models import Interaction
+from pytest_reqord.base.models import Interaction
+from pytest_reqord.matching.matchers import DEFAULT_MATCH_ON, PLAIN_URI, Matching, normalise_uri
+from pytest_reqord.playback.index import Index
 
 _ADDRESSES = [
     "http://api/", "http://api/a", "http://API/a", "HTTP://api/a", "http://api:80/a",

@@ -9,9 +9,9 @@ from urllib.parse import quote, quote_plus, urlsplit
 from hypothesis import assume, given, strategies as st
 from strategies import tries
 
-from pytest_reqord.models import Arrival, Headers, Interaction, Request, Response
+from pytest_reqord.base.models import Arrival, Headers, Interaction, Request, Response
 from pytest_reqord.redaction import Redactor, matches
-from pytest_reqord.redaction.text import EditedText
+from pytest_reqord.redaction.values import EditedText
 
 WHEN = datetime(2026, 11, 23, tzinfo=timezone.utc)
 MODEST = tries(60)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_reqord.interceptors.added import by_aiohttp, by_http_client, by_nobody
-from pytest_reqord.models import Client, Headers
+from pytest_reqord.base.models import Client, Headers
+from pytest_reqord.interceptors.added_headers import by_aiohttp, by_http_client, by_nobody
 
 HOST, IDENTITY = ("Host", "a.invalid"), ("Accept-Encoding", "identity")
 AGENT = ("User-Agent", "python-urllib3/2.8.0")

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from pytest_reqord import codec
+from pytest_reqord.base.models import Headers, Interaction, Request, Response
 from pytest_reqord.cli import audit
-from pytest_reqord.models import Headers, Interaction, Request, Response
 
 TOKEN = "ghp_" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zAbCdE"
 KEY = "AKIA" + "QYLPMN5HFIQR7BBB"

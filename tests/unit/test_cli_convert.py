@@ -12,9 +12,9 @@ from hypothesis import given
 from strategies import tries
 
 from pytest_reqord import codec
+from pytest_reqord.base.models import Failure, Headers
+from pytest_reqord.cassette_file.cache import read_document
 from pytest_reqord.cli import convert, main
-from pytest_reqord.library import read_document
-from pytest_reqord.models import Failure, Headers
 
 VCR = b"""interactions:
 - request:

@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 import pytest
 
 from pytest_reqord import codec
+from pytest_reqord.base.models import Failure, Headers, Interaction, Request, Response
 from pytest_reqord.cli import main
-from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
 
 AT = datetime(2026, 11, 23, 7, 13, 32, tzinfo=timezone.utc)
 

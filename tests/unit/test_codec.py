@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from pytest_reqord import codec
+from pytest_reqord.base.models import Arrival, Failure, Headers, Interaction, Request, Response
 from pytest_reqord.codec import decode, values
 from pytest_reqord.errors import CassetteFormatError
-from pytest_reqord.models import Arrival, Failure, Headers, Interaction, Request, Response
 
 RECORDED_AT = datetime(2026, 11, 23, 7, 13, 32, 123456, tzinfo=timezone.utc)
 INTERACTION = Interaction(

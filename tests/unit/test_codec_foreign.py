@@ -9,8 +9,8 @@ import zlib
 import pytest
 
 from pytest_reqord import codec
-from pytest_reqord.codec import foreign_index, foreign_values, general
-from pytest_reqord.codec.document import Source
+from pytest_reqord.codec import any_yaml, vcr_read
+from pytest_reqord.codec.entries import Source
 from pytest_reqord.errors import CassetteFormatError
 
 VCR = b"""\
@@ -168,10 +168,10 @@ interactions:
 )
 def test_files_of_other_tools_are_read_as_far_as_they_are_played(monkeypatch, data, tool, extra):
     """Their entries are found by a scan, decoded one by one, and equal what a loader makes of all."""
-    whole = general.load_safely(Source(data, "cassette.yaml", no_files))
+    whole = any_yaml.load_safely(Source(data, "cassette.yaml", no_files))
     read = []
-    decode = foreign_values.interaction
-    monkeypatch.setattr(foreign_values, "interaction", lambda *a: read.append(a) or decode(*a))
+    decode = vcr_read.to_interaction
+    monkeypatch.setattr(vcr_read, "to_interaction", lambda *a: read.append(a) or decode(*a))
 
     document = load(data)
     places = [(entry.method, entry.uri) for entry in document.entries]
@@ -195,7 +195,7 @@ def test_what_only_looks_like_it_is_left_to_the_loader(end):
     """A file that isn't all of entries and keys is read by the loader, or refused by it."""
     data = VCR.replace(b"version: 1\n", end)
 
-    assert foreign_index.index(Source(data, "cassette.yaml", no_files)) is None
+    assert vcr_read.index(Source(data, "cassette.yaml", no_files)) is None
 
 
 def test_a_foreign_entry_can_be_moved_to_a_cassette_of_ours():

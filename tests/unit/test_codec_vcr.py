@@ -13,7 +13,7 @@ from hypothesis import given
 from strategies import tries
 
 from pytest_reqord import codec
-from pytest_reqord.models import Arrival, Failure, Headers
+from pytest_reqord.base.models import Arrival, Failure, Headers
 
 VCR = b"""interactions:
 - request:

@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from pytest_reqord.compat import filters
-from pytest_reqord.compat.messages import VcrRequest
+from pytest_reqord.vcr_compat import filters
+from pytest_reqord.vcr_compat.messages import VcrRequest
 
 
 def post(body, kind="application/x-www-form-urlencoded"):

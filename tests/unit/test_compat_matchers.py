@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_reqord.compat.matchers import (
+from pytest_reqord.base.models import Client, Headers, Request
+from pytest_reqord.vcr_compat.matchers import (
     DEFAULT_MATCH_ON,
     MATCHERS,
     VcrMatching,
     chosen,
     compare,
 )
-from pytest_reqord.compat.messages import VcrRequest
-from pytest_reqord.models import Client, Headers, Request
+from pytest_reqord.vcr_compat.messages import VcrRequest
 
 JSON, FORM = "application/json; charset=utf-8", "application/x-www-form-urlencoded"
 

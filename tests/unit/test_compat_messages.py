@@ -10,9 +10,14 @@ import pytest
 from hypothesis import given, strategies as st
 from strategies import tries
 
-from pytest_reqord.compat.messages import CaseInsensitiveDict, VcrRequest, request_from_vcr
-from pytest_reqord.compat.responses import response_from_vcr, response_to_vcr
-from pytest_reqord.models import Client, Headers, Request, Response
+from pytest_reqord.base.models import Client, Headers, Request, Response
+from pytest_reqord.vcr_compat.messages import (
+    CaseInsensitiveDict,
+    VcrRequest,
+    request_from_vcr,
+    response_from_vcr,
+    response_to_vcr,
+)
 
 names = st.sampled_from(["A", "a", "B", "Set-Cookie", "set-cookie", "Content-Length"])
 pairs = st.lists(st.tuples(names, st.text("xyz", max_size=3)), max_size=8)

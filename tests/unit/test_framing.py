@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 from strategies import tries
 
+from pytest_reqord.base.models import Arrival, Headers, Response
 from pytest_reqord.interceptors.framing import (
     end_of_head,
     parse_request,
@@ -17,7 +18,6 @@ from pytest_reqord.interceptors.framing import (
     to_wire,
     unchunk,
 )
-from pytest_reqord.models import Arrival, Headers, Response
 
 TEXT = ("Content-Type", "text/plain")
 CHUNKED = ("Transfer-Encoding", "chunked")

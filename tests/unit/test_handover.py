@@ -9,7 +9,7 @@ import pytest
 
 from pytest_reqord import storage
 from pytest_reqord.errors import WriteFailed
-from pytest_reqord.handover import Handover, Intake, Places
+from pytest_reqord.recording.remote_workers import Handover, Intake, Places
 
 CASSETTE = Path("/there/suite/cassettes/test_it.yaml")
 PLACES = Places([("/there/suite", "/here/suite")])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import example, given, strategies as st
 from strategies import tries
 
-from pytest_reqord.interceptors.arriving import is_cut
-from pytest_reqord.interceptors.httpx_streams import READ_SIZE, split
-from pytest_reqord.models import Arrival, Headers, Response
+from pytest_reqord.base.models import Arrival, Headers, Response
+from pytest_reqord.interceptors.httpx.streams import READ_SIZE, split
+from pytest_reqord.interceptors.recorder import is_cut
 
 
 def response(body: bytes, **fields: object) -> Response:

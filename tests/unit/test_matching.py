@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from pytest_reqord.difference import differences, nearest
-from pytest_reqord.matching import DEFAULT_MATCH_ON, Matching, body_key, normalise_uri
-from pytest_reqord.models import Headers, Request
+from pytest_reqord.base.models import Headers, Request
+from pytest_reqord.matching.difference import differences, nearest
+from pytest_reqord.matching.matchers import DEFAULT_MATCH_ON, Matching, body_key, normalise_uri
 
 
 def request(

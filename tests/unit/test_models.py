@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from entries import interaction
 
-from pytest_reqord.models import Failure, Interaction
+from pytest_reqord.base.models import Failure, Interaction
 
 
 @pytest.mark.parametrize("part", ["", "request", "response"])

@@ -18,10 +18,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_reqord import network
+from pytest_reqord import network_guard
 from pytest_reqord.errors import NetworkBlocked, UsageError
 from pytest_reqord.interceptors import unsupported
-from pytest_reqord.network import guard
+from pytest_reqord.network_guard import guard
 
 NAMES = {"api.example.com": "127.0.0.5", "cdn.example.com": "127.0.0.6", "db": "127.0.0.7"}
 ATTRIBUTES = [
@@ -95,7 +95,7 @@ def connect(host, port):
 
 def test_name_is_not_resolved(asked):
     """A name that isn't allowed is refused before anyone is asked for it."""
-    with network.blocking(owner="test_a.py::test_b"), pytest.raises(NetworkBlocked) as caught:
+    with network_guard.blocking(owner="test_a.py::test_b"), pytest.raises(NetworkBlocked) as caught:
         connect("api.example.com", 443)
 
     assert asked == []
@@ -113,7 +113,7 @@ def test_name_is_not_resolved(asked):
 @pytest.mark.parametrize("name", ["gethostbyname", "gethostbyname_ex", "gethostbyaddr"])
 def test_other_look_ups(name):
     """Every way to resolve a name is refused."""
-    with network.blocking(), pytest.raises(NetworkBlocked, match=r"host 'api\.example\.com'"):
+    with network_guard.blocking(), pytest.raises(NetworkBlocked, match=r"host 'api\.example\.com'"):
         getattr(socket, name)("api.example.com")
 
 
@@ -121,14 +121,14 @@ def test_other_look_ups(name):
 def test_other_look_ups_of_an_allowed_name(name, listen):
     """They are let through for an allowed name, and what they found is allowed then."""
     port = listen("127.0.0.5")
-    with network.blocking(["api.example.com"]):
+    with network_guard.blocking(["api.example.com"]):
         assert "127.0.0.5" in str(getattr(socket, name)("api.example.com"))
         assert connect("127.0.0.5", port)
 
 
 def test_reverse_look_up():
     """The name of an address is refused, for somebody would be asked for it; numbers aren't."""
-    with network.blocking():
+    with network_guard.blocking():
         with pytest.raises(NetworkBlocked, match=r"host '203\.0\.113\.1'"):
             socket.gethostbyaddr("203.0.113.1")
         with pytest.raises(NetworkBlocked, match=r"host '203\.0\.113\.1'"):
@@ -140,13 +140,13 @@ def test_reverse_look_up():
 def test_function_that_was_imported_before():
     """Code that holds socket.getaddrinfo since before is refused as well."""
     held = socket.getaddrinfo
-    with network.blocking(), pytest.raises(NetworkBlocked):
+    with network_guard.blocking(), pytest.raises(NetworkBlocked):
         held("api.example.com", 443)
 
 
 def test_mocked_look_up_is_not_refused():
     """A look-up that a test answers itself touches no network."""
-    with network.blocking(), pytest.MonkeyPatch.context() as patch:
+    with network_guard.blocking(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", lambda *_: "mocked")
         assert socket.getaddrinfo("api.example.com", 443) == "mocked"
 
@@ -171,7 +171,7 @@ def test_every_way_out(send, when, address):
     """Whatever sends to an address or a name is refused, on sockets made before and after."""
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as before,
-        network.blocking(),
+        network_guard.blocking(),
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as after,
     ):
         with pytest.raises(NetworkBlocked) as caught:
@@ -183,7 +183,7 @@ def test_ipv6():
     """IPv6 is refused like IPv4."""
     with (
         socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s,
-        network.blocking(["192.0.2.1$"]),
+        network_guard.blocking(["192.0.2.1$"]),
         pytest.raises(NetworkBlocked) as caught,
     ):
         s.connect(("2001:db8::1", 443, 0, 0))
@@ -194,17 +194,17 @@ def test_ipv6():
 def test_mapped_address():
     """An IPv4 address in IPv6 clothes is the same address."""
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
-        with network.blocking(["192.0.2.1$"]), pytest.raises(NetworkBlocked) as caught:
+        with network_guard.blocking(["192.0.2.1$"]), pytest.raises(NetworkBlocked) as caught:
             s.connect(("::ffff:198.51.100.7", 443))
         assert caught.value.host == "198.51.100.7"
-        with network.blocking([r"127\.0\.0\.1$"]):
+        with network_guard.blocking([r"127\.0\.0\.1$"]):
             s.connect(("::ffff:127.0.0.1", 443))
 
 
 def test_no_socket_is_left_open():
     """A refused socket is closed: those who made it, as socket.create_connection, only close it
     after an OSError."""
-    with socket.socket() as s, network.blocking():
+    with socket.socket() as s, network_guard.blocking():
         with pytest.raises(NetworkBlocked):
             s.connect(ADDRESS)
         assert s.fileno() == -1
@@ -215,7 +215,7 @@ def test_tls_socket():
     context = ssl.create_default_context()
     with (
         context.wrap_socket(socket.socket(), server_hostname="api.example.com") as s,
-        network.blocking(),
+        network_guard.blocking(),
         pytest.raises(NetworkBlocked),
     ):
         s.connect(ADDRESS)
@@ -224,7 +224,7 @@ def test_tls_socket():
 def test_allowed_name(listen):
     """The addresses of an allowed name are let through, and no other name's."""
     port, other = listen("127.0.0.5"), listen("127.0.0.6")
-    with network.blocking(["api.example.com"]):
+    with network_guard.blocking(["api.example.com"]):
         assert connect("api.example.com", port) == "connected"
         assert connect("127.0.0.5", port) == "connected"
         with pytest.raises(NetworkBlocked, match=r"host '127\.0\.0\.6'"):
@@ -236,11 +236,11 @@ def test_allowed_name(listen):
 def test_addresses_are_remembered(listen):
     """A client that keeps the address of an allowed name may use it in the next test too."""
     port = listen("127.0.0.5")
-    with network.blocking(["api.example.com"]):
+    with network_guard.blocking(["api.example.com"]):
         connect("api.example.com", port)
-    with network.blocking(["api.example.com"]):
+    with network_guard.blocking(["api.example.com"]):
         assert connect("127.0.0.5", port) == "connected"
-    with network.blocking(["cdn.example.com"]), pytest.raises(NetworkBlocked):
+    with network_guard.blocking(["cdn.example.com"]), pytest.raises(NetworkBlocked):
         connect("127.0.0.5", port)
 
 
@@ -271,7 +271,7 @@ def test_addresses_are_remembered(listen):
 )
 def test_patterns(allowed, host, is_allowed):
     """A host is allowed by a regular expression that matches its start, without case."""
-    with network.blocking(allowed):
+    with network_guard.blocking(allowed):
         if is_allowed:
             guard.check(host)
         else:
@@ -282,7 +282,7 @@ def test_patterns(allowed, host, is_allowed):
 def test_wrong_pattern():
     """A pattern that isn't one is a usage error, and nothing is blocked."""
     with pytest.raises(UsageError, match=r"'\*\.example\.com' is not a regular expression"):
-        network.block(["*.example.com"])
+        network_guard.block(["*.example.com"])
     assert not guard.in_force
 
 
@@ -291,11 +291,11 @@ def test_loopback(listen):
     port = listen("127.0.0.1")
     for allowed in (None, ["api.example.com"]):
         for host in ("127.0.0.1", "localhost"):
-            with network.blocking(allowed), pytest.raises(NetworkBlocked):
+            with network_guard.blocking(allowed), pytest.raises(NetworkBlocked):
                 connect(host, port)
     for allowed in (["127.0.0.1"], ["localhost"]):
         for host in ("127.0.0.1", "localhost"):
-            with network.blocking(allowed):
+            with network_guard.blocking(allowed):
                 assert connect(host, port) == "connected"
 
 
@@ -303,11 +303,11 @@ def test_allowed_by_address(listen, asked):
     """Where addresses outside of this machine are allowed, a name that has one may be used."""
     allowed = [r"10\.", r"127\.0\.0\.[78]"]
     port = listen("127.0.0.7")
-    with network.blocking(allowed):
+    with network_guard.blocking(allowed):
         assert connect("db", port) == "connected"
         with pytest.raises(NetworkBlocked, match=r"host 'cdn\.example\.com'"):
             connect("cdn.example.com", 80)
-    with network.blocking(["127.0.0.1", "cdn.example.com"]), pytest.raises(NetworkBlocked):
+    with network_guard.blocking(["127.0.0.1", "cdn.example.com"]), pytest.raises(NetworkBlocked):
         connect("db", port)
     assert asked == ["db", "cdn.example.com"]
 
@@ -318,7 +318,7 @@ def test_unix_socket(tmp_path):
     with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:
         server.bind(path)
         server.listen()
-        with network.blocking():
+        with network_guard.blocking():
             client.connect(path)
             client.sendmsg([b"x"])
 
@@ -332,7 +332,7 @@ def test_socket_pair():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "socketpair", emulated)
-        with network.blocking():
+        with network_guard.blocking():
             socket.socketpair().close()
             with pytest.raises(NetworkBlocked):
                 connect("127.0.0.1", 9)
@@ -340,14 +340,17 @@ def test_socket_pair():
 
 def test_connected_socket(listen):
     """A socket that is connected already goes on."""
-    with socket.create_connection(("127.0.0.1", listen("127.0.0.1"))) as s, network.blocking():
+    with (
+        socket.create_connection(("127.0.0.1", listen("127.0.0.1"))) as s,
+        network_guard.blocking(),
+    ):
         assert s.send(b"x") == 1
         assert s.sendmsg([b"x"]) == 1
 
 
 def test_server():
     """A server starts as ever, on every interface; only connections to it are refused."""
-    with network.blocking():
+    with network_guard.blocking():
         for host in ("127.0.0.1", "", "localhost"):
             address = (host, 0)
             http.server.HTTPServer(address, socketserver.BaseRequestHandler).server_close()
@@ -378,7 +381,7 @@ def test_asyncio():
                 seen.append((error.host, error.port))
         return seen
 
-    with network.blocking():
+    with network_guard.blocking():
         assert asyncio.run(tries()) == [
             ("api.example.com", 443),
             ("203.0.113.1", 443),
@@ -389,33 +392,33 @@ def test_asyncio():
 
 def test_nested():
     """The inner guard counts, and the outer comes back."""
-    network.block(["outer"])
-    network.block(["inner"])
+    network_guard.block(["outer"])
+    network_guard.block(["inner"])
     guard.check("inner")
     with pytest.raises(NetworkBlocked):
         guard.check("outer")
 
-    network.unblock()
+    network_guard.unblock()
     guard.check("outer")
     with pytest.raises(NetworkBlocked):
         guard.check("inner")
 
-    network.unblock()
-    network.unblock()
+    network_guard.unblock()
+    network_guard.unblock()
     guard.check("inner")
 
 
 def test_everything_is_put_back():
     """After the guard a class that inherited a method inherits it again."""
     before = [dict(vars(owner)) for owner, _ in ATTRIBUTES]
-    with network.blocking():
+    with network_guard.blocking():
         assert [dict(vars(owner)) for owner, _ in ATTRIBUTES] != before
     assert [dict(vars(owner)) for owner, _ in ATTRIBUTES] == before
 
 
 def test_guards_that_end_in_another_order():
     """Of two that overlap each takes back its own, though they are equal."""
-    one, other = network.blocking(), network.blocking()
+    one, other = network_guard.blocking(), network_guard.blocking()
     one.__enter__()
     other.__enter__()
     one.__exit__(None, None, None)
@@ -435,7 +438,7 @@ def test_threads():
         except NetworkBlocked as error:
             caught.append(error.host)
 
-    with network.blocking():
+    with network_guard.blocking():
         thread = threading.Thread(target=work)
         thread.start()
         thread.join()
@@ -446,7 +449,7 @@ def test_threads():
 def test_mock_on_top():
     """A mock on top of the guard stays when the guard goes, and what it puts back is harmless."""
     with pytest.MonkeyPatch.context() as patch:
-        with network.blocking():
+        with network_guard.blocking():
             patch.setattr(socket.socket, "connect", lambda *_: "mocked")
             patch.setattr(socket.socket, "connect_ex", lambda *_: "mocked")
             with socket.socket() as s:
@@ -456,13 +459,13 @@ def test_mock_on_top():
     with socket.socket() as s, pytest.raises(ConnectionRefusedError):
         s.connect(("127.0.0.1", 9))
 
-    with network.blocking(), socket.socket() as s, pytest.raises(NetworkBlocked):
+    with network_guard.blocking(), socket.socket() as s, pytest.raises(NetworkBlocked):
         s.connect(ADDRESS)
 
 
 def test_wrong_arguments():
     """What a method complains about it still complains about."""
-    with network.blocking(), socket.socket() as s:
+    with network_guard.blocking(), socket.socket() as s:
         with pytest.raises(TypeError):
             s.connect("no tuple")
         with pytest.raises(TypeError):
@@ -473,10 +476,10 @@ def test_wrong_arguments():
 
 def test_child_process():
     """A child process puts the guard of its parent in place."""
-    assert network.environment() == {}
+    assert network_guard.environment() == {}
     code = """
 import os, socket
-from pytest_reqord import network
+from pytest_reqord import network_guard as network
 network.install_from_environment({})
 network.install_from_environment(os.environ)
 try:
@@ -484,8 +487,8 @@ try:
 except network.guard.NetworkBlocked as error:
     print(error.owner, network.guard.in_force[-1].allowed)
 """
-    with network.blocking(["localhost"], owner="test_a"):
-        variables = {**os.environ, **network.environment(), "PYTHONPATH": str(Path.cwd())}
+    with network_guard.blocking(["localhost"], owner="test_a"):
+        variables = {**os.environ, **network_guard.environment(), "PYTHONPATH": str(Path.cwd())}
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=variables,
@@ -514,7 +517,7 @@ except network.guard.NetworkBlocked as error:
 def test_grpc_target(target, host, port):
     """A gRPC target is refused by the host in it."""
     call = unsupported._asking("grpc", unsupported._of_grpc, lambda call: None)
-    with network.blocking(), pytest.raises(NetworkBlocked) as caught:
+    with network_guard.blocking(), pytest.raises(NetworkBlocked) as caught:
         call(SimpleNamespace(_target=target.encode()))
     assert (caught.value.host, caught.value.port) == (host, port)
 
@@ -522,6 +525,6 @@ def test_grpc_target(target, host, port):
 @pytest.mark.parametrize("target", ["unix:/run/s", "unix:///run/s", "unix-abstract:s"])
 def test_grpc_over_a_unix_socket(target):
     """A Unix socket is left alone, gRPC's too."""
-    with network.blocking():
+    with network_guard.blocking():
         call = unsupported._asking("grpc", unsupported._of_grpc, lambda call: None)
         call(SimpleNamespace(_target=target.encode()))

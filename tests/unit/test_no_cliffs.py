@@ -10,10 +10,10 @@ import pytest
 from entries import interaction
 
 from pytest_reqord import codec
-from pytest_reqord.library import Library
-from pytest_reqord.matching import DEFAULT_MATCH_ON, Matching
-from pytest_reqord.models import Headers, Request
-from pytest_reqord.replay import Replay
+from pytest_reqord.base.models import Headers, Request
+from pytest_reqord.cassette_file.cache import Library
+from pytest_reqord.matching.matchers import DEFAULT_MATCH_ON, Matching
+from pytest_reqord.playback.replay import Replay
 
 ONE = codec.encode(interaction(0)).text
 MATCHING = Matching(DEFAULT_MATCH_ON)

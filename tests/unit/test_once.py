@@ -8,7 +8,7 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
-from pytest_reqord.once import once
+from pytest_reqord.base.lazy import once
 
 
 class Slow:

@@ -11,8 +11,8 @@ from freezegun import freeze_time
 from pyfakefs.fake_filesystem import OSType
 from pyfakefs.fake_filesystem_unittest import Patcher
 
-from pytest_reqord import real
-from pytest_reqord.real import Path, fcntl, io, os
+from pytest_reqord.base import real
+from pytest_reqord.base.real import Path, fcntl, io, os
 
 PATCHED = {
     "os.stat": {"side_effect": FileNotFoundError},

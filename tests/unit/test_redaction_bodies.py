@@ -8,8 +8,8 @@ import brotli
 import pytest
 import zstandard
 
-from pytest_reqord import content
-from pytest_reqord.models import Arrival, Headers, Request, Response
+from pytest_reqord.base import content_coding
+from pytest_reqord.base.models import Arrival, Headers, Request, Response
 from pytest_reqord.redaction import Redactor
 
 GONE = "[REDACTED]"
@@ -241,7 +241,7 @@ def test_compressed_bodies_are_unpacked_and_packed_again(coding, pack, unpack):
 
 def test_a_coding_that_cannot_be_applied_is_dropped(monkeypatch):
     """Where only unpacking works, the body is kept unpacked and the header goes."""
-    monkeypatch.setattr(content, "encode", lambda *_: None)
+    monkeypatch.setattr(content_coding, "encode", lambda *_: None)
     body = gzip.compress(b'{"password":"hunter2"}')
     new = Redactor().response(response(body, ("Content-Encoding", "gzip"), ("A", "b")))
     assert new.body == b'{"password":"[REDACTED]"}'

@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
+from pytest_reqord.base.models import Failure, Headers, Interaction, Request, Response
 from pytest_reqord.redaction import REDACTED, REDACTED_IN_URL, Redactor, Rules
 
 SECRET = 'S3cr3t-value/with+odd&chars="<é>'  # fmt: skip

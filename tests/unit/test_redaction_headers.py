@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from pytest_reqord.models import Headers, Request, Response
+from pytest_reqord.base.models import Headers, Request, Response
 from pytest_reqord.redaction import Redactor
 
 

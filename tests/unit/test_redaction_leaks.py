@@ -11,7 +11,7 @@ import brotli
 import pytest
 
 from pytest_reqord import codec
-from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
+from pytest_reqord.base.models import Failure, Headers, Interaction, Request, Response
 from pytest_reqord.redaction import Redactor
 
 WHEN = datetime(2026, 11, 23, tzinfo=timezone.utc)

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
+from pytest_reqord.base.models import Failure, Headers, Interaction, Request, Response
 from pytest_reqord.redaction import HEADERS_ONLY, REDACTED, Redactor, Rules
 
 WHEN = datetime(2026, 11, 23, tzinfo=timezone.utc)

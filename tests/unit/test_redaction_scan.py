@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from pytest_reqord.models import Failure, Headers, Interaction, Request, Response
+from pytest_reqord.base.models import Failure, Headers, Interaction, Request, Response
 from pytest_reqord.redaction import Redactor, dummy_for
-from pytest_reqord.redaction.scan import KINDS, Finding, scan
+from pytest_reqord.redaction.known_secrets import KINDS, Finding, scan
 
 WHEN = datetime(2026, 11, 23, tzinfo=timezone.utc)
 HEX = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"

@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pytest_reqord.models import Headers, Request
+from pytest_reqord.base.models import Headers, Request
 from pytest_reqord.redaction import Redactor
 
 GONE = "%5BREDACTED%5D"

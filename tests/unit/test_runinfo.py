@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from pytest_reqord.runinfo import new_run_id
+from pytest_reqord.recording.run_info import new_run_id
 
 
 def test_names_sort_by_time_in_every_zone(monkeypatch):

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_reqord.errors import UsageError
-from pytest_reqord.options import MODES, OPTIONS, Layer, Own
-from pytest_reqord.settings import Settings, resolve
+from pytest_reqord.settings.options import MODES, OPTIONS, Layer, Own
+from pytest_reqord.settings.resolve import Settings, resolve
 
 
 def test_the_table_and_the_value_agree():

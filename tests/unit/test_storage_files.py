@@ -6,7 +6,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from pytest_reqord import real, storage
+from pytest_reqord import storage
+from pytest_reqord.base import real
 
 
 @pytest.fixture

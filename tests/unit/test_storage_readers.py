@@ -6,9 +6,9 @@ import pytest
 from entries import interaction
 
 from pytest_reqord import codec
+from pytest_reqord.cassette_file.cache import Library
 from pytest_reqord.errors import CassetteFormatError
-from pytest_reqord.library import Library
-from pytest_reqord.matching import Matching
+from pytest_reqord.matching.matchers import Matching
 from pytest_reqord.writer import append_only
 
 

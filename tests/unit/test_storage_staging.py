@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_reqord import real, storage
-from pytest_reqord.storage import StagingArea, journal
+from pytest_reqord import storage
+from pytest_reqord.base import real
+from pytest_reqord.storage import StagingArea, staging
 
 CASSETTE = Path("/project/tests/cassettes/test_it/test_one.yaml")
 
@@ -96,8 +97,8 @@ class TestJournal:
         """A torn last line is no line; those before it count."""
         recording = area.open_recording("test_one", CASSETTE, "once")
         area.settle(recording, "passed")
-        (journal,) = area.folder.glob("*.journal")
-        journal.write_bytes(journal.read_bytes()[:-cut])
+        (staging,) = area.folder.glob("*.journal")
+        staging.write_bytes(staging.read_bytes()[:-cut])
 
         (found,) = area.records()
         assert (found.recording, found.outcome) == (recording, None if cut > 1 else "passed")
@@ -105,8 +106,8 @@ class TestJournal:
     def test_foreign_line(self, area):
         """A line that says nothing to us is skipped."""
         recording = area.open_recording("test_one", CASSETTE, "once")
-        (journal,) = area.folder.glob("*.journal")
-        storage.append(journal, b'[]\n{"settled": "x"}\n{"opened": {"id": 1}}\n\xff\n')
+        (staging,) = area.folder.glob("*.journal")
+        storage.append(staging, b'[]\n{"settled": "x"}\n{"opened": {"id": 1}}\n\xff\n')
 
         assert [record.recording for record in area.records()] == [recording]
 
@@ -244,8 +245,8 @@ class TestRaces:
         """A journal that another run has swept says nothing and is nobody's."""
         gone = tmp_path / "gone.journal"
 
-        assert list(journal.read_journal(gone)) == []
-        assert not journal.is_alive(gone)
+        assert list(staging.read_journal(gone)) == []
+        assert not staging.is_alive(gone)
 
     def test_no_locks(self, root, monkeypatch):
         """On a file system without locks recording works; runs look dead to each other."""

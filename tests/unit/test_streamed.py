@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_reqord.clock import monotonic
-from pytest_reqord.interceptors.streamed import Received, Written, pieces
-from pytest_reqord.models import Arrival
+from pytest_reqord.base.clock import monotonic
+from pytest_reqord.base.models import Arrival
+from pytest_reqord.interceptors.recorder import Received, Written, pieces
 
 CHUNKED = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from entries import interaction, number_of
 
-from pytest_reqord.models import Failure, Headers, Interaction, Request
+from pytest_reqord.base.models import Failure, Headers, Interaction, Request
 from pytest_reqord.writer.queue import Batch, Rhythm, Target, in_order, weigh
 
 RHYTHM = Rhythm(size=3, timeout=0.1)

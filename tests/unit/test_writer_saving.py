@@ -4,9 +4,10 @@ import pytest
 from entries import interaction, noise, number_of
 
 from pytest_reqord import codec, storage
+from pytest_reqord.base.models import Headers
+from pytest_reqord.cassette_file import edit
 from pytest_reqord.errors import CassetteFormatError, CassetteLocked, WriteFailed
-from pytest_reqord.models import Headers
-from pytest_reqord.writer import Saved, documents, save
+from pytest_reqord.writer import Saved, save
 
 VOLATILE = frozenset({"date"})
 
@@ -70,7 +71,7 @@ def test_keep_all(path, number):
 def test_keep_all_unread(path, monkeypatch):
     """A cassette that is only added to isn't read: its length costs nothing."""
     put(path, *map(interaction, range(50)))
-    monkeypatch.setattr(documents, "read_lean", None)
+    monkeypatch.setattr(edit, "read_lean", None)
 
     assert put(path, interaction(99), interaction(98), keep=None) == Saved(True, None, 2, 0)
     monkeypatch.undo()

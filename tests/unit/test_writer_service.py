@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from entries import interaction, noise, number_of
 
-from pytest_reqord import codec, real, storage
+from pytest_reqord import codec, storage
+from pytest_reqord.base import real
 from pytest_reqord.writer import CassetteWriter, append_only
 
 FAR = 10**6  # milliseconds: no batch is due by time

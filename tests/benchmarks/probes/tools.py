@@ -57,8 +57,8 @@ def opener():
 def loader():
     """What reads a cassette as far as the first request needs it: a function of its path."""
     if TOOL == "reqord":
-        from pytest_reqord.library import Library
-        from pytest_reqord.matching import DEFAULT_MATCH_ON, Matching
+        from pytest_reqord.cassette_file.cache import Library
+        from pytest_reqord.matching.matchers import DEFAULT_MATCH_ON, Matching
 
         matching = Matching(DEFAULT_MATCH_ON)
 

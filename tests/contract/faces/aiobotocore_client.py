@@ -99,7 +99,7 @@ def scenario(service: str, use: Callable[[Any], Awaitable[object]]) -> Callable[
 FACES = (
     Face(
         "aiobotocore",
-        "aiohttp_connector",
+        "aiohttp",
         None,
         own={
             "s3": scenario("s3", put_and_get),

@@ -513,7 +513,7 @@ OWN: Mapping[str, Callable[[Place], object]] = {
 FACES = (
     Face(
         "aiohttp",
-        "aiohttp_connector",
+        "aiohttp",
         run,
         lacks=frozenset({"lenient", "retries"} | (set() if HAS_MIDDLEWARES else {"digest"})),
         own=OWN,

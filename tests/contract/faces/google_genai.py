@@ -119,7 +119,7 @@ def face(kind: str, interceptor: str) -> Face:
 
 
 FACES = (
-    face("sync", "httpx_transport"),
-    face("async", "httpx_transport"),
-    face("aiohttp", "aiohttp_connector"),
+    face("sync", "httpx"),
+    face("async", "httpx"),
+    face("aiohttp", "aiohttp"),
 )

@@ -316,7 +316,7 @@ def face(library: Any, kind: str) -> Face:
 
     return Face(
         f"{library.__name__}-{kind}",
-        "httpx_transport",
+        "httpx",
         run_scenario,
         lacks=frozenset({"lenient", "retries", "transfer codings"}),
         own={

@@ -38,7 +38,7 @@ def scenario(kind: str, path: str) -> Callable[[Place], object]:
 FACES = tuple(
     Face(
         f"httpx-curl-cffi-{kind}",
-        "httpx_transport",
+        "httpx",
         None,
         own={name: scenario(kind, path) for name, path in PATHS.items()},
     )

@@ -275,7 +275,7 @@ def face(sdk: Any, kind: str) -> Face:
     actions["retries"] = functools.partial(chat, model="flaky")
     actions["refused"] = functools.partial(refused, chat)
     own = {key: scenario(kind, make, action) for key, action in actions.items()}
-    return Face(f"{name}-{kind}", "httpx_transport", None, own=own, masks=(*MASKS, ELAPSED))
+    return Face(f"{name}-{kind}", "httpx", None, own=own, masks=(*MASKS, ELAPSED))
 
 
 FACES = tuple(face(sdk, kind) for sdk in (openai, anthropic) for kind in ("sync", "async"))

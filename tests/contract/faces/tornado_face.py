@@ -151,7 +151,7 @@ if tornado.version_info < (6, 6):
 FACES = (
     Face(
         "tornado",
-        "tornado_client",
+        "tornado",
         run,
         lacks=frozenset(LACKS),
         own={"expect": lambda place: asyncio.run(own_expect(place))},

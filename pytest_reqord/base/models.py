@@ -1,0 +1,334 @@
+"""The values: headers, request, response, interaction. All frozen, all comparable.
+
+They are named tuples: to make the three of an interaction takes 1 us instead of 3, and a class
+0.2 ms instead of 1. ``value._replace(name=...)`` gives one that differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timezone
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
+
+from pytest_reqord.base import content_coding
+from pytest_reqord.base.real import json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from typing_extensions import Self
+
+__all__ = [
+    "Arrival",
+    "Client",
+    "Failure",
+    "Headers",
+    "Interaction",
+    "Request",
+    "Response",
+    "Sent",
+]
+
+T = TypeVar("T")
+
+
+class Headers(Mapping[str, str]):
+    """The header lines of a message: order, case and repeats as they came, names compared
+    without case.
+
+    Values are text in which each character is one byte (Latin-1), as HTTP/1.1 sends them.
+    ``headers[name]`` joins repeated lines with a comma (RFC 9110, section 5.2); `get_all`
+    keeps them apart, as ``Set-Cookie`` needs it.
+    """
+
+    __slots__ = ("_values", "pairs", "sent")
+
+    pairs: tuple[tuple[str, str], ...]
+    sent: Sent | None
+    """Who sent them and what is left out of them, of `given`; no part of the value."""
+
+    def __init__(self, headers: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+        if isinstance(headers, Headers):
+            pairs: Iterable[tuple[str, str]] = headers.pairs
+        elif isinstance(headers, Mapping):
+            pairs = headers.items()
+        else:
+            pairs = headers
+        self.pairs = tuple((str(name), str(value)) for name, value in pairs)
+        self._values: dict[str, list[str]] | None = None
+        self.sent = None
+
+    @staticmethod
+    @lru_cache(maxsize=2048)  # the same lines repeat all through a cassette
+    def parse(text: str) -> Headers:
+        """Read the lines of a message, ``Name: value`` each, without the carriage returns.
+
+        A line that starts with a blank or a tab continues the value before it. One without a
+        name is no header at all; it is kept, for a client may stop reading there, as the value
+        of an empty name.
+        """
+        pairs: list[tuple[str, str]] = []
+        for line in text.split("\n"):
+            if line[:1] in (" ", "\t") and pairs:
+                name, value = pairs[-1]
+                pairs[-1] = (name, f"{value}\n{line}")
+            elif line:
+                name, colon, value = line.partition(":")
+                pairs.append((name, value.lstrip(" \t")) if name and colon else ("", line))
+        return Headers(pairs)
+
+    @property
+    def text(self) -> str:
+        """The lines of the message, each with its line end; the inverse of `parse`."""
+        return "".join(
+            f"{name}: {value}\n" if name and value else f"{name}:\n" if name else f"{value}\n"
+            for name, value in self.pairs
+        )
+
+    def given(self, client: Client) -> Headers:
+        """The lines that a client was called with, without those that it added."""
+        names = client.adds(self)
+        added = [pair for pair in self.pairs if pair[0].lower() in names]
+        left = [pair for pair in self.pairs if pair[0].lower() not in names] if added else self
+        return Headers(left).with_sent(Sent(client, Headers(added)))
+
+    def with_sent(self, sent: Sent | None) -> Headers:
+        """The same lines, sent by somebody."""
+        headers = Headers(self)
+        headers.sent = sent
+        return headers
+
+    def get_all(self, name: str) -> tuple[str, ...]:
+        """Every value of a header in the order in which they came."""
+        return tuple(self._by_name().get(name.lower(), ()))
+
+    def _by_name(self) -> dict[str, list[str]]:
+        if self._values is None:
+            values: dict[str, list[str]] = {}
+            for name, value in self.pairs:
+                values.setdefault(name.lower(), []).append(value)
+            self._values = values
+        return self._values
+
+    def __getitem__(self, name: str) -> str:
+        return ", ".join(self._by_name()[name.lower()])
+
+    @overload
+    def get(self, key: str, default: None = None, /) -> str | None: ...
+    @overload
+    def get(self, key: str, default: str | T, /) -> str | T: ...
+    def get(self, key: str, default: Any = None, /) -> Any:
+        """The value of a header, repeated lines joined; ``default`` where there is none."""
+        values = (self._values or self._by_name()).get(key.lower())  # every request asks ten times
+        if values is None:
+            return default
+        return values[0] if len(values) == 1 else ", ".join(values)
+
+    def has_any(self, names: frozenset[str]) -> bool:
+        """Whether one of these headers is there.
+
+        :param names: their names, in lower case.
+        """
+        return not names.isdisjoint(self._values or self._by_name())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._by_name()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name for name, _ in self.pairs))
+
+    def __len__(self) -> int:
+        return len(self._by_name())
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Headers):
+            return self.pairs == other.pairs
+        return super().__eq__(other)
+
+    def __hash__(self) -> int:
+        return hash(self.pairs)
+
+    def __repr__(self) -> str:
+        return f"Headers({list(self.pairs)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Headers, (self.pairs,)
+
+
+class Client(NamedTuple):
+    """What sends a request, for those who want it as its caller has put it.
+
+    :param name: its name.
+    :param adds: names in lower case the header lines that it adds of its own accord.
+    :param unpacks: whether it gives its caller bodies with their ``Content-Encoding`` undone.
+    """
+
+    name: str
+    adds: Callable[[Headers], Collection[str]]
+    unpacks: bool = True
+
+
+class Sent(NamedTuple):
+    """Who sent a request.
+
+    :param client: the client.
+    :param added: the header lines that it added of its own accord.
+    """
+
+    client: Client
+    added: Headers
+
+
+class _Message:
+    """What requests and responses share: a body that can be read as text and as JSON."""
+
+    __slots__ = ()
+
+    headers: Headers
+    body: bytes
+
+    @property
+    def content(self) -> bytes:
+        """The body with its ``Content-Encoding`` undone; the body itself where that fails."""
+        coding = self.headers.get("content-encoding")
+        unpacked = content_coding.decode(self.body, coding) if coding and self.body else None
+        return self.body if unpacked is None else unpacked
+
+    @property
+    def text(self) -> str:
+        """The unpacked body as text, in the charset that its ``Content-Type`` names or UTF-8."""
+        _, _, charset = self.headers.get("content-type", "").lower().partition("charset=")
+        charset = charset.partition(";")[0].strip(" \"'")
+        try:
+            return self.content.decode(charset or "utf-8", "replace")
+        except LookupError:
+            return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The unpacked body parsed as JSON.
+
+        :raises ValueError: if it isn't JSON.
+        """
+        return json.loads(self.content)
+
+
+class _RequestFields(NamedTuple):
+    method: str
+    uri: str
+    headers: Headers
+    body: bytes
+
+
+class Request(_RequestFields, _Message):
+    """A request as it was sent.
+
+    :param method: the method, as it stood on the request line.
+    :param uri: the whole URI, scheme and host included.
+    :param headers: the header lines, ``Content-Length`` and the like included.
+    :param body: the body without its transfer coding (chunked framing); empty where there is none.
+    """
+
+    __slots__ = ()
+
+
+class Arrival(NamedTuple):
+    """Body bytes that came later than what was before them.
+
+    :param offset: where they start in the body; the body's length for its end alone.
+    :param time: when they came, in seconds after the request was started.
+    """
+
+    offset: int
+    time: float
+
+
+class Failure(NamedTuple):
+    """What a request ended in instead of a response (``record_errors``), or of the rest of one.
+
+    :param kind: the exception's qualified name, such as ``httpx.ConnectTimeout``.
+    :param message: its text.
+    :param details: what its class needs besides, as plain text by name (``errno``, ...).
+    """
+
+    kind: str
+    message: str
+    details: Mapping[str, str] = {}
+
+
+class _ResponseFields(NamedTuple):
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes
+    http_version: str = "1.1"
+    trailers: Headers = Headers()
+    chunks: tuple[int, ...] | None = None
+    arrivals: tuple[Arrival, ...] = ()
+    interim: tuple[int, ...] = ()
+    complete: bool = True
+    broken: Failure | None = None
+
+
+class Response(_ResponseFields, _Message):
+    """A response as it was received.
+
+    :param status: the status code.
+    :param reason: the reason phrase, empty where there is none (HTTP/2 has none).
+    :param headers: the header lines.
+    :param body: the body without its transfer coding, still in its content coding;
+        `content` is the unpacked one.
+    :param http_version: ``1.1``, ``1.0``, ``2`` ...
+    :param trailers: header lines that came after the body.
+    :param chunks: the sizes of the chunks of a chunked body; None for any other.
+    :param arrivals: for a stream, when its parts came; empty for a body that came in one go.
+    :param interim: status codes of the interim responses that came first, such as 100.
+    :param complete: False where the connection or the reader stopped before the end.
+    :param broken: how the connection broke after what came; None where it didn't.
+    """
+
+    __slots__ = ()
+
+
+class _InteractionFields(NamedTuple):
+    request: Request
+    response: Response | None
+    recorded_at: datetime
+    recorded_by: str = ""
+    elapsed: float = 0.0
+    failure: Failure | None = None
+
+
+class Interaction(_InteractionFields):
+    """One request and what came back.
+
+    :param request: the request, redacted.
+    :param response: the response, redacted; None where the request failed.
+    :param recorded_at: when the request was started, UTC with microseconds.
+    :param recorded_by: the id of the test that recorded it, empty outside of a test.
+    :param elapsed: seconds from the start of the request to the end of the response.
+    :param failure: the error that came in place of a response.
+    """
+
+    __slots__ = ()
+
+    def __new__(  # noqa: D102, PLR0917 -- it makes what the class says, of its six parts
+        cls,
+        request: Request,
+        response: Response | None,
+        recorded_at: datetime,
+        recorded_by: str = "",
+        elapsed: float = 0.0,
+        failure: Failure | None = None,
+    ) -> Self:
+        if (response is None) == (failure is None):
+            message = "an interaction has either a response or a failure"
+            raise ValueError(message)
+        if recorded_at.tzinfo is not timezone.utc:
+            recorded_at = recorded_at.astimezone(timezone.utc)
+        parts = (request, response, recorded_at, recorded_by, elapsed, failure)
+        return tuple.__new__(cls, parts)  # what a named tuple does, at half the price
+
+    @classmethod
+    def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]  # mypy has its own
+        return cls(*iterable)  # so that `_replace` checks, too

@@ -1,0 +1,1 @@
+"""A cassette as a file: read once, edited, saved in one step."""

@@ -1,0 +1,229 @@
+"""What differs between a request that was sent and one that was recorded, as lines of text."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from pytest_reqord.matching.matchers import body_key, normalise_uri, operation, split_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from pytest_reqord.base.models import Headers, Interaction, Request, Response
+
+__all__ = ["changes", "differences", "nearest"]
+
+_MOST_LINES = 12
+_MOST_TEXT = 120
+_NO_DIFFERENCE = "no difference: it was played before, or a matcher refused it"
+
+
+def differences(live: Request, recorded: Request) -> list[str]:
+    """What differs between two requests, field by field, as lines of text; empty if nothing.
+
+    :param live: the request that was sent.
+    :param recorded: the one it is compared with.
+    """
+    lines = []
+    if live.method.upper() != recorded.method.upper():
+        lines.append(f"method: sent {live.method}, recorded {recorded.method}")
+    lines += _uri_differences(live.uri, recorded.uri)
+    if operation(live) != operation(recorded):
+        lines.append(f"operation: sent {operation(live)}, recorded {operation(recorded)}")
+    if body_key(live) != body_key(recorded):
+        lines += _body_differences(live, recorded)
+    return lines
+
+
+def _uri_differences(live: str, recorded: str) -> list[str]:
+    if normalise_uri(live) == normalise_uri(recorded):
+        return []
+    lines = []
+    sent, kept = split_uri(normalise_uri(live)), split_uri(normalise_uri(recorded))
+    lines += [
+        f"{name}: sent {ours}, recorded {theirs}"
+        for name, ours, theirs in (
+            ("scheme", sent.scheme, kept.scheme),
+            ("host", sent.netloc, kept.netloc),
+            ("path", sent.path, kept.path),
+        )
+        if ours != theirs
+    ]
+    ours, theirs = _parameters(sent.query), _parameters(kept.query)
+    lines += [
+        f"query {name}: sent {ours.get(name)}, recorded {theirs.get(name)}"
+        for name in dict.fromkeys([*ours, *theirs])
+        if ours.get(name) != theirs.get(name)
+    ]
+    return lines
+
+
+def _parameters(query: str) -> dict[str, list[str]]:
+    parameters: dict[str, list[str]] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        parameters.setdefault(name, []).append(value)
+    return parameters
+
+
+def _body_differences(live: Request, recorded: Request) -> list[str]:
+    try:
+        ours, theirs = live.json(), recorded.json()
+    except ValueError:
+        return [f"body: sent {_short(live.text)}, recorded {_short(recorded.text)}"]
+    return [f"body{line}" for line in _value_differences(ours, theirs, "")][:_MOST_LINES]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_TEXT else f"{text[: _MOST_TEXT - 3]}..."
+
+
+def _value_differences(ours: Any, theirs: Any, place: str) -> list[str]:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return [
+            line
+            for name in dict.fromkeys([*theirs, *ours])
+            for line in _member_differences(ours, theirs, name, f"{place}.{name}")
+        ]
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        return [
+            line
+            for number, pair in enumerate(zip(ours, theirs, strict=True))
+            for line in _value_differences(*pair, f"{place}[{number}]")
+        ]
+    return [] if ours == theirs else [f"{place}: sent {_short(ours)}, recorded {_short(theirs)}"]
+
+
+def _member_differences(ours: Any, theirs: Any, name: str, place: str) -> list[str]:
+    if name not in ours:
+        return [f"{place}: not sent, recorded {_short(theirs[name])}"]
+    if name not in theirs:
+        return [f"{place}: sent {_short(ours[name])}, not recorded"]
+    return _value_differences(ours[name], theirs[name], place)
+
+
+def nearest(live: Request, recorded: Sequence[Request], most: int = 3) -> list[str]:
+    """The recorded requests that are most like one that was sent, and what differs.
+
+    :param live: the request that was sent.
+    :param recorded: those to choose from.
+    :param most: how many to name.
+    :returns: a line a request, its differences indented below it; equal ones are named once.
+    """
+    compared = [(differences(live, other), other) for other in recorded]
+    compared.sort(key=lambda pair: (_distance(live, pair[1]), len(pair[0])))
+    blocks = Counter((f"{other.method} {other.uri}", *found) for found, other in compared)
+    lines = []
+    for (name, *found), count in list(blocks.items())[:most]:
+        lines.append(f"nearest: {name}" + (f" ({count} times)" if count > 1 else ""))
+        lines += [f"  {line}" for line in found or [_NO_DIFFERENCE]]
+    return lines
+
+
+def _distance(live: Request, other: Request) -> int:
+    """How unlike two requests are, the parts that a user looks at first counting most."""
+    ours, theirs = split_uri(live.uri), split_uri(other.uri)
+    unlike = (ours.netloc != theirs.netloc, ours.path != theirs.path, live.method != other.method)
+    return sum(weight * part for weight, part in zip((4, 2, 1), unlike, strict=True))
+
+
+# What the API answers today against what was recorded, for the record mode ``verify``.
+
+
+_FOLLOWS_THE_BODY = frozenset({"content-length", "transfer-encoding"})
+_MOST_OF_A_CHANGE = 80
+
+
+def changes(
+    recorded: Interaction,
+    live: Interaction,
+    *,
+    by_shape: bool,
+    volatile: Collection[str],
+    ignored: Sequence[str],
+) -> list[str]:
+    """What changed between a recorded interaction and a live one, a line each; empty if nothing.
+
+    :param by_shape: whether JSON is compared by its shape (names and types) instead of by values.
+    :param volatile: header names that may differ, in lower case.
+    :param ignored: places in JSON that may differ with all below them, such as ``data[*].id``;
+        ``*`` stands for any characters.
+    """
+    if recorded.response is None or live.response is None:
+        ended = recorded.response is None, live.response is None
+        return [] if ended[0] == ended[1] else ["one of them ended in a network error"]
+    old, new = recorded.response, live.response
+    lines = []
+    if old.status != new.status:
+        lines.append(f"status: recorded {old.status}, now {new.status}")
+    lines += _header_changes(old.headers, new.headers, {*volatile, *_FOLLOWS_THE_BODY}, by_shape)
+    lines += _body_changes(old, new, by_shape, ignored)
+    return lines
+
+
+def _header_changes(
+    old: Headers, new: Headers, ignored: Collection[str], by_shape: bool
+) -> Iterator[str]:
+    names = dict.fromkeys(name.lower() for name in (*old, *new))
+    for name in names:
+        before, now = old.get_all(name), new.get_all(name)
+        if name in ignored or before == now or (by_shape and bool(before) == bool(now)):
+            continue
+        yield f"header {name}: recorded {_cut(before)}, now {_cut(now)}"
+
+
+def _body_changes(
+    old: Response, new: Response, by_shape: bool, ignored: Sequence[str]
+) -> Iterator[str]:
+    if old.content == new.content:
+        return
+    try:
+        before, now = old.json(), new.json()
+    except ValueError:
+        if not by_shape:
+            yield f"body: recorded {_cut(old.text)}, now {_cut(new.text)}"
+        return
+    for place, line in _value_changes(before, now, "", by_shape):
+        if not any(_is_in(place, glob) for glob in ignored):
+            yield f"body {place or '.'}: {line}"
+
+
+def _is_in(place: str, glob: str) -> bool:
+    """Whether a place is one that a pattern names, or is below it."""
+    # brackets of a glob are sets of characters, those of a place are indexes
+    glob = glob.replace("[", "[[]")
+    return any(fnmatch.fnmatchcase(place, each) for each in (glob, f"{glob}.*", f"{glob}[[]*"))
+
+
+def _value_changes(before: Any, now: Any, place: str, by_shape: bool) -> Iterator[tuple[str, str]]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in dict.fromkeys([*before, *now]):
+            inner = f"{place}.{name}" if place else str(name)
+            if name not in now:
+                yield inner, f"recorded {_cut(before[name])}, now missing"
+            elif name not in before:
+                yield inner, f"not recorded, now {_cut(now[name])}"
+            else:
+                yield from _value_changes(before[name], now[name], inner, by_shape)
+    elif isinstance(before, list) and isinstance(now, list):
+        if len(before) != len(now) and not by_shape:
+            yield place, f"recorded {len(before)} elements, now {len(now)}"
+        for number, pair in enumerate(zip(before, now)):  # noqa: B905 -- the length was told
+            yield from _value_changes(*pair, f"{place}[{number}]", by_shape)
+    elif _kind(before) != _kind(now) or (not by_shape and before != now):
+        yield place, f"recorded {_cut(before)}, now {_cut(now)}"
+
+
+def _kind(value: Any) -> str:
+    """The JSON type of a value; whole numbers and fractions are one."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return "number"
+    return type(value).__name__
+
+
+def _cut(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_OF_A_CHANGE else f"{text[: _MOST_OF_A_CHANGE - 3]}..."

@@ -1,0 +1,495 @@
+"""What a cassette works with: where its recording comes from, and what takes secrets out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from pytest_reqord.base.clock import expiry_limit, has_expired
+from pytest_reqord.base.hosts import host_of, is_local, is_metadata
+from pytest_reqord.base.lazy import once
+from pytest_reqord.base.models import Failure, Headers, Interaction, Request, Response
+from pytest_reqord.base.real import Path, os, threading
+from pytest_reqord.base.seam import Route
+from pytest_reqord.errors import (
+    CassetteClosed,
+    CassetteMiss,
+    CassetteMissError,
+    ReqordError,
+    UnsupportedClient,
+)
+from pytest_reqord.playback.exchange import CassetteExchange, Decisions, Unfinished, Unreachable
+from pytest_reqord.settings.modes import SAVED_AT_END
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from pytest_reqord.base.clock import Clock
+    from pytest_reqord.base.models import Client
+    from pytest_reqord.base.seam import Exchange
+    from pytest_reqord.playback.index import Index, Stored
+    from pytest_reqord.playback.replay import Player
+    from pytest_reqord.settings.modes import Access
+    from pytest_reqord.settings.resolve import Settings
+
+__all__ = ["Cassette", "Drift", "Filter", "Source"]
+
+
+class Filter(Protocol):
+    """What requests are matched as and interactions are kept as: without their secrets."""
+
+    def request(self, request: Request) -> Request | None:
+        """The request as it is matched; None for one to let through untouched."""
+
+    def interaction(self, interaction: Interaction) -> Interaction | None:
+        """The interaction as it is recorded; None for one not to record."""
+
+
+class Source(Protocol):
+    """Where a cassette gets its recording from and puts what it records."""
+
+    redactor: Filter
+    clock: Clock
+    lets_through: bool
+    """Whether the filter may let requests through, which only a whole request tells."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether another process, which has opened the cassette, has closed it."""
+
+    def as_called(self, request: Request, client: Client | None) -> Request:
+        """A request as it is compared: as it was sent, or as the client was called for it."""
+
+    def as_kept(self, interaction: Interaction, client: Client | None) -> Interaction:
+        """What goes into the recording: as it went over the wire, or as the client's caller sees it."""
+
+    def index(self) -> Index:
+        """The recording, read when it is first needed."""
+
+    def has(self, entry: Stored) -> bool:
+        """Whether an entry of the index is the cassette's: of a draft's, what was played is."""
+
+    def replay(self) -> Player:
+        """What plays the recording, made once."""
+
+    def played_drafts(self) -> Sequence[Interaction]:
+        """What was played from drafts of earlier runs."""
+
+    def record(self, interaction: Interaction) -> None:
+        """Take what was recorded, redacted; returns at once."""
+
+    def flush(self) -> None:
+        """Return when what was recorded is on the disk."""
+
+    async def room(self) -> None:
+        """Wait until there is room for more, without blocking an event loop."""
+
+    def recorded(self) -> Sequence[Interaction]:
+        """Read back what was recorded since the cassette was opened."""
+
+    def commands(self) -> Sequence[str]:
+        """The shell commands that would add a missing request or start over."""
+
+    def note_refused(self, uri: str, worker: str, why: str) -> None:
+        """Tell the user of a request that was refused and fails no test.
+
+        :param worker: the thread that made it.
+        :param why: why, in a few words.
+        """
+
+    def translate(self, miss: BaseException) -> BaseException:
+        """A miss as the error that the suite knows it by; natively itself."""
+
+
+# What happens to a request: play, record or refuse. The only place that decides.
+
+
+_NO_HEADERS = Headers()
+_NOT_RECORDED = "not in the recording"
+
+
+class Drift(NamedTuple):
+    """An interaction that was played to a request with another body.
+
+    :param request: the request that was sent, redacted.
+    :param interaction: what it was answered with.
+    """
+
+    request: Request
+    interaction: Interaction
+
+
+class Cassette:
+    """An open cassette: the interactions of one test and the file that holds them.
+
+    Made by the ``cassette`` fixture or by `use_cassette`; what a test may read of it are its
+    properties, each of which is safe from any thread.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        owner: str,
+        *,
+        access: Access,
+        settings: Settings,
+        source: Source,
+    ) -> None:
+        self.owner = owner
+        self.access = access
+        self.settings = settings
+        self.opened_at = source.clock.now()
+        self.rerecorded: set[str] = set()  # the patterns that named a request
+        self._file = file
+        self._source = source
+        self._redactor = source.redactor
+        self._clock = source.clock
+        self._unfinished = Unfinished()
+        self._decisions = Decisions(
+            claim=self._claim,
+            keep=self._keep,
+            lose=self._lose,
+            room=source.room,
+            unfinished=self._unfinished,
+            owner=owner,
+            records_errors=settings.record_errors,
+        )
+        self._is_closed = False
+        self._recorded_count = 0
+        self._misses: list[Request] = []
+        self._unrecorded: list[str] = []
+        self._drifts: list[Drift] = []
+        self._verified: list[tuple[Interaction | None, Interaction]] = []
+        self._refusals: list[BaseException] = []
+
+    # what a test reads
+
+    @property
+    def file(self) -> str:
+        """Its file, as text."""
+        return self._file
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return Path(self._file)
+
+    @property
+    def record_mode(self) -> str:
+        """The record mode in force: ``none``, ``once``, ``new_episodes``, ``all`` ..."""
+        return self.settings.record_mode
+
+    @property
+    def interactions(self) -> tuple[Interaction, ...]:
+        """What the cassette holds and what was recorded since it was opened, in order of time.
+
+        Without what this test recorded earlier and now records anew, and without what of an
+        earlier run's draft was not asked for.
+        """
+        kept = (entry for entry in self._stored() if self._is_kept(entry))
+        stored = [entry.interaction() for entry in kept]
+        return tuple(sorted([*stored, *self.recorded], key=_recorded_at))
+
+    @property
+    def played(self) -> tuple[Interaction, ...]:
+        """What requests were answered with, in the order in which they were."""
+        return tuple(self._replay.played()) if self._has_replay else ()
+
+    @property
+    def drafted(self) -> tuple[Interaction, ...]:
+        """What of that is from the draft of an earlier run, and not in the cassette."""
+        return tuple(self._source.played_drafts()) if self._has_replay else ()
+
+    @property
+    def recorded(self) -> tuple[Interaction, ...]:
+        """What was recorded since the cassette was opened, in order of time."""
+        if not self._recorded_count:
+            return ()
+        return tuple(sorted(self._source.recorded(), key=_recorded_at))
+
+    @property
+    def recorded_count(self) -> int:
+        """How many interactions were recorded since the cassette was opened."""
+        return self._recorded_count
+
+    @property
+    def unplayed(self) -> tuple[Interaction, ...]:
+        """What this test's recording holds and the test has not asked for yet."""
+        return tuple(entry.interaction() for entry in self._unplayed())
+
+    @property
+    def misses(self) -> tuple[Request, ...]:
+        """Requests that the recording has no answer for, redacted."""
+        return tuple(self._misses)
+
+    @property
+    def unrecorded(self) -> tuple[str, ...]:
+        """Requests that failed or were cancelled and so are not in the recording, as text."""
+        return tuple(self._unrecorded)
+
+    @property
+    def drifts(self) -> tuple[Drift, ...]:
+        """Interactions that were played to a request with another body."""
+        return tuple(self._drifts)
+
+    @property
+    def expired(self) -> tuple[Interaction, ...]:
+        """What requests were answered with although it is older than ``max_age``."""
+        if not self.settings.max_age:
+            return ()
+        limit = expiry_limit(self.opened_at, self.settings.max_age)
+        return tuple(one for one in self.played if has_expired(one.recorded_at, limit))
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """With ``verify``: what the API answers otherwise than recorded, as lines of text."""
+        return tuple(line for pair in self._verified for line in self._changes_between(*pair))
+
+    def take_refusals(self) -> list[BaseException]:
+        """The errors that requests were refused with since the last call."""
+        taken, self._refusals = self._refusals, []
+        return taken
+
+    @property
+    def play_count(self) -> int:
+        """How many requests were answered from the recording."""
+        return self._replay.play_count if self._has_replay else 0
+
+    @property
+    def all_played(self) -> bool:
+        """Whether everything in this test's recording was asked for."""
+        return next(iter(self._unplayed()), None) is None
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When the first interaction was recorded; when it was opened, where there is none yet.
+
+        Freeze time at it where the answers depend on the date.
+        """
+        first = next(iter(self._stored()), None)
+        return first.interaction().recorded_at if first else self.opened_at
+
+    def flush(self) -> None:
+        """Return when everything recorded so far is on the disk.
+
+        :raises WriteFailed: if it couldn't be written.
+        """
+        self._source.flush()
+
+    # what interceptors call
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its test is over, so that it takes no more requests."""
+        return self._is_closed or self._source.is_over
+
+    def begin(self, method: str, uri: str, worker: str) -> Exchange | None:
+        """See `pytest_reqord.base.seam.Recorder.begin`."""
+        host = host_of(uri)
+        if self._is_ignored(host):
+            return None
+        if self.is_closed:
+            request = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
+            if request is None:
+                return None
+            why = f"after {self.owner or self._file} had ended"
+            raise self._refuse(CassetteClosed(request, self._file, self.owner), uri, worker, why)
+        if is_metadata(host):
+            return None if self.access.record else Unreachable(host)
+        if self.record_mode == "verify" and not self._stored():
+            request = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
+            if request is not None:
+                raise self._miss(request, worker)
+        return CassetteExchange(
+            self._decisions,
+            method,
+            uri,
+            route=self._route(method, uri),
+            clock=self._clock,
+            worker=worker,
+        )
+
+    def route(self, uri: str) -> Route | None:
+        """See `pytest_reqord.base.seam.Recorder.route`."""
+        host = host_of(uri)
+        if self._is_ignored(host):
+            return None
+        if self.is_closed:
+            return Route.PLAY  # and `begin` says why not
+        if is_metadata(host) and self.access.record:
+            return None
+        route = Route.EITHER if self.settings.rerecord else self._route("", uri)
+        if route is Route.RECORD and self.settings.record_errors:
+            return Route.EITHER  # an error while connecting is recorded with its request
+        return route
+
+    def pass_untaken(self, client: str, version: str, uri: str, worker: str, why: str = "") -> bool:
+        """See `pytest_reqord.base.seam.Recorder.pass_untaken`."""
+        host = host_of(uri)
+        if self._is_ignored(host):
+            return False
+        if self.is_closed:
+            self.begin("CONNECT", uri, worker)  # and it says why not
+        if self.access.record and not why:
+            return True
+        reason = (
+            f"it wanted {host or 'the network'}, and can't be recorded or played{why and ': '}{why}."
+            f" Let its host through with ignore_hosts, or use another {'version' if why else 'client'}"
+        )
+        why = f"{client} can't be recorded"
+        raise self._refuse(UnsupportedClient(client, version, reason), uri, worker, why)
+
+    def close(self) -> None:
+        """Take no more requests; what is still being read is recorded as far as it came."""
+        self._unfinished.finish_all()
+        self._is_closed = True
+
+    def after_fork(self) -> None:
+        """Be a forked child: what is on its way and what went wrong is the parent's."""
+        self._unfinished.forget()
+        self._refusals = []
+
+    # what decides
+
+    def _is_ignored(self, host: str) -> bool:
+        settings = self.settings
+        return (settings.ignore_localhost and is_local(host)) or (
+            bool(settings.ignore_hosts) and host in settings.ignore_hosts
+        )
+
+    def _route(self, method: str, uri: str) -> Route:
+        patterns = self.settings.rerecord_of(method, uri)
+        if patterns:
+            self.rerecorded.update(patterns)
+            return Route.RECORD
+        if not self.access.record:
+            return Route.EITHER if self._source.lets_through else Route.PLAY
+        return Route.EITHER if self.access.play else Route.RECORD
+
+    def _claim(
+        self, request: Request, client: Client | None, worker: str
+    ) -> Response | Failure | None:
+        live = self._redactor.request(self._source.as_called(request, client))
+        if live is None:
+            return None
+        try:
+            claimed = self._replay.claim(live)
+        except ReqordError as error:
+            self._refuse(error, live.uri, worker, _NOT_RECORDED)
+            raise
+        if claimed is None:
+            if self.access.record:
+                return None
+            raise self._miss(live, worker)
+        if claimed.has_drifted and self.settings.on_drift != "ignore":
+            self._drifts.append(Drift(live, claimed.interaction))
+        return claimed.interaction.response or claimed.interaction.failure
+
+    def _miss(self, live: Request, worker: str) -> BaseException:
+        from pytest_reqord.matching.difference import nearest  # late: for a miss
+
+        if not worker:
+            self._misses.append(live)
+        is_final = self.settings.on_miss == "fail" and not worker
+        kind = CassetteMissError if is_final else CassetteMiss
+        others = (entry.interaction().request for entry in self._stored())
+        lines = nearest(live, tuple(others)) or self._absence()
+        miss = kind(live, self._file, lines, self._source.commands())
+        error = self._source.translate(miss)
+        self._refuse(error, live.uri, worker, _NOT_RECORDED)
+        if isinstance(error, CassetteMissError) and threading.current_thread().daemon:
+            # the test fails for it; a worker that ended with it would have others wait for ever,
+            # as those of a multiprocessing.pool.ThreadPool do
+            return CassetteMiss(error.request, error.cassette, error.nearest, error.commands)
+        return error
+
+    def _absence(self) -> list[str]:
+        return (
+            ["it has no interactions"]
+            if os.path.exists(self._file)
+            else ["there is no such cassette"]
+        )
+
+    def _refuse(self, error: BaseException, uri: str, worker: str, why: str) -> BaseException:
+        if worker:
+            self._source.note_refused(uri, worker, why)
+        else:
+            self._refusals.append(error)
+        return error
+
+    def _keep(self, interaction: Interaction, client: Client | None, worker: str) -> None:
+        kept = self._redactor.interaction(self._source.as_kept(interaction, client))
+        if kept is None:
+            return
+        if self.record_mode == "verify":
+            claimed = self._replay.claim(kept.request)
+            if claimed is None and worker:
+                self._source.note_refused(kept.request.uri, worker, _NOT_RECORDED)
+                return
+            self._verified.append((claimed.interaction if claimed else None, kept))
+        else:
+            self._recorded_count += 1
+            self._source.record(kept)
+
+    def lose(self, uri: str, why: str) -> None:
+        """See `pytest_reqord.base.seam.Recorder.lose`."""
+        if not self.is_closed and not self._is_ignored(host_of(uri)):
+            self._lose("", uri, why)
+
+    def _lose(self, method: str, uri: str, why: str) -> None:
+        kept = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
+        if kept is not None and self.access.record and self.record_mode != "verify":
+            self._unrecorded.append(f"{kept.method} {kept.uri} ({why})".lstrip())
+
+    def _changes_between(self, recorded: Interaction | None, live: Interaction) -> list[str]:
+        """What came back against what was recorded for the same request.
+
+        Asked at the end, when more is known to be secret than when it came.
+        """
+        from pytest_reqord.matching.difference import changes  # late: one mode needs it
+
+        live = self._redactor.interaction(live) or live
+        name = f"{live.request.method} {live.request.uri}"
+        if recorded is None:
+            return [f"{name}: not in the recording"]
+        settings = self.settings
+        found = changes(
+            recorded,
+            live,
+            by_shape=settings.verify_body == "shape",
+            volatile=settings.volatile,
+            ignored=settings.verify_ignore,
+        )
+        return [name, *(f"  {line}" for line in found)] if found else []
+
+    # the recording that is played
+
+    @once
+    def _replay(self) -> Player:
+        return self._source.replay()
+
+    @property
+    def _has_replay(self) -> bool:
+        return "_replay" in self.__dict__
+
+    def _stored(self) -> Sequence[Stored]:
+        return self._source.index().entries
+
+    def _unplayed(self) -> Iterable[Stored]:
+        is_compared = self.access.play or self.record_mode == "verify"
+        left = self._replay.unplayed() if is_compared else ()
+        return (entry for entry in left if self._is_kept(entry))
+
+    def _is_kept(self, entry: Stored) -> bool:
+        return self._source.has(entry) and not self._is_superseded(entry)
+
+    def _is_superseded(self, entry: Stored) -> bool:
+        """Whether this test recorded an interaction and is here to record it anew."""
+        if entry.recorded_by != self.owner:
+            return False
+        is_all = self.access.record and self.record_mode in SAVED_AT_END
+        return is_all or self.settings.is_rerecorded(entry.method, entry.uri)
+
+
+def _recorded_at(interaction: Interaction) -> datetime:
+    return interaction.recorded_at

@@ -1,0 +1,249 @@
+"""Find the recorded interaction for a request and claim it, in one locked step."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from pytest_reqord.base.real import threading
+from pytest_reqord.errors import SequenceMismatchError
+from pytest_reqord.matching.matchers import body_key, hide
+from pytest_reqord.playback.index import Candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_reqord.base.models import Interaction, Request
+    from pytest_reqord.playback.index import Index, Stored
+
+__all__ = ["Claimed", "Claims", "Player", "Replay", "has_drifted"]
+
+
+class Claimed(NamedTuple):
+    """What a request was answered with.
+
+    :param interaction: the recorded interaction.
+    :param has_drifted: whether it was recorded for another body.
+    """
+
+    interaction: Interaction
+    has_drifted: bool
+
+
+class Claims(Protocol):
+    """What is played, where several processes play the same recording."""
+
+    def take(self, at: int) -> bool:
+        """Claim the interaction at a position; False if another process has."""
+
+    def has(self, at: int) -> bool:
+        """Whether a process has claimed it."""
+
+    def all(self) -> Iterable[int]:
+        """All positions that are claimed."""
+
+
+class Player(Protocol):
+    """Chooses what a request is played, and knows what was."""
+
+    def claim(self, live: Request) -> Claimed | None:
+        """Find the interaction for a request and mark it played; None if there is none left."""
+
+    @property
+    def play_count(self) -> int:
+        """How many requests were answered."""
+
+    def played(self) -> Iterator[Interaction]:
+        """What was played, in the order in which it was."""
+
+    def unplayed(self) -> Iterator[Stored]:
+        """What the test was expected to ask for and didn't."""
+
+
+class Replay:
+    """What one opening of a cassette has played of it.
+
+    :param index: the cassette's index.
+    :param owner: the test that plays; what it recorded itself is played to it first.
+    :param cassette: the cassette's path, for errors.
+    :param repeats: whether an interaction may be played more than once.
+    :param strict_order: whether interactions are played by position only.
+    """
+
+    def __init__(
+        self, index: Index, owner: str, cassette: str, *, repeats: bool, strict_order: bool
+    ) -> None:
+        self._index = index
+        self._owner = owner
+        self._cassette = cassette
+        self._repeats = repeats
+        self._strict_order = strict_order
+        self._taken: set[int] = set()
+        self._played: list[int] = []
+        self._played_under: dict[Any, list[int]] = {}
+        self._groups: dict[Any, Candidates] = {}
+        self._others: dict[Any, list[int]] = {}
+        self._next = 0
+        self._claims: Claims | None = None
+        self._lock = threading.Lock()
+
+    # other processes that play the same recording
+
+    def share(self, claims: Claims) -> None:
+        """Claim in other processes, too, from now on, and what was played before."""
+        with self._lock:
+            if self._claims is None:
+                self._claims = claims
+                for at in self._played:
+                    claims.take(at)
+
+    def gather(self) -> None:
+        """Count what other processes have played as played."""
+        with self._lock:
+            claimed = set(self._claims.all()) if self._claims else set()
+            for at in sorted(claimed.difference(self._played)):
+                self._taken.add(at)
+                self._has_played(at)
+
+    def after_fork(self) -> None:
+        """Make it usable in a forked child, whose copy of the lock may be held."""
+        self._lock = threading.Lock()
+
+    # this process
+
+    def claim(self, live: Request) -> Claimed | None:
+        """Find the interaction for a request and mark it played.
+
+        :param live: the request, redacted.
+        :returns: None if there is none left for it.
+        :raises SequenceMismatchError: with ``strict_order``, if it isn't the next one.
+        """
+        if self._index.hidden:
+            live = hide(live, self._index.hidden)
+        with self._lock:
+            at = self._candidate(live)
+            while at is not None and not self._take(at):
+                at = self._candidate(live)
+            if at is None:
+                return None
+            self._has_played(at)
+        interaction = self._index.entries[at].interaction()
+        return Claimed(interaction, has_drifted(live, interaction.request))
+
+    def _has_played(self, at: int) -> None:
+        self._played.append(at)
+        if self._repeats:
+            recorded = self._index.entries[at].interaction().request
+            key = self._index.matching.key(recorded.method, recorded.uri)
+            self._played_under.setdefault(key, []).append(at)
+
+    def _candidate(self, live: Request) -> int | None:
+        return self._in_order(live) if self._strict_order else self._best(live)
+
+    def _take(self, at: int) -> bool:
+        """Mark an interaction taken; False if another process has it."""
+        was_taken = at in self._taken  # then it is a repeat
+        self._taken.add(at)
+        is_mine = was_taken or self._claims is None or self._claims.take(at)
+        return is_mine or self._repeats
+
+    def _best(self, live: Request) -> int | None:
+        key = self._index.matching.key(live.method, live.uri)
+        positions = self._index.positions(key)
+        if not positions:
+            return None
+        detail = self._index.matching.detail(live)
+        if len(positions) == 1:  # mostly; whose it is doesn't matter then, and costs 3 us to read
+            at = self._only(positions[0], live, detail)
+        else:
+            at = self._own_or_other(key, live, detail)
+        return self._last_played(live, key, detail) if at is None and self._repeats else at
+
+    def _only(self, at: int, live: Request, detail: Any) -> int | None:
+        """The one candidate for a key, if it isn't taken: in 2 us, to make a group takes 10."""
+        if at in self._taken:
+            return None
+        matching = self._index.matching
+        recorded = self._index.entries[at].interaction().request
+        is_it = detail == matching.detail(recorded) and matching.agrees(live, recorded)
+        return at if is_it else None
+
+    def _own_or_other(self, key: Any, live: Request, detail: Any) -> int | None:
+        """What this test recorded comes before what others did."""
+        by_owner = self._index.lookup(key)
+        own = by_owner.get(self._owner)
+        at = self._group((key, True), own).find(live, detail, self._taken) if own else None
+        if at is None and len(by_owner) > (own is not None):
+            others = self._of_others(key, by_owner)
+            at = self._group((key, False), others).find(live, detail, self._taken)
+        return at
+
+    def _of_others(self, key: Any, by_owner: dict[str, list[int]]) -> list[int]:
+        """What other tests recorded under a key; put together once, not for every request."""
+        positions = self._others.get(key)
+        if positions is None:
+            lists = (found for owner, found in by_owner.items() if owner != self._owner)
+            positions = self._others[key] = sorted(chain.from_iterable(lists))
+        return positions
+
+    def _group(self, key: Any, positions: Iterable[int]) -> Candidates:
+        group = self._groups.get(key)
+        if group is None:
+            group = Candidates(self._index.matching, positions, self._request_at)
+            self._groups[key] = group
+        return group
+
+    def _request_at(self, at: int) -> Request:
+        return self._index.entries[at].interaction().request
+
+    def _last_played(self, live: Request, key: Any, detail: Any) -> int | None:
+        """The last answer again: a poll that goes on gets "done", not "pending" anew."""
+        matching = self._index.matching
+        for at in reversed(self._played_under.get(key, ())):
+            recorded = self._index.entries[at].interaction().request
+            if matching.detail(recorded) == detail and matching.agrees(live, recorded):
+                return at
+        return None
+
+    def _in_order(self, live: Request) -> int | None:
+        own = self._index.owned_by(self._owner) or range(len(self._index.entries))
+        matching = self._index.matching
+        while self._claims and self._next < len(own) and self._claims.has(own[self._next]):
+            self._next += 1
+        if self._next >= len(own):
+            raise SequenceMismatchError(live, self._cassette, "", self._next)
+        at = own[self._next]
+        recorded = self._index.entries[at].interaction().request
+        if (
+            matching.key(live.method, live.uri) != matching.key(recorded.method, recorded.uri)
+            or matching.detail(live) != matching.detail(recorded)
+            or not matching.agrees(live, recorded)
+        ):
+            expected = f"{recorded.method} {recorded.uri}"
+            raise SequenceMismatchError(live, self._cassette, expected, self._next)
+        self._next += 1
+        return at
+
+    @property
+    def play_count(self) -> int:
+        """How many requests were answered."""
+        return len(self._played)
+
+    def played(self) -> Iterator[Interaction]:
+        """What was played, in the order in which it was."""
+        return (self._index.entries[at].interaction() for at in tuple(self._played))
+
+    def unplayed(self) -> Iterator[Stored]:
+        """What wasn't played of what concerns this test.
+
+        That is what the test recorded itself, or, where it recorded nothing, what no test did.
+        """
+        if len(self._taken) == len(self._index.entries):  # mostly; whose they are isn't asked then
+            return iter(())
+        own = self._index.owned_by(self._owner) or self._index.owned_by("")
+        return (self._index.entries[at] for at in own if at not in self._taken)
+
+
+def has_drifted(live: Request, recorded: Request) -> bool:
+    """Whether an answer was recorded for another body."""
+    return live.body != recorded.body and body_key(live) != body_key(recorded)

@@ -1,0 +1,453 @@
+"""One opening of a cassette: what it plays from, and the staging file that it records into."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pytest_reqord.base.clock import Clock, expiry_limit, format_time
+from pytest_reqord.base.lazy import once
+from pytest_reqord.base.loops import is_in_loop
+from pytest_reqord.base.real import os, threading
+from pytest_reqord.cassette_file.cache import AHEAD, Head, Recorded, is_ours, read_document
+from pytest_reqord.errors import CassetteMiss, CassetteMissError, ReqordError, WriteFailed
+from pytest_reqord.playback.cassette import Cassette
+from pytest_reqord.playback.index import Index, Stored
+from pytest_reqord.playback.replay import Player, Replay
+from pytest_reqord.recording.plan import Shared
+from pytest_reqord.settings import modes
+from pytest_reqord.settings.paths import is_default_of
+from pytest_reqord.storage import remove_with_bodies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from pytest_reqord.base.models import Client, Interaction, Request
+    from pytest_reqord.codec import Entry
+    from pytest_reqord.playback.cassette import Filter
+    from pytest_reqord.recording.plan import Plan, Services
+    from pytest_reqord.recording.processes import Kin
+    from pytest_reqord.settings.resolve import Settings
+    from pytest_reqord.storage.staging import Recording
+    from pytest_reqord.writer import Saved
+
+__all__ = ["Attempt", "Opening", "keeping", "save_into"]
+
+
+class Attempt:
+    """One attempt of one test; a rerun is another.
+
+    :param owner: the test as its recordings name it.
+    :param nodeid: the test as pytest names it.
+    :param openings: the cassettes that it opened, the first one first.
+    :param failure: why nothing of it may be saved; empty as long as all is well.
+    """
+
+    def __init__(self, owner: str, nodeid: str) -> None:
+        self.owner = owner
+        self.nodeid = nodeid
+        self.openings: list[Opening] = []
+        self.failure = ""
+
+
+class Opening:
+    """A cassette that is or was open, and the `Source` that it works with.
+
+    :param plan: what was settled about it.
+    :param services: what the openings of the run share.
+    :param attempt: the test whose fate its recording shares; None outside of one.
+    """
+
+    def __init__(self, plan: Plan, services: Services, attempt: Attempt | None) -> None:
+        self.plan = plan
+        self.attempt = attempt
+        self.owner = attempt.owner if attempt else ""
+        self.recording: Recording | None = None
+        self.redactor = self.filter_of(plan)
+        self.clock = services.clock
+        self.kin: Kin | None = None
+        self.is_child = False  # whether a parent process has opened it
+        self._services = services
+        self._lock = threading.Lock()
+        self._shared_replay: Replay | None = None
+        self._misses_of_children: list[BaseException] = []
+        self._to_take_over: list[Path] = []
+        self._confided = 0  # how many secrets the parent knows of
+        self.cassette = Cassette(
+            plan.file, self.owner, access=plan.access, settings=plan.settings, source=self
+        )
+
+    lets_through = False
+    needs_its_suite = False
+    """Whether only code of the suite can save it."""
+
+    def filter_of(self, plan: Plan) -> Filter:
+        """What requests are matched as and interactions are kept as."""
+        return plan.redactor
+
+    def prepare(self) -> None:
+        """Read now what requests will need: they may come in an event loop, where no file is read."""
+        access, settings = self.plan.access, self.plan.settings
+        if access.play or settings.record_mode == "verify":
+            with suppress(Exception):  # whoever asks for it first gets the error
+                self.index()
+        with suppress(Exception):
+            self.is_vcrs  # noqa: B018 -- a property that looks at the file
+        if access.record or settings.rerecord:
+            self._services.staged()
+            self._services.writer()
+
+    # the source of the cassette
+
+    @once
+    def is_vcrs(self) -> bool:
+        """Whether what is recorded is kept in VCR.py's format."""
+        plan = self.plan
+        if plan.settings.format != "keep":
+            return plan.settings.format == "vcr"
+        if plan.access.play:  # then it is read anyway
+            first = self._index.entries[:1]
+            return bool(first) and getattr(first[0], "is_vcr", False)
+        return Head.of(plan.file).exists and not is_ours(plan.file)
+
+    @property
+    def is_as_called(self) -> bool:
+        """Whether requests are kept and compared as VCR.py has them: as the client was called."""
+        return self.is_vcrs
+
+    def as_called(self, request: Request, client: Client | None) -> Request:
+        """See `pytest_reqord.playback.cassette.Source`."""
+        if client is None or not self.is_as_called:
+            return request
+        return request._replace(headers=request.headers.given(client))
+
+    def as_kept(self, interaction: Interaction, client: Client | None) -> Interaction:
+        """See `pytest_reqord.playback.cassette.Source`."""
+        request, response = self.as_called(interaction.request, client), interaction.response
+        if response is not None and client is not None and client.unpacks and self.is_vcrs:
+            from pytest_reqord.codec import as_unpacked  # late: few record in that format
+
+            response = as_unpacked(response)
+        elif request is interaction.request:
+            return interaction
+        return interaction._replace(request=request, response=response)
+
+    def index(self) -> Index:
+        """The recording that is played: the cassette's, and the drafts' where there are some."""
+        return self._index
+
+    @once
+    def _index(self) -> Index:
+        plan = self.plan
+        index = self._services.library.index(plan.file, plan.matching, plan.before)
+        if not self._drafted:
+            return index
+        entries = index.entries
+        if plan.is_anew:
+            entries = [each for each in entries if not _is_of(each, plan.path, self.owner)]
+        return Index(sorted([*entries, *self._drafted], key=_recorded_at), plan.matching)
+
+    @once
+    def _drafted(self) -> Sequence[Entry]:
+        """What the drafts hold, but for what a later one has recorded anew."""
+        drafted: list[Entry] = []
+        for draft in self.plan.drafts:
+            is_anew = self.plan.settings.with_saving(draft.saving).is_rerecorded
+            drafted = [each for each in drafted if not is_anew(each.method, each.uri)]
+            drafted += read_document(draft.path, AHEAD).entries
+        return drafted
+
+    def has(self, entry: Stored) -> bool:
+        """See `pytest_reqord.playback.cassette.Source.has`: a draft may be of what the test no longer does."""
+        if not any(each is entry for each in self._drafted):
+            return True
+        return any(one is entry.interaction() for one in self.cassette.played)
+
+    def replay(self) -> Player:
+        """What plays the recording."""
+        settings = self.plan.settings
+        replay = Replay(
+            self.index(),
+            self.owner,
+            self.plan.file,
+            repeats=settings.allow_playback_repeats,
+            strict_order=settings.strict_order,
+        )
+        with self._lock:
+            self._shared_replay, kin = replay, self.kin
+        if kin is not None:
+            replay.share(kin)
+        return replay
+
+    def record(self, interaction: Interaction) -> None:
+        """Hand an interaction to the writer; it is on the disk one batch later.
+
+        In a child process it is on the disk now: a child may end without notice.
+        """
+        if self.is_over:
+            return
+        recording = self._staged()
+        if not is_in_loop():  # where it waits for the next batch, which is written in a thread
+            with suppress(OSError, ReqordError):  # tried again when the recording is settled
+                self._services.staged().learn(recording.path)
+        self._services.writer().write_entry(recording.path, interaction)
+        if self.is_child:
+            self._confide()
+            with suppress(WriteFailed):  # it waits, and is tried again with the next one
+                self.flush()
+
+    def _confide(self) -> None:
+        redactor = self.plan.redactor
+        if self.kin is not None and redactor.known > self._confided:
+            new = redactor.secrets(self._confided)
+            self._confided += len(new)
+            self.kin.confide(new)
+
+    def _staged(self) -> Recording:
+        with self._lock:
+            if self.recording is None:
+                plan = self.plan
+                staging = self._services.staging()
+                self.recording = staging.new_recording(
+                    cassette=plan.path,
+                    owner=self.owner,
+                    mode=plan.settings.record_mode,
+                    saving=plan.settings.for_saving(),
+                    after=[before.path for before in self._before()],
+                )
+                begin = partial(staging.enter, self.recording)
+                self._services.staged().watch(self.recording.path, plan.redactor, self.swept, begin)
+                if self.is_child and self.kin is not None:
+                    self.kin.announce(self.recording.path)
+            return self.recording
+
+    def _before(self) -> Sequence[Recording]:
+        """What this recording goes on from: drafts, and what its test has recorded before."""
+        openings = self.attempt.openings if self.attempt else ()
+        earlier = [each.recording for each in openings if each.plan.file == self.plan.file]
+        return [*self.plan.drafts, *filter(None, earlier)]
+
+    def flush(self) -> None:
+        """Return when everything that was recorded is in the staging file.
+
+        :raises WriteFailed: if it couldn't be written.
+        """
+        if self.recording is not None:
+            self._services.writer().flush_cassette(self.recording.path)
+
+    async def room(self) -> None:
+        """Wait until the writer keeps up, without blocking an event loop."""
+        await self._services.writer().wait_for_room()
+
+    def recorded(self) -> Sequence[Interaction]:
+        """Read back what was recorded, in order of time."""
+        if self.recording is None:
+            return ()
+        self.flush()
+        entries = sorted(read_document(self.recording.path).entries, key=_recorded_at)
+        return [entry.interaction() for entry in entries]
+
+    def played_drafts(self) -> Sequence[Interaction]:
+        """What was played from drafts, and so belongs to the recording of this attempt."""
+        drafted = {id(entry.interaction()) for entry in self._drafted}
+        return [one for one in self.cassette.played if id(one) in drafted]
+
+    def swept(self, interaction: Interaction) -> Interaction:
+        """What was recorded, without a secret that is known only now."""
+        return self.plan.redactor.interaction(interaction)
+
+    def commands(self) -> Sequence[str]:
+        """What a miss tells the user to run."""
+        return self.plan.hints()
+
+    def note_refused(self, uri: str, worker: str, why: str) -> None:
+        """See `pytest_reqord.playback.cassette.Source.note_refused`."""
+        self._services.note_refused(uri, worker, why)
+
+    def translate(self, miss: BaseException) -> BaseException:
+        """See `pytest_reqord.playback.cassette.Source.translate`.
+
+        A child's miss is its parent's error. In the child itself it is an ``Exception``: a pool
+        waits for ever for a worker that ended with anything else.
+        """
+        if self.kin is None or not self.is_child or not isinstance(miss, CassetteMissError):
+            return miss
+        self.kin.report(miss)
+        return CassetteMiss(miss.request, miss.cassette, miss.nearest, miss.commands)
+
+    # its child processes
+
+    @property
+    def is_over(self) -> bool:
+        """Whether this is a child whose parent has closed it."""
+        return self.is_child and self.kin is not None and self.kin.is_over
+
+    def share(self) -> Kin:
+        """Share it with child processes from now on.
+
+        :raises OSError: if there is no place to meet.
+        """
+        with self._lock:
+            if self.kin is None:
+                from pytest_reqord.recording.processes import (
+                    Kin,  # late: few tests start child processes
+                )
+                from pytest_reqord.storage import Family
+
+                self.kin = Kin(Family.make(), os.urandom(32))
+            kin, replay = self.kin, self._shared_replay
+        if replay is not None:
+            replay.share(kin)
+        return kin
+
+    def shared(self) -> Shared:
+        """What a child that shares no memory has to know."""
+        plan, attempt = self.plan, self.attempt
+        return Shared(
+            path=plan.path,
+            settings=plan.settings,
+            access=plan.access,
+            owner=self.owner,
+            nodeid=attempt.nodeid if attempt else "",
+            rules=plan.redactor.rules,
+            before=plan.before,
+            drafts=plan.drafts,
+        )
+
+    def after_fork(self) -> None:
+        """Be a child: leave alone what is the parent's."""
+        self._lock = threading.Lock()
+        self.clock.after_fork()
+        self.cassette.after_fork()
+        if self._shared_replay is not None:
+            self._shared_replay.after_fork()
+        self.recording = None
+        self.is_child = True
+        self._confided = self.plan.redactor.known
+
+    def take_misses(self) -> list[BaseException]:
+        """The misses of its child processes since the last call."""
+        if self.kin is not None and not self.is_child:
+            self._misses_of_children += self.kin.misses()
+        taken, self._misses_of_children = self._misses_of_children, []
+        return taken
+
+    def close(self) -> None:
+        """Take no more requests, here and in the children, and hear what they have to tell."""
+        self.cassette.close()
+        kin = self.kin
+        if kin is None or self.is_child:
+            return
+        kin.close()
+        if any(True for _ in kin.all()):
+            self.cassette.all_played  # noqa: B018 -- has the replay made, if only children played
+            if self._shared_replay is not None:
+                self._shared_replay.gather()
+        self._to_take_over = kin.recordings()
+        self.plan.redactor.learn(kin.secrets())
+        self._misses_of_children += kin.misses()
+        kin.remove()
+        self.kin = None
+
+    def take_over(self) -> None:
+        """Make what the children recorded part of its recording.
+
+        :raises OSError: if that can't be read or written, or a ReqordError.
+        """
+        from pytest_reqord.cassette_file.cache import (
+            read_lean,  # late: few tests have children that record
+        )
+
+        for path in self._to_take_over:
+            with suppress(FileNotFoundError):  # the child ended before it wrote
+                for entry in read_lean(path).entries:
+                    self.record(entry.interaction())
+                    patterns = self.plan.settings.rerecord_of(entry.method, entry.uri)
+                    self.cassette.rerecorded.update(patterns)
+                self.flush()
+                remove_with_bodies(path)
+        self._to_take_over = []
+
+    # its end
+
+    @property
+    def is_saved_at_end(self) -> bool:
+        """Whether what it recorded waits for the end of the run."""
+        return self.plan.settings.record_mode in modes.SAVED_AT_END
+
+    def save(self, new: Collection[Interaction], keep: Callable[[Entry], bool] | None) -> bool:
+        """Make what was recorded part of the cassette.
+
+        :param keep: whether an entry that the cassette has stays in it; None keeps all.
+        :returns: whether the file changed.
+        :raises OSError: if writing failed, or a ReqordError; the cassette is then as it was.
+        """
+        return save_into(self.plan.path, new, self.plan.settings, keep).changed
+
+    def tidy(self) -> None:
+        """Its test is over, and recorded nothing.
+
+        :raises OSError: if writing failed, or a ReqordError; the cassette is then as it was.
+        """
+
+
+def save_into(
+    path: Path,
+    new: Collection[Interaction],
+    settings: Settings,
+    keep: Callable[[Entry], bool] | None,
+    beside: Mapping[str, Any] | None = None,
+) -> Saved:
+    """Make interactions part of a cassette; see `pytest_reqord.writer.save`."""
+    # late: a run that only plays doesn't pay for the writer, its threads and locks
+    from pytest_reqord.codec import encode
+    from pytest_reqord.writer import save
+
+    limit = settings.inline_limit
+    return save(
+        path,
+        new.encoded(limit)
+        if isinstance(new, Recorded)
+        else (encode(interaction, inline_limit=limit) for interaction in new),
+        keep=keep,
+        volatile=frozenset(settings.volatile),
+        lock_timeout=settings.lock_timeout,
+        is_ordered=settings.strict_order,
+        layout=settings.format,
+        oldest=_oldest(settings.max_age),
+        beside=beside or {},
+    )
+
+
+def keeping(
+    path: Path, owner: str, settings: Settings, *, is_anew: bool = False
+) -> Callable[[Entry], bool] | None:
+    """What of a cassette stays when a test's recording is added: all but what is recorded anew.
+
+    None where that is all: what stays whole isn't read, so that a save into a long shared
+    cassette costs what is new.
+
+    :param is_anew: whether all of the test's is.
+    """
+
+    def keep(entry: Entry) -> bool:
+        goes = is_anew or settings.is_rerecorded(entry.method, entry.uri)
+        return not (goes and _is_of(entry, path, owner))
+
+    return keep if settings.rerecord or is_anew else None
+
+
+def _is_of(entry: Stored, path: Path, owner: str) -> bool:
+    """Whether a test has recorded what a cassette has; in VCR.py's its name tells."""
+    return entry.recorded_by == owner or (not entry.recorded_by and is_default_of(path, owner))
+
+
+def _oldest(max_age: str) -> str:
+    return format_time(expiry_limit(Clock().now(), max_age)) if max_age else ""
+
+
+def _recorded_at(entry: Stored) -> str:
+    return entry.recorded_at

@@ -1,0 +1,128 @@
+"""The other processes that use an open cassette: those that its test starts, and theirs.
+
+A child plays and records by the same rules as its parent. What it records is staged in a file of
+its own, which the parent takes over when the test is over; an interaction that one of them plays
+is played for all; a miss of a child is an error of the parent's test; and what a child found to be
+secret is for all of them, told under a key that no file has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from typing import TYPE_CHECKING
+
+from pytest_reqord.base.real import Path, json, os
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pytest_reqord.errors import CassetteMissError
+    from pytest_reqord.storage import Family
+
+__all__ = ["Kin"]
+
+_PLAYED, _RECORDING, _MISSED, _SPEC = "played", "recording", "missed", "spec"
+_SECRETS = "secrets"
+_NONCE = 16
+
+
+class Kin:
+    """One process's side of it.
+
+    :param family: what the processes share; given to a child.
+    :param key: the same for all of them; in their memories only.
+    """
+
+    def __init__(self, family: Family, key: bytes) -> None:
+        self._family = family
+        self.key = key
+
+    @property
+    def folder(self) -> Path:
+        """What a child has to know to find the others."""
+        return self._family.folder
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the parent has closed the cassette."""
+        return not self._family.is_open
+
+    # what is played: the `Claims` of a `Replay`
+
+    def take(self, at: int) -> bool:
+        """Claim the interaction at a position; False if another process has."""
+        return self._family.take(_PLAYED, str(at))
+
+    def has(self, at: int) -> bool:
+        """Whether a process has claimed it."""
+        return self._family.has(_PLAYED, str(at))
+
+    def all(self) -> Iterable[int]:
+        """All positions that are claimed."""
+        return map(int, self._family.names(_PLAYED))
+
+    # what a child has to tell
+
+    def announce(self, staged: Path) -> bool:
+        """Say where this child's recording is staged.
+
+        :returns: False if the cassette is closed: then nobody would take it over.
+        """
+        return self._family.leave(_RECORDING, os.fsencode(staged))
+
+    def recordings(self) -> list[Path]:
+        """Where the children's recordings are staged; each is told once."""
+        return [Path(os.fsdecode(name)) for name in self._family.pick_up(_RECORDING)]
+
+    def report(self, miss: CassetteMissError) -> None:
+        """Tell the parent of a miss."""
+        self._family.leave(_MISSED, pickle.dumps(miss))
+
+    def misses(self) -> list[BaseException]:
+        """The misses of the children; each is told once."""
+        # ours: nobody else may write into the folder
+        return [pickle.loads(data) for data in self._family.pick_up(_MISSED)]  # noqa: S301
+
+    def confide(self, secrets: Sequence[str]) -> None:
+        """Tell the parent what became known to be secret here."""
+        nonce = os.urandom(_NONCE)
+        self._family.leave(_SECRETS, nonce + self._sealed(nonce, json.dumps(secrets).encode()))
+
+    def secrets(self) -> list[str]:
+        """What the children found to be secret; each is told once."""
+        told = self._family.pick_up(_SECRETS)
+        opened = (self._sealed(data[:_NONCE], data[_NONCE:]) for data in told)
+        return [secret for text in opened for secret in json.loads(text)]
+
+    def _sealed(self, nonce: bytes, data: bytes) -> bytes:
+        """Data that only who has the key can read; done again, the data itself."""
+        stream = hashlib.shake_256(self.key + nonce).digest(len(data))
+        return bytes(one ^ other for one, other in zip(data, stream, strict=True))
+
+    # what a child needs to begin
+
+    def provide(self, spec: Callable[[], bytes]) -> None:
+        """Leave what a child that shares no memory needs, unless it is there.
+
+        :param spec: makes it.
+        """
+        if not self._family.has(_SPEC, _SPEC):
+            self._family.leave(_SPEC, spec(), _SPEC)
+
+    def spec(self) -> bytes | None:
+        """What the parent left; None if it has closed the cassette."""
+        try:
+            return self._family.read(_SPEC, _SPEC)
+        except FileNotFoundError:
+            return None
+
+    # the end, for the parent
+
+    def close(self) -> None:
+        """Refuse the children from now on."""
+        self._family.close()
+
+    def remove(self) -> None:
+        """Leave nothing behind: all that the children told was heard."""
+        self._family.remove()

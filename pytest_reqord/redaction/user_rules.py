@@ -1,0 +1,231 @@
+"""The rules that users set themselves, checked when they are read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pytest_reqord.base.models import Headers, Request, Response
+from pytest_reqord.base.real import json
+from pytest_reqord.errors import UsageError
+from pytest_reqord.redaction.bodies import Unpacked, with_body
+from pytest_reqord.redaction.rules import NAMELESS, Rules, Secrecy, Vocabulary
+from pytest_reqord.redaction.values import from_latin, to_latin
+
+if TYPE_CHECKING:
+    from pytest_reqord.base.models import Interaction
+    from pytest_reqord.redaction.rules import Custom
+
+__all__ = ["PARTS", "apply", "check_kept", "chosen_redactors", "compiled_patterns"]
+
+
+def compiled_patterns(raw: Any, shown: str) -> tuple[str, ...]:
+    """Regular expressions, one or a list of them.
+
+    :param shown: key, value and place, for the error.
+    :raises UsageError: if one isn't a regular expression, or is found everywhere.
+    """
+    patterns = (raw,) if isinstance(raw, str) else raw
+    if not isinstance(patterns, (list, tuple)) or not all(isinstance(p, str) for p in patterns):
+        raise UsageError(f"{shown}: it has to be a list of regular expressions")
+    for pattern in patterns:
+        try:
+            is_everywhere = re.search(pattern, "") is not None
+        except re.error as error:
+            raise UsageError(
+                f"{shown}: {pattern!r} is not a regular expression: {error}"
+            ) from error
+        if is_everywhere:
+            raise UsageError(f"{shown}: {pattern!r} is found in an empty text, so everywhere")
+    return tuple(patterns)
+
+
+def check_kept(names: tuple[str, ...], shown: str) -> None:
+    """See that each of the names switches a default off.
+
+    :raises UsageError: if one doesn't; it lists those that do.
+    """
+    for name in names:
+        if not _is_default(name):
+            raise UsageError(
+                f"{shown}: {name!r} is not redacted by default; there are"
+                f" {', '.join(sorted(_defaults()))}, and names that these stand for"
+            )
+
+
+@lru_cache(maxsize=256)
+def _is_default(name: str) -> bool:
+    names = Vocabulary(Rules(keep=()))
+    kinds = (names.headers, names.fields, names.parameters, names.cookies)
+    return (
+        name in NAMELESS
+        or any(kind[name] is not Secrecy.NO for kind in kinds)
+        or ("*" in name and any(fnmatchcase(default, name) for default in _defaults()))
+    )
+
+
+@lru_cache(maxsize=1)
+def _defaults() -> frozenset[str]:
+    rules = Rules()
+    names = rules.headers + rules.fields + rules.query + rules.cookies
+    return frozenset(names + rules.guarded_fields + rules.guarded_query + NAMELESS)
+
+
+def chosen_redactors(raw: Any, shown: str, named: Mapping[str, Custom]) -> tuple[Custom, ...]:
+    """Redactors: names of such, functions of an interaction, and mappings by part.
+
+    :param named: those that have names.
+    :raises UsageError: if there is no redactor of a name, or a mapping has another part.
+    """
+    given = raw.split() if isinstance(raw, str) else raw
+    if callable(given) or isinstance(given, Mapping):
+        given = (given,)
+    if not isinstance(given, (list, tuple)):
+        raise UsageError(f"{shown}: it has to be a list of redactors")
+    return tuple([_redactor(each, shown, named) for each in given])
+
+
+def _redactor(given: Any, shown: str, named: Mapping[str, Custom]) -> Custom:
+    found: Any = named.get(given) if isinstance(given, str) else given
+    if isinstance(found, Mapping):
+        unknown = sorted(set(map(str, found)) - PARTS)
+        if unknown:
+            parts = ", ".join(sorted(PARTS))
+            raise UsageError(f"{shown}: there is no part {unknown[0]!r}; there are {parts}")
+    elif not callable(found):
+        known = "".join(f"{name}, " for name in sorted(named))
+        raise UsageError(
+            f"{shown}: {given!r} is not a redactor; there are {known}functions and mappings."
+            " The hook pytest_reqord_redactors gives them names"
+        )
+    return found  # type: ignore[no-any-return]
+
+
+# The user's own redactors: functions of an interaction, and Reqord's mappings by part.
+#
+# A mapping has any of the keys ``request_headers``, ``response_headers``, ``url``,
+# ``request_body_json``, ``request_body_raw``, ``response_body_json`` and ``response_body_raw``.
+# Each value is a function that takes the part and gives the new one (headers as a dictionary, URLs as
+# text, JSON as a document, raw bodies as bytes), or a mapping from names of headers or fields, for
+# URLs and raw bodies from pieces of text, to replacements or to functions of the value.
+
+
+PARTS = frozenset(
+    {
+        "request_headers",
+        "response_headers",
+        "url",
+        "request_body_json",
+        "request_body_raw",
+        "response_body_json",
+        "response_body_raw",
+    }
+)
+_Message = TypeVar("_Message", Request, Response)
+
+
+def apply(custom: Custom, interaction: Interaction) -> Interaction:
+    """Let one of the user's redactors have the interaction.
+
+    A function that gives nothing back leaves it as it is.
+    """
+    if not isinstance(custom, Mapping):
+        return custom(interaction) or interaction
+    request = _message(interaction.request, custom, "request")
+    if "url" in custom:
+        request = request._replace(uri=_text(custom["url"], request.uri))
+    response = interaction.response
+    if response is not None:
+        response = _message(response, custom, "response")
+    return interaction._replace(request=request, response=response)
+
+
+def _message(message: _Message, parts: Mapping[str, Any], kind: str) -> _Message:
+    if f"{kind}_headers" in parts:
+        message = message._replace(headers=_headers(parts[f"{kind}_headers"], message.headers))
+    if message.body:
+        for part, change in ((f"{kind}_body_json", _json), (f"{kind}_body_raw", _raw)):
+            if part in parts:
+                message = _with_text(message, parts[part], change)
+    return message
+
+
+def _with_text(message: _Message, rule: Any, change: Callable[[Any, str], str]) -> _Message:
+    unpacked = Unpacked.of(message.body, message.headers.get("content-encoding"))
+    latin = unpacked.text.text
+    unpacked.text.replace([(0, len(latin), change(rule, latin))])
+    return with_body(message, unpacked) if unpacked.text.is_changed else message
+
+
+def _text(rule: Any, text: str) -> str:
+    if isinstance(rule, Mapping):
+        for old, new in rule.items():
+            text = text.replace(old, new(old) if callable(new) else new)
+        return text
+    return str(rule(text))
+
+
+def _raw(rule: Any, latin: str) -> str:
+    if isinstance(rule, Mapping):
+        return to_latin(_text(rule, from_latin(latin)))
+    return bytes(rule(latin.encode("latin-1"))).decode("latin-1")
+
+
+def _headers(rule: Any, headers: Headers) -> Headers:
+    """Lines whose value didn't change stay as they are, repeats included."""
+    old = {name: headers[name] for name in headers}
+    new = {**old, **_named(rule, old)} if isinstance(rule, Mapping) else dict(rule(dict(old)))
+    pairs: list[tuple[str, str]] = []
+    written: set[str] = set()
+    for name, value in headers.pairs:
+        key = next((known for known in old if known.lower() == name.lower()), name)
+        if key not in new:
+            continue
+        if new[key] == old[key]:
+            pairs.append((name, value))
+        elif key not in written:
+            pairs.append((name, new[key]))
+        written.add(key)
+    pairs += ((name, value) for name, value in new.items() if name not in old)
+    return Headers(pairs)
+
+
+def _named(rule: Mapping[str, Any], old: dict[str, str]) -> dict[str, str]:
+    replacements = {name.lower(): new for name, new in rule.items()}
+    return {
+        name: _new(replacements[name.lower()], value)
+        for name, value in old.items()
+        if name.lower() in replacements
+    }
+
+
+def _new(replacement: Any, value: Any) -> Any:
+    return replacement(value) if callable(replacement) else replacement
+
+
+def _json(rule: Any, latin: str) -> str:
+    """The document after the rule; the very same text where it changed nothing."""
+    text = from_latin(latin)
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return latin
+    changed = _walk(rule, document) if isinstance(rule, Mapping) else rule(json.loads(text))
+    if changed == document:
+        return latin
+    separators = (", ", ": ") if '": ' in text else (",", ":")
+    return to_latin(json.dumps(changed, separators=separators, ensure_ascii=text.isascii()))
+
+
+def _walk(rule: Mapping[str, Any], document: Any) -> Any:
+    if isinstance(document, dict):
+        return {
+            name: _new(rule[name], value) if name in rule else _walk(rule, value)
+            for name, value in document.items()
+        }
+    if isinstance(document, list):
+        return [_walk(rule, value) for value in document]
+    return document

@@ -1,0 +1,1 @@
+"""One run without pytest: what `use_cassette` and the plugin share."""

@@ -1,0 +1,176 @@
+"""The run of this process, and `use_cassette`, which opens cassettes in it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import pytest_reqord
+from pytest_reqord.base.loops import in_thread
+from pytest_reqord.errors import ReqordError
+from pytest_reqord.interceptors import active
+from pytest_reqord.run.current import hosted_run
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+
+    from pytest_reqord.playback.cassette import Cassette
+    from pytest_reqord.recording.opening import Opening
+    from pytest_reqord.run.run import Run
+
+__all__ = ["UseCassette", "current_run", "set_run", "use_cassette"]
+
+_F = TypeVar("_F", bound="Callable[..., Any]")
+
+_run: Run | None = None
+
+
+def set_run(run: Run | None) -> None:
+    """Make a run the one of this process; None when it is over."""
+    global _run  # noqa: PLW0603 -- one run a process
+    _run = run
+
+
+def current_run() -> Run:
+    """The run of this process, made by the first call.
+
+    A test runner makes its own; in a script it ends with the process.
+    """
+    global _run  # noqa: PLW0603 -- as above
+    if _run is None:
+        _run = hosted_run()
+    if _run is None:
+        from pytest_reqord.run.script import script_run  # late: in a test run there is one
+
+        _run = script_run()
+    return _run
+
+
+class UseCassette:
+    """One use of a cassette: a context manager and a decorator, sync and async.
+
+    What it does is decided when it is entered, so that one made at import time follows the
+    command line.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], options: dict[str, Any]) -> None:
+        self._path = path
+        self._options = options
+        self._entered: list[tuple[Opening, active.Opened, AbstractContextManager[None]]] = []
+
+    def __enter__(self) -> Cassette:
+        return self._enter(self._open())
+
+    def _open(self) -> Opening:
+        try:
+            return current_run().open_path(self._path, self._options)
+        except ReqordError as error:  # where in here it was found says nothing to a user
+            raise error.with_traceback(None) from None
+
+    def _enter(self, opened: Opening) -> Cassette:
+        unguarded = _unguarded(opened)
+        unguarded.__enter__()
+        self._entered.append((opened, active.enter(opened.cassette), unguarded))
+        return opened.cassette
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        current_run().close(self._leave(), error)
+
+    def _leave(self) -> Opening:
+        opened, entered, unguarded = self._entered.pop()
+        active.close(entered)
+        unguarded.__exit__(None, None, None)
+        return opened
+
+    async def __aenter__(self) -> Cassette:
+        return self._enter(await in_thread(self._open))
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        opened = self._leave()
+        opened.cassette.close()  # here: what is still being read is the loop's
+        await in_thread(lambda: current_run().close(opened, error))
+
+    def __call__(self, function: _F) -> _F:
+        """Decorate a function, a coroutine function or a generator of either kind."""
+        wrapper = next(wrap for holds, wrap in _WRAPPERS if holds(function))
+        wrapped = wrapper(function, lambda: UseCassette(self._path, self._options))
+        return cast("_F", functools.wraps(function)(wrapped))
+
+
+def use_cassette(path: str | os.PathLike[str], **options: Any) -> UseCassette:
+    """Record HTTP traffic into a cassette, or play it from there, in a ``with`` block or function.
+
+    For fixtures of any scope and for scripts; inside a test what is recorded shares the test's
+    fate, elsewhere it is saved at the end of the block unless that ends with an exception.
+
+    :param path: the cassette's file; a relative one starts at pytest's rootdir, in a script at
+        the working directory.
+    :param options: the same as the marker's: ``record_mode``, ``match_on`` ...
+    :raises UsageError: when it is entered, if an option is wrong.
+    """
+    return UseCassette(path, options)
+
+
+def _unguarded(opened: Opening) -> AbstractContextManager[None]:
+    """Where the cassette records, the network guard of the test around it lets it."""
+    network = getattr(pytest_reqord, "network", None)  # imported where a test is guarded
+    if network is None or not opened.cassette.access.record:
+        return nullcontext()
+    lifted: AbstractContextManager[None] = network.lifted()
+    return lifted
+
+
+def _wrap_generator(function: Callable[..., Any], use: Callable[[], UseCassette]) -> Any:
+    def wrapped(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        with use():
+            yield from function(*args, **kwargs)
+
+    return wrapped
+
+
+def _wrap_async_generator(function: Callable[..., Any], use: Callable[[], UseCassette]) -> Any:
+    async def wrapped(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async with use():
+            async for value in function(*args, **kwargs):
+                yield value
+
+    return wrapped
+
+
+def _wrap_coroutine(function: Callable[..., Any], use: Callable[[], UseCassette]) -> Any:
+    async def wrapped(*args: Any, **kwargs: Any) -> Any:
+        async with use():
+            return await function(*args, **kwargs)
+
+    return wrapped
+
+
+def _wrap_plain(function: Callable[..., Any], use: Callable[[], UseCassette]) -> Any:
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with use():
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+_WRAPPERS = (
+    (inspect.isasyncgenfunction, _wrap_async_generator),
+    (inspect.iscoroutinefunction, _wrap_coroutine),
+    (inspect.isgeneratorfunction, _wrap_generator),
+    (callable, _wrap_plain),
+)

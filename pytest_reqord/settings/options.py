@@ -1,0 +1,279 @@
+"""Every setting, once: its name, kind, default and meaning. One table serves the command line,
+the ini keys, the markers and the README. pytest loads it in every run, so it does no more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "FOLDER",
+    "MODES",
+    "NOTHING_OWN",
+    "OPTIONS",
+    "RECORDING_MODES",
+    "SAVED_AT_END",
+    "Layer",
+    "Option",
+    "Own",
+]
+
+FOLDER = "cassettes"
+"""The folder for cassettes, beside a test file."""
+
+MODES = ("none", "once", "new_episodes", "all", "rewrite", "verify")
+RECORDING_MODES = frozenset(MODES) - {"none"}
+"""The modes that reach the network."""
+SAVED_AT_END = frozenset({"all", "rewrite"})
+"""The modes in which a cassette is replaced when the run is over."""
+
+
+class Option(NamedTuple):
+    """One setting.
+
+    :param name: the marker's argument; the ini key is ``reqord_`` and this.
+    :param kind: ``choice``, ``bool``, ``int``, ``float``, ``text``, ``age``, ``words``,
+        ``match_on``, ``patterns`` or ``redactors``.
+    :param default: the value where nobody set one.
+    :param help: what it does, in a line.
+    :param choices: what a ``choice`` may be.
+    :param is_run_wide: whether one value holds for the whole run, so that no marker may set it.
+    :param least: the least a number may be.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+    is_run_wide: bool = False
+    least: float = 0
+
+
+_FAILING = ("ignore", "warn", "fail")
+
+_VOLATILE = (
+    "age",
+    "alt-svc",
+    "amz-sdk-invocation-id",
+    "amz-sdk-request",
+    "authorization",
+    "cf-cache-status",
+    "cf-ray",
+    "date",
+    "etag",
+    "expires",
+    "last-modified",
+    "nel",
+    "openai-processing-ms",
+    "report-to",
+    "request-id",
+    "server-timing",
+    "x-amz-cf-id",
+    "x-amz-date",
+    "x-amz-id-2",
+    "x-amz-request-id",
+    "x-amzn-requestid",
+    "x-amzn-trace-id",
+    "x-envoy-upstream-service-time",
+    "x-github-request-id",
+    "x-ratelimit-remaining",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-reset-tokens",
+    "x-ratelimit-used",
+    "x-request-id",
+    "x-runtime",
+    "x-served-by",
+    "x-timer",
+)
+
+OPTIONS = {
+    option.name: option
+    for option in (
+        Option("record_mode", "choice", "none", "what a run may record", MODES),
+        Option(
+            "match_on",
+            "match_on",
+            ("method", "uri", "operation"),
+            "what makes a request the recorded one",
+        ),
+        Option(
+            "cassette_dir",
+            "text",
+            "",
+            "folder for cassettes instead of the one beside each test file",
+            is_run_wide=True,
+        ),
+        Option("locked", "bool", False, "no mode ever writes the cassette"),
+        Option(
+            "on_miss",
+            "choice",
+            "fail",
+            "a request that isn't recorded fails the test, or is raised as an Exception",
+            ("fail", "raise"),
+        ),
+        Option(
+            "on_unplayed", "choice", "warn", "interactions that a passed test left over", _FAILING
+        ),
+        Option("on_drift", "choice", "warn", "an answer recorded for another body", _FAILING),
+        Option(
+            "max_age", "age", "", "age at which an interaction expires, such as 30d; empty: never"
+        ),
+        Option(
+            "on_expiry",
+            "choice",
+            "warn",
+            "expired interactions that were played; rerecord: once and new_episodes record anew",
+            ("warn", "fail", "rerecord"),
+        ),
+        Option(
+            "on_failure",
+            "choice",
+            "draft",
+            "what becomes of the recording of a test that failed",
+            ("draft", "keep", "discard"),
+        ),
+        Option(
+            "on_leak",
+            "choice",
+            "draft",
+            "a recording in which a known kind of secret is left",
+            ("draft", "ignore"),
+        ),
+        Option("allow_playback_repeats", "bool", False, "play an interaction more than once"),
+        Option("strict_order", "bool", False, "play by position, refuse another order"),
+        Option(
+            "verify_body",
+            "choice",
+            "values",
+            "what of JSON the record mode verify compares",
+            ("values", "shape"),
+        ),
+        Option("verify_ignore", "words", (), "places in JSON that verify leaves out"),
+        Option("ignore_hosts", "words", (), "hosts that are neither recorded nor played"),
+        Option("ignore_localhost", "bool", False, "let requests to this machine through"),
+        Option(
+            "record_errors",
+            "bool",
+            False,
+            "record network errors and cancelled requests, and play them",
+        ),
+        Option("redact", "bool", True, "replace secrets before anything is kept"),
+        Option("redact_headers", "words", (), "header names to redact besides the default ones"),
+        Option("redact_query", "words", (), "query parameters to redact besides the default ones"),
+        Option("redact_fields", "words", (), "body fields to redact besides the default ones"),
+        Option("redact_keep", "words", (), "names of the defaults that are not to be redacted"),
+        Option(
+            "redact_patterns",
+            "patterns",
+            (),
+            "regular expressions of what is secret anywhere: all of it, or the first group",
+        ),
+        Option(
+            "redactors",
+            "redactors",
+            (),
+            "redactors of your own: names, functions of an interaction, mappings by part",
+        ),
+        Option(
+            "secrets",
+            "words",
+            (),
+            "environment variables whose values are secret",
+            is_run_wide=True,
+        ),
+        Option(
+            "volatile",
+            "words",
+            _VOLATILE,
+            "headers whose change alone doesn't rewrite an interaction; these in place of the default ones",
+        ),
+        Option(
+            "format",
+            "choice",
+            "keep",
+            "the format that a recording is saved in; keep: the one that its cassette has",
+            ("keep", "reqord", "vcr"),
+        ),
+        Option(
+            "inline_limit", "int", 1 << 20, "size in bytes from which a body lies beside the file"
+        ),
+        Option(
+            "batch_size",
+            "int",
+            10,
+            "interactions that are written together",
+            is_run_wide=True,
+            least=1,
+        ),
+        Option(
+            "batch_timeout",
+            "int",
+            100,
+            "milliseconds after which a batch that isn't full is written",
+            is_run_wide=True,
+        ),
+        Option(
+            "queue_entries",
+            "int",
+            1000,
+            "interactions that may wait to be written before a request has to",
+            is_run_wide=True,
+            least=1,
+        ),
+        Option(
+            "queue_bytes",
+            "int",
+            64 << 20,
+            "bytes that may wait to be written before a request has to",
+            is_run_wide=True,
+            least=1,
+        ),
+        Option(
+            "lock_timeout",
+            "float",
+            30.0,
+            "seconds to wait for a cassette that another process writes",
+            is_run_wide=True,
+        ),
+    )
+}
+
+
+class Layer(NamedTuple):
+    """The settings that were made in one place.
+
+    :param place: the place as a user knows it, for error messages.
+    :param values: what was set there, by option name.
+    :param is_run_wide: whether it holds for the whole run, as a marker doesn't.
+    :param prefix: what names start with in that place, for error messages.
+    :param is_explicit: whether a person set it for this very run (the command line, ``REQORD``),
+        which is what lets it record under ``CI``.
+    """
+
+    place: str
+    values: Mapping[str, Any]
+    is_explicit: bool = False
+    is_run_wide: bool = False
+    prefix: str = ""
+
+
+class Own(NamedTuple):
+    """What the suite's hooks give, by name.
+
+    :param matchers: for ``match_on``; see `pytest_reqord.matching.matchers.Matcher`.
+    :param redactors: for ``redactors``; see `pytest_reqord.redaction.user_rules`.
+    """
+
+    matchers: Mapping[str, Any] = {}
+    redactors: Mapping[str, Any] = {}
+
+
+NOTHING_OWN = Own()
+"""Of a suite without such hooks."""

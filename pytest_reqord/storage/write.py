@@ -1,0 +1,236 @@
+"""Writing files: one is as it was or as it should be, whatever goes wrong in between.
+
+Whoever writes holds the file's lock (`pytest_reqord.storage.locks`); readers need none.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from pytest_reqord.base.clock import wall_time
+from pytest_reqord.base.real import Path, io, os
+from pytest_reqord.storage.files import bodies_of, body_path, check_file, read, remove
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import IO
+
+__all__ = ["append", "copy_bodies", "open_unnamed", "replace", "write_bodies"]
+
+AnyPath = str | os.PathLike[str]
+
+_WRITE = 4 << 20  # bytes that are written at once: all of a recording, unless it is large
+_TEMP_PREFIX = ".reqord-"
+_TEMP_SUFFIX = ".tmp"
+_swept: set[Path] = set()
+_DEAD_AFTER = 60.0
+"""Seconds after which a temporary file can't be a living writer's: replacing takes far less."""
+_UNNAMED = getattr(os, "O_TMPFILE", 0) if os.path.isdir("/proc/self/fd") else 0
+"""Makes a file without a name, which goes with the process that writes it: Linux has that."""
+
+
+def append(
+    path: AnyPath, data: bytes | Iterable[bytes], *, header: bytes = b"", is_new: bool = True
+) -> None:
+    """Add bytes at the end of a file, with one write unless they are many.
+
+    :param data: all of them, or pieces, which need not fit into the memory together.
+    :param header: what a new or empty file starts with.
+    :param is_new: whether the file may be a new one.
+    :raises OSError: if not all could be written; the file is then what it was before.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+    flags |= os.O_CREAT if is_new else 0
+    try:
+        fd = os.open(path, flags, 0o666)
+    except FileNotFoundError:  # no folder yet: the rare case
+        if not is_new:
+            raise
+        os.makedirs(Path(path).parent, exist_ok=True)
+        fd = os.open(path, flags, 0o666)
+    try:
+        status = os.fstat(fd)
+        check_file(status, path)
+        size = status.st_size
+        try:
+            for piece in _joined(data, b"" if size else header):
+                _write_all(fd, piece)
+        except BaseException:
+            os.ftruncate(fd, size)
+            if not size:
+                remove(path)
+            raise
+    finally:
+        os.close(fd)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    """Write all of ``data``: with one write, unless it falls short and the next says why."""
+    written = os.write(fd, data)
+    while written < len(data):
+        written += os.write(fd, data[written:])
+
+
+def _joined(data: bytes | Iterable[bytes], header: bytes = b"") -> Iterator[bytes]:
+    """Pieces that are worth a call of the system each."""
+    waiting, size = [header], len(header)
+    for piece in [data] if isinstance(data, bytes) else data:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= _WRITE:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+def replace(path: AnyPath, data: bytes | Iterable[bytes], *, is_new: bool = False) -> None:
+    """Make ``data`` a file's content in one step.
+
+    A symlink stays, its target is replaced; the old file's permissions stay.
+
+    :param data: all of it, or pieces of it, which need not fit into the memory together.
+    :param is_new: whether there must be no such file yet, or an empty one.
+    :raises OSError: if that failed; the old file is then untouched and nothing is left behind.
+    """
+    target = Path(os.path.realpath(path))
+    os.makedirs(target.parent, exist_ok=True)
+    temporary = _temporary(target.parent)
+    fd, has_name = _open(temporary)
+    try:
+        try:
+            _fill(fd, target, _joined(data))
+            if not has_name:
+                _name(fd, temporary, target)
+        finally:
+            os.close(fd)
+        if not (is_new and _link(temporary, target)):
+            os.replace(temporary, target)
+    except BaseException:
+        remove(temporary)
+        raise
+    _sync_folder(target.parent)
+    _sweep(target.parent)
+
+
+def open_unnamed(folder: AnyPath) -> IO[bytes]:
+    """Make a file in a folder that goes when it is closed; the folder, too, where there is none.
+
+    :raises OSError: if there can't be one.
+    """
+    os.makedirs(folder, exist_ok=True)
+    temporary = _temporary(Path(folder))
+    fd, has_name = _open(temporary)
+    if has_name:
+        os.unlink(temporary)
+    return io.open(fd, "w+b")
+
+
+def _temporary(folder: Path) -> Path:
+    # short, for the name of what it is to be may be as long as the file system allows
+    return folder / f"{_TEMP_PREFIX}{os.getpid()}-{os.urandom(4).hex()}{_TEMP_SUFFIX}"
+
+
+def _open(temporary: Path) -> tuple[int, bool]:
+    """Make a temporary file, and say whether it has its name yet."""
+    if _UNNAMED:
+        with suppress(OSError):  # a file system without them
+            flags = os.O_RDWR | os.O_CLOEXEC | _UNNAMED
+            return os.open(temporary.parent, flags, 0o666), False
+    return _open_named(temporary), True
+
+
+def _open_named(temporary: Path) -> int:
+    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+
+def _name(fd: int, temporary: Path, target: Path) -> None:
+    """Give a file that has no name its temporary one; where that can't be, copy it."""
+    try:
+        os.link(f"/proc/self/fd/{fd}", temporary, src_dir_fd=fd)  # with a folder it follows links
+    except OSError:
+        os.lseek(fd, 0, os.SEEK_SET)
+        named = _open_named(temporary)
+        try:
+            _fill(named, target, iter(lambda: os.read(fd, _WRITE), b""))
+        finally:
+            os.close(named)
+
+
+def _fill(fd: int, target: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file that is to take the place of ``target``; it is on disk when this returns."""
+    with suppress(FileNotFoundError):
+        _take_over_permissions(fd, target)
+    for piece in pieces:
+        _write_all(fd, piece)
+    os.fsync(fd)
+
+
+def _link(temporary: Path, target: Path) -> bool:
+    """Give a file its name unless another has it; False where the file system can't do that.
+
+    :raises FileExistsError: if another has that isn't empty.
+    """
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        if os.stat(target).st_size:
+            raise
+        return False
+    except OSError:
+        return False
+    os.unlink(temporary)
+    return True
+
+
+def _take_over_permissions(fd: int, target: Path) -> None:
+    old, new = os.stat(target), os.fstat(fd)
+    check_file(old, target)
+    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+        with suppress(PermissionError):  # only root may give files away
+            os.fchown(fd, old.st_uid, old.st_gid)
+    os.fchmod(fd, old.st_mode & 0o7777)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name survive a power cut, where the file system can do that."""
+    with suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed, once in a process and folder: ten
+    thousand cassettes may lie in one.
+    """
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    with suppress(OSError), os.scandir(folder) as found:
+        for entry in found:
+            if entry.name.startswith(_TEMP_PREFIX) and entry.name.endswith(_TEMP_SUFFIX):
+                with suppress(OSError):
+                    if wall_time() - entry.stat().st_mtime > _DEAD_AFTER:
+                        os.unlink(entry)
+
+
+def write_bodies(path: AnyPath, bodies: Mapping[str, bytes]) -> None:
+    """Put bodies beside the cassette ``path``. Their names tell their content (a hash)."""
+    for name, data in bodies.items():
+        body = body_path(path, name)
+        try:
+            is_there = os.stat(body).st_size == len(data)
+        except FileNotFoundError:
+            is_there = False
+        if not is_there:
+            replace(body, data)
+
+
+def copy_bodies(source: AnyPath, path: AnyPath) -> None:
+    """Put the bodies beside the cassette ``source`` beside the cassette ``path`` too."""
+    for body in bodies_of(source):
+        write_bodies(path, {body.name: read(body)})

@@ -1,0 +1,202 @@
+"""pytest-recording's markers, fixtures and options. No logic: each asks and returns.
+
+pytest loads this module in every run where the package is installed, so it imports nothing but
+pytest; the rest comes with the first test that is marked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_reqord.base.real import os
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_reqord.vcr_compat.cassette import VcrCassette
+
+__all__ = [
+    "allowed_hosts",
+    "block_network",
+    "default_cassette_name",
+    "disable_recording",
+    "record_mode",
+    "vcr",
+    "vcr_cassette_dir",
+    "vcr_config",
+    "vcr_markers",
+]
+
+_MARKERS = (
+    "vcr(*paths, **options): record or play with VCR.py's options, and play from paths as well",
+    "default_cassette(name): the name of the test's cassette",
+    "block_network(allowed_hosts=None): refuse the network, but for a cassette that records",
+    "allowed_hosts: hosts that the network guard lets through; give them to block_network",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register the options."""
+    group = parser.getgroup("reqord")
+    group.addoption(
+        "--block-network",
+        action="store_true",
+        default=False,
+        help="refuse the network, but for cassettes that record",
+    )
+    group.addoption(
+        "--allowed-hosts",
+        default=None,
+        metavar="REGEX,...",
+        help="hosts that --block-network lets through",
+    )
+    parser.addini("reqord_block_network", "as --block-network", type="bool", default=False)
+    parser.addini(
+        "reqord_allowed_hosts", "as --allowed-hosts, one a line", type="linelist", default=[]
+    )
+    group.addoption(
+        "--disable-recording",
+        action="store_true",
+        default=False,
+        help="leave the tests of @pytest.mark.vcr alone, and let them use the network",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers, and check what the run blocks and lets through.
+
+    :raises pytest.UsageError: if that is no list of regular expressions.
+    """
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
+    try:
+        _blocks(config)
+    except (ValueError, pytest.UsageError) as error:
+        raise pytest.UsageError(f"reqord_block_network in {config.inipath}: {error}") from error
+    places = "--allowed-hosts on the command line", f"reqord_allowed_hosts in {config.inipath}"
+    for hosts, place in zip(_given_hosts(config), places, strict=True):
+        if hosts:
+            _check_hosts(hosts, place)
+
+
+def _check_hosts(hosts: str | list[str], place: str) -> None:
+    from pytest_reqord.errors import UsageError  # late: few runs have it
+    from pytest_reqord.network_guard import guard
+
+    try:
+        guard.make(hosts, "")
+    except UsageError as error:
+        raise pytest.UsageError(f"{error} ({place})") from error
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say so where hosts are allowed and nothing is blocked."""
+    if _blocks(config) or not any(_given_hosts(config)):
+        return []
+    line = "reqord: without --block-network, allowed hosts count only in tests marked block_network"
+    return [line]
+
+
+def _blocks(config: pytest.Config) -> bool:
+    """Whether the run as a whole has the network guard."""
+    return bool(config.option.block_network or config.getini("reqord_block_network"))
+
+
+def _given_hosts(config: pytest.Config) -> tuple[str | None, list[str]]:
+    """The hosts that the command line lets through, and those of the ini file."""
+    return config.option.allowed_hosts, config.getini("reqord_allowed_hosts")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Have the guard in place and the cassette open before a test's first function fixture."""
+    # once for all of them: to walk up a test's nodes takes 4 us
+    marks = {mark.name for mark in item.iter_markers()}
+    names = []
+    if _blocks(item.config) or "block_network" in marks:
+        names.append("block_network")
+    if "vcr" in marks:
+        names.append("vcr")
+    if names and hasattr(item, "fixturenames"):
+        from pytest_reqord.plugin.session import put_first  # late: for tests that have it
+
+        put_first(item, *names)
+
+
+@pytest.fixture(scope="session")
+def record_mode(request: pytest.FixtureRequest) -> str:
+    """The record mode of the run; a mark and ``vcr_config`` win over it."""
+    from pytest_reqord.plugin import SESSION  # late: for tests that have it
+
+    return request.config.stash[SESSION].settings.record_mode
+
+
+@pytest.fixture(scope="session")
+def disable_recording(request: pytest.FixtureRequest) -> bool:
+    """Whether marked tests are left alone."""
+    return bool(request.config.option.disable_recording)
+
+
+@pytest.fixture
+def vcr_config() -> dict[str, Any]:
+    """VCR.py's options for the tests that see this fixture; override it at any scope."""
+    return {}
+
+
+@pytest.fixture
+def vcr_markers(request: pytest.FixtureRequest) -> list[pytest.Mark]:
+    """The ``vcr`` marks of the test, from the nearest out."""
+    return list(request.node.iter_markers("vcr"))
+
+
+@pytest.fixture(scope="module")
+def vcr_cassette_dir(request: pytest.FixtureRequest) -> str:
+    """The folder of a test file's cassettes."""
+    path = request.path
+    return os.fspath(path.parent / "cassettes" / path.stem)
+
+
+@pytest.fixture
+def default_cassette_name(request: pytest.FixtureRequest) -> str:
+    """The name of the test's cassette."""
+    from pytest_reqord.vcr_compat.placing import default_name  # late: for tests that have it
+
+    return default_name(request.node)
+
+
+@pytest.fixture
+def vcr(request: pytest.FixtureRequest) -> Iterator[VcrCassette | None]:
+    """The cassette of a test that is marked with ``vcr``; None for any other."""
+    if not request.getfixturevalue("vcr_markers") or request.getfixturevalue("disable_recording"):
+        yield None
+        return
+    from pytest_reqord.vcr_compat.session import test_cassette  # late: for tests that have it
+
+    with test_cassette(request) as cassette:
+        yield cassette
+
+
+@pytest.fixture
+def allowed_hosts(request: pytest.FixtureRequest) -> list[str] | None:
+    """The hosts that the network guard lets through, as regular expressions."""
+    mark = request.node.get_closest_marker("block_network")
+    on_command_line, in_file = _given_hosts(request.config)
+    hosts = (
+        (mark.kwargs.get("allowed_hosts") if mark else None)
+        or on_command_line
+        or request.getfixturevalue("vcr_config").get("allowed_hosts")
+        or in_file
+        or None
+    )
+    return hosts.split(",") if isinstance(hosts, str) else hosts
+
+
+@pytest.fixture
+def block_network(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The network guard, where the command line or a mark wants it and nothing is recorded."""
+    from pytest_reqord.vcr_compat.session import guarded  # late: for tests that have it
+
+    with guarded(request, is_run_wide=_blocks(request.config)):
+        yield

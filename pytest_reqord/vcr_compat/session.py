@@ -1,0 +1,169 @@
+"""A test that is marked with ``vcr`` on one side, a `Run` on the other."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_reqord import network_guard
+from pytest_reqord.errors import UsageError
+from pytest_reqord.plugin import SESSION
+from pytest_reqord.plugin.config_sources import MARK, marks_of
+from pytest_reqord.redaction import HEADERS_ONLY, Rules
+from pytest_reqord.run import children
+from pytest_reqord.settings.options import Layer
+from pytest_reqord.vcr_compat.cassette import Suite, VcrOpening
+from pytest_reqord.vcr_compat.options import Options, mode_name, settings_of
+from pytest_reqord.vcr_compat.placing import cassette_path, extra_paths, suffix_of
+from pytest_reqord.vcr_compat.vcr import VCR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_reqord.recording.opening import Attempt
+    from pytest_reqord.recording.plan import Plan, Services
+    from pytest_reqord.settings.resolve import Settings
+    from pytest_reqord.vcr_compat.cassette import VcrCassette
+
+__all__ = ["guarded", "test_cassette"]
+
+_DEFAULTS = Layer(
+    "the defaults of VCR.py",
+    {
+        "on_miss": "raise",
+        "on_unplayed": "ignore",
+        "on_drift": "ignore",
+        "on_failure": "keep",
+        "on_leak": "ignore",
+    },
+)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What a marked test says about its cassette.
+
+    :param path: the file.
+    :param settings: those that are ours.
+    :param rules: what is redacted before the settings add to it.
+    :param suite: the rest.
+    """
+
+    path: Path
+    settings: Settings
+    rules: Rules
+    suite: Suite
+
+
+@contextmanager
+def test_cassette(request: pytest.FixtureRequest) -> Iterator[VcrCassette]:
+    """Open the cassette of a marked test, and close it.
+
+    :raises pytest.UsageError: if a mark or ``vcr_config`` can't be followed.
+    :raises UsageError: if the test has another cassette.
+    """
+    case = _case(request)
+    made: list[VcrOpening] = []
+
+    def make(plan: Plan, services: Services, attempt: Attempt | None) -> VcrOpening:
+        made.append(VcrOpening(plan, services, attempt, case.suite))
+        return made[0]
+
+    session = request.config.stash[SESSION]
+    open_it = partial(session.run.open, case.path, case.settings, rules=case.rules, kind=make)
+    opening = session.open_as_test(request.node, open_it)
+    try:
+        yield made[0].view
+    finally:
+        session.close_test(request.node, opening)
+
+
+def _case(request: pytest.FixtureRequest) -> _Case:
+    values = _merged(request)
+    folder: str = request.getfixturevalue("vcr_cassette_dir")
+    vcr = VCR(VCR.ensure_suffix(suffix_of(values)), folder)
+    config = request.config
+    config.hook.pytest_recording_configure(config=config, vcr=vcr)
+    try:
+        options = Options.of(values, vcr)
+        # who says nothing of it gets the default headers alone, as a suite of VCR.py's expects it
+        rules = Rules() if values.get("redact") else HEADERS_ONLY
+        return _Case(
+            path=cassette_path(request.getfixturevalue("default_cassette_name"), values, vcr),
+            settings=_settings(request, values, vcr),
+            # a header that the suite filters has the value that the suite wants
+            rules=rules.with_(keep=options.filtered_headers),
+            suite=Suite(options, extra_paths(request.getfixturevalue("vcr_markers"), folder)),
+        )
+    except UsageError as error:
+        raise pytest.UsageError(f"{request.node.nodeid}: {error}") from None
+
+
+def _merged(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """``vcr_config``, then the marks from the widest to the nearest: the last word counts."""
+    values: dict[str, Any] = copy.deepcopy(request.getfixturevalue("vcr_config"))
+    if not isinstance(values, dict):
+        raise pytest.UsageError(
+            f"{request.node.nodeid}: the fixture vcr_config has to return a dictionary of VCR.py's"
+            f" options, not {values!r}"
+        )
+    for mark in reversed(request.getfixturevalue("vcr_markers")):
+        values.update(mark.kwargs)
+    return values
+
+
+def _settings(request: pytest.FixtureRequest, values: dict[str, Any], vcr: VCR | None) -> Settings:
+    """What holds, the command line first.
+
+    ``CI`` doesn't change what a mark says: these suites have said it there all along.
+    """
+    layers = [Layer("@pytest.mark.vcr and vcr_config", settings_of(values), is_explicit=True)]
+    if vcr is not None:
+        layers.append(Layer("pytest_recording_configure", settings_of(vars(vcr)), is_explicit=True))
+    mode = mode_name(request.getfixturevalue("record_mode"))
+    layers.append(Layer("the fixture record_mode", {"record_mode": mode}, is_explicit=True))
+    return request.config.stash[SESSION].run.resolve(layers, [_DEFAULTS])
+
+
+# the network guard
+
+
+@contextmanager
+def guarded(request: pytest.FixtureRequest, *, is_run_wide: bool) -> Iterator[None]:
+    """Refuse the network during a test, where that is wanted and no cassette records.
+
+    :param is_run_wide: whether the run wants it, and not only a mark.
+    :raises pytest.UsageError: if the mark has arguments that it doesn't take.
+    """
+    mark = request.node.get_closest_marker("block_network")
+    if mark is not None and (mark.args or set(mark.kwargs) - {"allowed_hosts"}):
+        raise pytest.UsageError(
+            f"@pytest.mark.block_network of {request.node.nodeid} takes allowed_hosts=[...]"
+            f" and nothing else, not {mark.args!r} {mark.kwargs!r}"
+        )
+    if (mark is None and not is_run_wide) or _records(request):
+        yield
+        return
+    allowed = request.getfixturevalue("allowed_hosts")
+    with network_guard.blocking(allowed, owner=request.node.nodeid), children.guarded():
+        yield
+
+
+def _records(request: pytest.FixtureRequest) -> bool:
+    """Whether the test has a cassette that may record."""
+    session = request.config.stash[SESSION]
+    found = []
+    try:
+        if request.getfixturevalue("vcr_markers"):
+            found.append(_settings(request, _merged(request), None))
+        if "cassette" in request.fixturenames or request.node.get_closest_marker(MARK):
+            found.append(session.test_settings(request.node, marks_of(request.node)))
+    except UsageError as error:
+        raise pytest.UsageError(f"{request.node.nodeid}: {error}") from None
+    return any(settings.record_mode != "none" or settings.rerecord for settings in found)

@@ -307,7 +307,7 @@ SCENARIOS = (
         for kind in ("reset", "reset-chunk")
     ],
     *[
-        _scenario(f"broken-timeout{suffix}", Call("/slow/0?body=2", timeout=0.3, read=read))
+        _scenario(f"broken-timeout{suffix}", Call("/slow/0?body=2", timeout=1.0, read=read))
         for suffix, read in (("", "whole"), ("-pieces", "pieces"))
     ],
     # what meets the end of its connection tornado passes on or not, by chance
@@ -324,13 +324,13 @@ SCENARIOS = (
     _scenario("broken-headers", "/broken/headers", also=frozenset({"lenient"})),
     _scenario(
         "broken-headers-keep",
-        Call("/broken/headers?keep", timeout=0.3),
+        Call("/broken/headers?keep", timeout=1.0),
         "/json",
         also=frozenset({"lenient"}),
     ),
     _scenario(
         "chunked-coding",
-        Call("/chunked/3,4?coding=gzip", timeout=0.3),
+        Call("/chunked/3,4?coding=gzip", timeout=1.0),
         "/json",
         also=frozenset({"transfer codings"}),
     ),

@@ -22,7 +22,7 @@ import pathlib
 import sys
 import threading
 import time
-from _thread import start_new_thread
+from _thread import RLock, start_new_thread
 from importlib import import_module
 from queue import Empty, SimpleQueue
 from types import FunctionType, ModuleType
@@ -113,7 +113,8 @@ if not TYPE_CHECKING:
     _path = _copied(os.path, os.path.__name__, "genericpath")
     _path.os = os = _copied(os, "os", path=_path)
     io, fcntl, json, time = map(_copied, (io, fcntl, json, time))
-    threading = _copied(threading)
+    # of C: threading's own function makes one of what gevent has put into threading
+    threading = _copied(threading, RLock=RLock)
     threading.Condition = _copied_class(threading.Condition, **vars(threading))
 
     # by a function: a fake file system replaces each class of pathlib that is called Path. And of
@@ -127,5 +128,6 @@ if not TYPE_CHECKING:
     # libraries use more of it
     _own_path = _copied_class(_concrete_path, os=os, io=io)
     _own_pathlib = _copied(pathlib, Path=_own_path, PosixPath=_own_path)
-    _STAND_INS.update(fcntl=fcntl, io=io, os=os, pathlib=_own_pathlib, posixpath=os.path, time=time)
+    _STAND_INS.update(fcntl=fcntl, io=io, os=os, pathlib=_own_pathlib, posixpath=os.path)
+    _STAND_INS.update(threading=threading, time=time)
     _STAND_INS["os.path"] = os.path

@@ -72,6 +72,7 @@ class Run:
         self._weak = tuple(weak)
         self._own = own
         self._redact = redact
+        self._environment = dict(os.environ)
         self._handover: Handover | None = None
         self._watches_outside = False
         self._unsettled: dict[int, Opening] = {}
@@ -103,8 +104,12 @@ class Run:
             matchers=self._own.matchers,
             redact=self._redact,
             nodeid_now=self.nodeid_now,
-            secrets={name: os.environ[name] for name in names if os.environ.get(name)},
+            secrets={name: value for name in names if (value := self._variable(name))},
         )
+
+    def _variable(self, name: str) -> str:
+        """The value of an environment variable, also where a test has cleared them since."""
+        return self._environment.get(name) or os.environ.get(name, "")
 
     @once
     def _staging(self) -> StagingArea:

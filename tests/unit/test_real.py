@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os as real_os
 import pathlib
+import subprocess
 import sys
 import time
 from unittest import mock
@@ -86,19 +87,6 @@ def test_time():
         assert real.time.monotonic is not time.monotonic
 
 
-def test_waiting():
-    """A condition of ours waits by no lock that a test has put in its place."""
-    condition = real.threading.Condition(real.threading.RLock())
-    with (
-        mock.patch("threading.Lock"),
-        mock.patch("threading.RLock"),
-        mock.patch("threading._allocate_lock"),
-        mock.patch("threading._time", return_value=5.0),
-        condition,
-    ):
-        assert not condition.wait_for(lambda: False, timeout=0.01)
-
-
 class TestPrivate:
     """A library that is imported anew: filelock is the one that we have."""
 
@@ -166,3 +154,48 @@ class TestPrivate:
         assert sys.modules["os"] is real_os
         with mock.patch("filelock.FileLock"):
             assert not isinstance(library.FileLock, mock.Mock)
+
+
+PATCHERS = {
+    "gevent": "from gevent import monkey; monkey.patch_all()",
+    "eventlet": "import eventlet; eventlet.monkey_patch()",
+}
+
+
+@pytest.mark.parametrize("patch", PATCHERS.values(), ids=PATCHERS)
+def test_greenlets(patch, monkeypatch):
+    """Locks and threads are the interpreter's, though a tool for greenlets has replaced them all."""
+    monkeypatch.setenv("EVENTLET_NO_GREENDNS", "yes")
+    code = f"""
+from pytest_reqord import real
+lock, reentrant = type(real.threading.Lock()), type(real.threading.RLock())
+{patch}
+import tempfile, threading
+assert type(threading.Lock()) is not lock or type(threading.RLock()) is not reentrant
+assert type(real.threading.Lock()) is lock and type(real.threading.RLock()) is reentrant
+condition = real.threading.Condition()
+assert type(condition._lock) is reentrant
+
+done = real.SimpleQueue()
+def work():
+    with condition:
+        condition.wait(10)
+    done.put(real.threading.get_ident())
+
+with condition:
+    real.start_new_thread(work, ())
+for _ in range(1000):
+    with condition:
+        condition.notify()
+    try:
+        assert done.get(timeout=0.01) != real.threading.get_ident()
+        break
+    except real.Empty:
+        continue
+else:
+    raise AssertionError("it never came back")
+library = real.private("filelock")
+with tempfile.TemporaryDirectory() as folder, library.FileLock(folder + "/lock"):
+    pass
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

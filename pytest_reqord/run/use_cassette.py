@@ -128,7 +128,7 @@ def use_cassette(path: str | os.PathLike[str], **options: Any) -> UseCassette:
 
 def _unguarded(opened: Opening) -> AbstractContextManager[None]:
     """Where the cassette records, the network guard of the test around it lets it."""
-    network = getattr(pytest_reqord, "network", None)  # imported where a test is guarded
+    network = getattr(pytest_reqord, "network_guard", None)  # imported where a test is guarded
     if network is None or not opened.cassette.access.record:
         return nullcontext()
     lifted: AbstractContextManager[None] = network.lifted()

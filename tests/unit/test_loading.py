@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pytest_reqord import loading, patterns
+from pytest_reqord.base import hints, loading
 
 
 @pytest.fixture(autouse=True)
@@ -16,29 +16,29 @@ def finders(monkeypatch):
 
 def test_module_that_was_forgotten(monkeypatch):
     """A module of ours that a tool deletes is the same one when it is imported again."""
-    spec = patterns.__spec__
-    monkeypatch.delitem(sys.modules, "pytest_reqord.patterns")
+    spec = hints.__spec__
+    monkeypatch.delitem(sys.modules, "pytest_reqord.base.hints")
 
-    assert importlib.import_module("pytest_reqord.patterns") is patterns
-    assert patterns.__spec__ is spec
+    assert importlib.import_module("pytest_reqord.base.hints") is hints
+    assert hints.__spec__ is spec
 
 
 def test_package_that_was_forgotten(monkeypatch):
     """So are a package and the modules in it."""
-    from pytest_reqord.codec import jsontext
+    from pytest_reqord.codec import scalars
 
     for name in [name for name in sys.modules if name.startswith("pytest_reqord.codec")]:
         monkeypatch.delitem(sys.modules, name)
 
-    assert importlib.import_module("pytest_reqord.codec.jsontext") is jsontext
+    assert importlib.import_module("pytest_reqord.codec.scalars") is scalars
     assert not importlib.import_module("pytest_reqord.codec").__spec__._initializing
 
 
 def test_reload(monkeypatch):
     """A module that somebody reloads is run again."""
-    monkeypatch.setattr(patterns, "Pattern", None)
+    monkeypatch.setattr(hints, "Test", None)
 
-    assert importlib.reload(patterns).Pattern is not None
+    assert importlib.reload(hints).Test is not None
 
 
 def test_no_such_module():

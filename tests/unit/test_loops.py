@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 import trio
 
-from pytest_reqord import loops
+from pytest_reqord.base import loops
 
 RUN = {"asyncio": asyncio.run, "trio": lambda coroutine: trio.run(lambda: coroutine)}
 

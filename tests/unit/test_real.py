@@ -167,7 +167,7 @@ def test_greenlets(patch, monkeypatch):
     """Locks and threads are the interpreter's, though a tool for greenlets has replaced them all."""
     monkeypatch.setenv("EVENTLET_NO_GREENDNS", "yes")
     code = f"""
-from pytest_reqord import real
+from pytest_reqord.base import real
 lock, reentrant = type(real.threading.Lock()), type(real.threading.RLock())
 {patch}
 import tempfile, threading

@@ -148,7 +148,9 @@ def _spec(run: Run, opening: Opening) -> bytes:
 
 
 def _guard() -> dict[str, str]:
-    network_guard = getattr(pytest_reqord, "network", None)  # imported where a test is guarded
+    network_guard = getattr(
+        pytest_reqord, "network_guard", None
+    )  # imported where a test is guarded
     return network_guard.environment() if network_guard else {}
 
 

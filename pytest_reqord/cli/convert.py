@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord import codec, storage
@@ -12,7 +13,7 @@ from pytest_reqord.errors import ReqordError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pytest_reqord.base.models import Headers, Interaction
     from pytest_reqord.codec import Document
@@ -30,11 +31,13 @@ class Converted(NamedTuple):
     :param data: the file.
     :param bodies: what lies beside it, by file name.
     :param left_out: what that format doesn't keep and a replay does without, in words.
+    :param changed: what of each interaction isn't kept exactly, by its number from 1 on.
     """
 
     data: bytes
     bodies: Mapping[str, bytes]
     left_out: Sequence[str]
+    changed: Mapping[int, Sequence[str]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +94,10 @@ def _run_one(path: Path, target: Path, to: str, *, is_check: bool) -> str:
             storage.write_bodies(target, converted.bodies)
             storage.replace(target, converted.data)
             storage.remove_unused_bodies(target)
+    for number, places in converted.changed.items():
+        request = document.entries[number - 1].interaction().request
+        where = f"{path}, interaction {number} ({request.method} {request.uri})"
+        print(f"{where}: not kept exactly: {', '.join(places)}", file=sys.stderr)
     count = len(document.entries)
     line = f"{'checked' if is_check else 'converted':9} {path}"
     line += f" ({count} interaction{'s' * (count != 1)})"
@@ -116,29 +123,39 @@ def convert(document: Document, to: str, *, is_json: bool = False) -> Converted:
     if again.format != to and document.entries:
         raise ValueError(f"it would be read as {again.format}")
     for number, (old, new) in enumerate(zip(document.entries, again.entries, strict=True), start=1):
-        different = _difference(old.interaction(), new.interaction())
+        different = _difference(old.as_ours(), new.as_ours())
         if different:
             raise ValueError(f"the {different} of interaction {number} would be another")
     return converted
 
 
 def _to_ours(document: Document) -> Converted:
-    encoded = [codec.encode(entry.interaction()) for entry in document.entries]
+    encoded = [codec.encode(entry.as_ours()) for entry in document.entries]
     bodies = {name: data for each in encoded for name, data in each.bodies.items()}
     texts = [each.text for each in encoded]
-    left_out = dict.fromkeys(key for each in document.entries for key in codec.left_out_by_us(each))
-    return Converted(codec.render(texts, document.head), bodies, tuple(left_out))
+    changed = [codec.changed_by_us(entry) for entry in document.entries]
+    return _converted(codec.render(texts, document.head), bodies, changed)
 
 
 def _to_vcr(document: Document, *, is_json: bool) -> Converted:
     if document.locked:
         raise ValueError("it is locked, which VCR.py's format can't say")
-    left_out: dict[str, None] = {}
-    if document.format == "reqord":
-        for entry in document.entries:
-            left_out.update(dict.fromkeys(codec.left_out_by_vcr(entry.interaction())))
     data = codec.render_vcr(document.entries, document.extra, is_json=is_json)
-    return Converted(data, {}, tuple(left_out))
+    changed: list[list[str]] = []
+    if document.format == "reqord":
+        changed = [codec.left_out_by_vcr(entry.interaction()) for entry in document.entries]
+    return _converted(data, {}, changed)
+
+
+def _converted(
+    data: bytes, bodies: Mapping[str, bytes], changed: Sequence[Sequence[str]]
+) -> Converted:
+    left_out = dict.fromkeys(place for places in changed for place in places)
+    own = {
+        number: [place for place in places if place not in codec.LEFT_OUT_OF_ALL]
+        for number, places in enumerate(changed, start=1)
+    }
+    return Converted(data, bodies, tuple(left_out), {at: own[at] for at in own if own[at]})
 
 
 def _difference(old: Interaction, new: Interaction) -> str:
@@ -154,12 +171,13 @@ def _difference(old: Interaction, new: Interaction) -> str:
     if (answer.status, answer.reason) != (answer_now.status, answer_now.reason):
         return "status"
     # how a body was packed is its client's affair: VCR.py needs some of them unpacked
-    ignored = "content-length" if "content-encoding" in answer.headers else ""
+    is_packed = "content-encoding" in answer.headers
+    ignored = ("content-length", "content-encoding") if is_packed else ()
     if _by_name(answer.headers, ignored) != _by_name(answer_now.headers, ignored):
         return "response headers"
     return "" if answer.content == answer_now.content else "response body"
 
 
-def _by_name(headers: Headers, ignored: str = "") -> dict[str, tuple[str, ...]]:
+def _by_name(headers: Headers, ignored: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
     names = {name.lower() for name in headers}
-    return {name: headers.get_all(name) for name in names if name != ignored}
+    return {name: headers.get_all(name) for name in names if name not in ignored}

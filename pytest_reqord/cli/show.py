@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pytest_reqord.base.clock import format_time
 from pytest_reqord.base.real import Path
 from pytest_reqord.cassette_file.cache import check_whole, read_document
-from pytest_reqord.cli.finding import cassettes
+from pytest_reqord.cli.finding import cassettes, why
+from pytest_reqord.errors import ReqordError
 
 if TYPE_CHECKING:
     import argparse
@@ -36,26 +37,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Print the interactions that are asked for, below the cassette's path where there are more."""
+    """Print the interactions that are asked for, below the cassette's path where there are more.
+
+    A cassette that can't be read is named, and the others are shown.
+    """
     found = [path for path, _ in cassettes(parsed.paths)]
+    status = 0 if found else 1
     for path in found:
-        document = read_document(path)
         if len(found) > 1:
             print(path)
-        for entry in document.entries:
-            if parsed.grep and parsed.grep not in entry.uri:
-                continue
-            if parsed.method and parsed.method.upper() != entry.method.upper():
-                continue
-            interaction = entry.interaction()
-            print(_title(interaction))
-            if not parsed.brief:
-                print("\n".join(_lines(interaction)))
-        check_whole(document, path)
+        try:
+            _show(path, parsed)
+        except BrokenPipeError:  # whoever reads has seen enough
+            raise
+        except (OSError, ReqordError) as error:
+            sys.stdout.flush()  # what could be read stands before it
+            print(f"reqord: {why(error)}", file=sys.stderr)
+            status = 1
     if not found:
         names = ", ".join(map(str, parsed.paths))
         print(f"reqord: there are no cassettes in {names}", file=sys.stderr)
-    return 0 if found else 1
+    return status
+
+
+def _show(path: Path, parsed: argparse.Namespace) -> None:
+    document = read_document(path)
+    for entry in document.entries:
+        if parsed.grep and parsed.grep not in entry.uri:
+            continue
+        if parsed.method and parsed.method.upper() != entry.method.upper():
+            continue
+        interaction = entry.interaction()
+        print(_title(interaction))
+        if not parsed.brief:
+            print("\n".join(_lines(interaction)))
+    check_whole(document, path)
 
 
 def _title(interaction: Interaction) -> str:

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from pytest_reqord.codec.entries import with_extra
     from pytest_reqord.codec.large import load_piecemeal
     from pytest_reqord.codec.vcr_write import (
+        LEFT_OUT_OF_ALL,
         as_unpacked,
         as_vcr,
-        left_out_by_us,
+        changed_by_us,
         left_out_by_vcr,
         refused_by_vcr,
         render_vcr,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEADER",
+    "LEFT_OUT_OF_ALL",
     "Directory",
     "Document",
     "Encoded",
@@ -30,9 +32,9 @@ __all__ = [
     "LocatedEntries",
     "as_unpacked",
     "as_vcr",
+    "changed_by_us",
     "encode",
     "last_recorded_at",
-    "left_out_by_us",
     "left_out_by_vcr",
     "load",
     "load_piecemeal",

@@ -144,13 +144,20 @@ class Entry:
         """
         return self._interaction
 
+    def as_ours(self) -> Interaction:
+        """What is written of it in our format.
+
+        :raises CassetteFormatError: if it can't be read.
+        """
+        return self.interaction()
+
     @property
     def text(self) -> bytes:
         """The entry in our layout: its own bytes, with keys that we don't know, where it can be."""
         if self._text is None:
             from pytest_reqord.codec.emit import encode  # late: a replay writes nothing
 
-            self._text = encode(self.interaction(), inline_limit=sys.maxsize).text
+            self._text = encode(self.as_ours(), inline_limit=sys.maxsize).text
         return self._text
 
     @property

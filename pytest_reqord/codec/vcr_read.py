@@ -20,11 +20,13 @@ from pytest_reqord.codec.values import status_of
 
 __all__ = [
     "ForeignEntry",
+    "OtherEntry",
+    "as_ours",
     "document",
     "index",
+    "is_marked",
     "load_json",
-    "on_the_wire",
-    "packed",
+    "marked",
     "response",
     "to_interaction",
 ]
@@ -32,6 +34,8 @@ __all__ = [
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _BODILESS = (204, 304)
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_GZIP_HEAD = 10  # bytes of a head without a comment
+_MARK = b"\x1f\x8b\x08\x10\0\0\0\0\0\xffplain in VCR.py\0"  # a head with a comment
 _ZSTD_START = b"\x28\xb5\x2f\xfd"
 
 
@@ -77,7 +81,7 @@ def response(message: Mapping[str, Any], method: str) -> Response:
     has_body = method.upper() != "HEAD" and status not in _BODILESS
     headers, body = Headers(_pairs(message.get("headers"))), _body(message)
     if has_body:
-        headers, body = on_the_wire(headers, body)
+        headers, body = _on_the_wire(headers, body)
     chunks = None
     if has_body and "chunked" in headers.get("transfer-encoding", "").lower():
         chunks = (len(body),) if body else ()
@@ -85,7 +89,7 @@ def response(message: Mapping[str, Any], method: str) -> Response:
     return Response(status, str(reason), headers, body, version, chunks=chunks)
 
 
-def on_the_wire(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
+def _on_the_wire(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
     """Undo what VCR.py's stubs leave open: under ``Content-Encoding`` the body may be plain.
 
     With urllib3 2 they don't decode on replay and store plain bodies under the header of the
@@ -93,24 +97,85 @@ def on_the_wire(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
     decodes, so what isn't packed is packed here (gzip, deflate), or loses the header (br, zstd).
     ``Content-Length`` follows, for it would end the body early or never.
     """
-    coding = headers.get("content-encoding", "").strip().lower()
-    pairs = headers.pairs
+    coding = _coding(headers)
     if coding and body and content_coding.decode(body, coding) is None:
         if coding in _WINDOWS:
-            body = packed(body, coding)
+            body = _packed(body, coding)
         elif _is_text(body) and not body.startswith(_ZSTD_START):
-            pairs = tuple(pair for pair in pairs if pair[0].lower() != "content-encoding")
+            headers = _without_coding(headers)
+    return _with_length(headers, body), body
+
+
+def marked(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
+    """A body that is to stand plain in a file of VCR.py's, and says so: packed as nobody else does.
+
+    :param headers: what it comes with; they say how long it was.
+    """
+    coding = _coding(headers)
+    if coding in _WINDOWS:
+        return headers, _marked(body, coding)
+    headers = _without_coding(headers)
+    return _with_length(headers, body), body
+
+
+def _coding(headers: Headers) -> str:
+    return headers.get("content-encoding", "").strip().lower()
+
+
+def _without_coding(headers: Headers) -> Headers:
+    return Headers([pair for pair in headers.pairs if pair[0].lower() != "content-encoding"])
+
+
+def _with_length(headers: Headers, body: bytes) -> Headers:
     length = str(len(body))
     pairs = tuple(
-        (name, length if name.lower() == "content-length" else value) for name, value in pairs
+        (name, length if name.lower() == "content-length" else value)
+        for name, value in headers.pairs
     )
-    return (headers if pairs == headers.pairs else Headers(pairs)), body
+    return headers if pairs == headers.pairs else Headers(pairs)
 
 
-def packed(body: bytes, coding: str) -> bytes:
+def _packed(body: bytes, coding: str) -> bytes:
     """Pack a body that stands plain in its file, always to the same bytes."""
     packer = zlib.compressobj(wbits=_WINDOWS[coding])
     return packer.compress(body) + packer.flush()
+
+
+def as_ours(played: Interaction, item: Any) -> Interaction:
+    """What is written of an interaction in our format, so that the way back is known.
+
+    Its length is what its file says of it; who plays it corrects that. A body that stands plain
+    there, and had to be packed, is packed as nobody else packs it.
+
+    :param played: the interaction as it is played.
+    :param item: its data.
+    """
+    response, message = played.response, item["response"]
+    headers = Headers(_pairs(message.get("headers")))
+    if response is None or headers.keys() != response.headers.keys():  # it is no longer packed
+        return played
+    body, chunks = response.body, response.chunks
+    in_file = _body(message)
+    if body and body != in_file:
+        body = _marked(in_file, _coding(headers))
+        chunks = (len(body),) if chunks else chunks
+    return played._replace(response=response._replace(headers=headers, body=body, chunks=chunks))
+
+
+def _marked(body: bytes, coding: str) -> bytes:
+    """Pack a body with a mark that says that it is plain in a file of VCR.py's."""
+    if coding == "deflate":  # which has no room for one, but an empty block at its end
+        packer = zlib.compressobj(wbits=_WINDOWS[coding])
+        return packer.compress(body) + packer.flush(zlib.Z_SYNC_FLUSH) + packer.flush()
+    return _MARK + _packed(body, coding)[_GZIP_HEAD:]
+
+
+def is_marked(body: bytes, unpacked: bytes, coding: str) -> bool:
+    """Whether a body was packed here because it is plain in a file of VCR.py's.
+
+    :param coding: what it is packed with.
+    """
+    return coding in _WINDOWS and body == _marked(unpacked, coding)
 
 
 def _is_text(body: bytes) -> bool:
@@ -128,11 +193,15 @@ def _is_value(body: Any) -> bool:
     """
     if isinstance(body, list):
         return not all(isinstance(one, bytes) or type(one) is str for one in body)
-    return isinstance(body, Mapping) and not any(body.keys() <= keys for keys in _BODY_KEYS)
+    if not isinstance(body, Mapping):
+        return False
+    keys = body.keys() - {"encoding"}
+    is_typed = keys <= {"type", "content"} and body.get("type", "text") in _TYPES
+    return not keys or not (is_typed or keys in ({"string"}, {"base64_string"}))
 
 
-_BODY_KEYS = {"string", "encoding", "base64_string"}, {"type", "content"}
-"""What a mapping has that is about a body; what other tools write has these, too."""
+_TYPES = ("none", "json", "text", "binary", "base64", "bytes")
+"""What cassetter says that a body is."""
 
 
 def _body(message: Mapping[str, Any]) -> bytes:
@@ -144,6 +213,8 @@ def _body(message: Mapping[str, Any]) -> bytes:
             return binascii.a2b_base64(_bytes(body["base64_string"]))
         if "content" in body or "type" in body:
             return _typed_body(str(body.get("type", "text")), body.get("content"))
+        if body.keys() - {"encoding"} and body.keys().isdisjoint(("string", "text")):
+            raise ValueError("a body has no string")
         body = body.get("string", body.get("text"))
     return _bytes(body)
 
@@ -223,9 +294,20 @@ class ForeignEntry(Entry):
         """Its data, for a file in the same format."""
         return safe_yaml.typed(self._item)
 
+    def as_ours(self) -> Interaction:
+        """See `Entry.as_ours`: it tells how its body and its length stood in its file."""
+        return as_ours(self.interaction(), self.item())
+
     def vcr_text(self) -> bytes | None:
         """How it stands in a file that VCR.py's emitter wrote; None where it was another."""
         return None
+
+
+class OtherEntry(ForeignEntry):
+    """An entry of a tool whose data VCR.py can't read."""
+
+    __slots__ = ()
+    is_vcr = False
 
 
 def load_json(text: str) -> safe_yaml.Loaded | None:
@@ -259,8 +341,8 @@ def document(source: Source, loaded: safe_yaml.Loaded) -> Document:
     entries: list[Entry] = []
     for position, item in enumerate(items):
         try:
-            interaction = to_interaction(item, position)
-            entries.append(ForeignEntry(interaction, item) if tool == "vcr" else Entry(interaction))
+            kind = ForeignEntry if tool == "vcr" else OtherEntry
+            entries.append(kind(to_interaction(item, position), item))
         except (ValueError, TypeError) as error:
             line = places[position].line + 1 if places else 1
             raise source.broken(str(error), line) from error

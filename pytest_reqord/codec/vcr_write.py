@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.base import content_coding
@@ -12,27 +11,25 @@ from pytest_reqord.codec.entries import dump
 from pytest_reqord.codec.vcr_read import ForeignEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_reqord.base.models import Headers, Interaction, Request, Response
     from pytest_reqord.codec.entries import Entry
 
 __all__ = [
+    "LEFT_OUT_OF_ALL",
     "as_unpacked",
     "as_vcr",
-    "left_out_by_us",
+    "changed_by_us",
     "left_out_by_vcr",
     "refused_by_vcr",
     "render_vcr",
 ]
 
-_BODY = {"headers", "body", "content", "parsed_body"}
-_KNOWN = {
-    "": {"request", "response", "recorded_at"},
-    "request": {"method", "uri", "url", *_BODY},
-    "response": {"status", "status_code", "http_version", *_BODY},
-}
-_UNPACKED = ("gzip", "x-gzip", "deflate")
+_UNPACKING = ("python-httpx/", "python-httplib2/", "python-urllib/", "aiobotocore/")
+_UNPACKED = ("python-requests/", "python-urllib3/")
+_PACKAGES = {"br": "brotli", "zstd": "zstandard"}
+_FIRST_YEAR = 1970  # of interactions that were read from a file that says no time
 
 
 def as_vcr(interaction: Interaction) -> ForeignEntry:
@@ -51,13 +48,13 @@ def as_vcr(interaction: Interaction) -> ForeignEntry:
 def as_unpacked(response: Response) -> Response:
     """A response as VCR.py keeps it of a client that unpacks bodies: plain, under the same headers.
 
-    That is what `as_vcr` makes of one which is packed as a reader of the file would pack it.
+    It is packed with a mark that has `as_vcr` write it plain.
     """
     coding = response.headers.get("content-encoding", "").strip().lower()
     unpacked = content_coding.decode(response.body, coding) if coding and response.body else None
     if unpacked is None or not response.complete:
         return response
-    headers, body = vcr_read.on_the_wire(response.headers, unpacked)
+    headers, body = vcr_read.marked(response.headers, unpacked)
     if body == response.body:
         return response
     chunks = None if response.chunks is None else (len(body),)
@@ -78,24 +75,76 @@ def refused_by_vcr(interaction: Interaction) -> str:
     return what and f"VCR.py's format has no place for {what} ({request.method} {request.uri})"
 
 
-def left_out_by_us(entry: Entry) -> list[str]:
-    """Keys of an entry that another tool wrote and nothing here reads."""
-    if not (isinstance(entry, ForeignEntry) and entry.is_vcr):
+def changed_by_us(entry: Entry) -> list[str]:
+    """What of an entry that another tool wrote is not there, or is otherwise, after a way to our
+    format and back: its places, such as ``response.headers.Date``.
+    """
+    if not isinstance(entry, ForeignEntry):
         return []
     item = entry.item()
+    try:
+        again = _item(entry.as_ours())
+    except ValueError:  # it can't go back, for want of a package; all of it is in ours
+        return []
+    if not entry.is_vcr:
+        return _other_keys(item)
+    return list(_places(_normal(item), _normal(again)))
+
+
+def _other_keys(item: Mapping[str, Any]) -> list[str]:
+    """The keys of an entry of cassetter's that nothing reads."""
+    known = {
+        "": {"request", "response", "recorded_at"},
+        "request": {"method", "uri", "url", "headers", "body"},
+        "response": {"status", "http_version", "headers", "body"},
+    }
     return [
         ".".join(filter(None, (part, key)))
-        for part, known in _KNOWN.items()
+        for part, keys in known.items()
         for key in (item[part] if part else item)
-        if key not in known
+        if key not in keys
     ]
+
+
+def _normal(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry in one spelling: what is written in several ways and read as one is no difference."""
+    normal = {**item}
+    for part in ("request", "response"):
+        message = {key: _bytes(value) for key, value in item[part].items()}
+        headers = message.get("headers") or {}
+        lists: dict[str, list[Any]] = {}
+        for name, values in headers.items() if isinstance(headers, dict) else headers:
+            kept = lists.setdefault(str(name).lower(), [])
+            kept += map(_bytes, values if isinstance(values, list) else [values])
+        message["headers"] = {name: values for name, values in lists.items() if values}
+        normal[part] = message
+    answer = normal["response"]
+    body = answer.get("body")
+    if isinstance(body, dict) and "string" in body:
+        answer["body"] = {**body, "string": _bytes(body["string"])}
+    return normal
+
+
+def _bytes(value: Any) -> Any:
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+
+
+def _places(old: Any, new: Any, place: str = "") -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            yield from _places(old.get(key), new.get(key), f"{place}.{key}".lstrip("."))
+    elif old != new:
+        yield place
+
+
+LEFT_OUT_OF_ALL = "times", "the tests that recorded"
+"""What of `left_out_by_vcr` no file of VCR.py's has."""
 
 
 def left_out_by_vcr(interaction: Interaction) -> list[str]:
     """What of an interaction VCR.py's format doesn't keep, in words; its replay does without."""
-    found = ["times"]
-    if interaction.recorded_by:
-        found.append("the tests that recorded")
+    times, tests = LEFT_OUT_OF_ALL
+    found = [times, tests] if interaction.recorded_by else [times]
     response = interaction.response
     if response is not None:
         if response.chunks is not None and len(response.chunks) > 1:
@@ -106,7 +155,17 @@ def left_out_by_vcr(interaction: Interaction) -> list[str]:
             found.append("interim responses")
         if response.http_version != "1.1":
             found.append("HTTP versions")
+        if not _is_grouped(response.headers):
+            found.append("the order of response headers")
+    if not _is_grouped(interaction.request.headers):
+        found.append("the order of request headers")
     return found
+
+
+def _is_grouped(headers: Headers) -> bool:
+    """Whether headers of one name stand together and are spelled alike, as in a file of VCR.py's."""
+    lists = _lists(headers).items()
+    return headers.pairs == tuple((name, value) for name, values in lists for value in values)
 
 
 def render_vcr(
@@ -120,7 +179,7 @@ def render_vcr(
     :raises ValueError: if the format can't hold them.
     """
     foreign = [
-        each if isinstance(each, ForeignEntry) and each.is_vcr else as_vcr(each.interaction())
+        each if isinstance(each, ForeignEntry) and each.is_vcr else as_vcr(each.as_ours())
         for each in entries
     ]
     if is_json:
@@ -144,6 +203,7 @@ def _item(interaction: Interaction) -> dict[str, Any]:
     request, response = interaction.request, interaction.response
     if response is None:
         raise ValueError("a network error is no response")
+    is_ours = interaction.recorded_at.year != _FIRST_YEAR
     lists = _lists(request.headers)
     return {
         "request": {
@@ -153,7 +213,7 @@ def _item(interaction: Interaction) -> dict[str, Any]:
             "uri": request.uri,
         },
         "response": {
-            "body": {"string": _text(_body(request, response))},
+            "body": {"string": _text(_body(request, response, is_ours=is_ours))},
             "headers": _lists(response.headers),
             "status": {"code": response.status, "message": response.reason},
         },
@@ -189,29 +249,52 @@ def _text(body: bytes) -> str | bytes:
         return body
 
 
-def _body(request: Request, response: Response) -> bytes:
-    """The body as VCR.py needs it for replaying: only httpx unpacks one there, or urllib's caller."""
-    coding = response.headers.get("content-encoding", "").strip().lower()
-    if coding not in _UNPACKED or not response.body or _is_packed(request):
-        return response.body
-    unpacked = content_coding.decode(response.body, coding)
-    if unpacked is None:
-        return response.body
-    is_known = "user-agent" in request.headers
-    # a file of VCR.py's without request headers: plain if it was read so, see `foreign_values`
-    if is_known or response.body == vcr_read.packed(unpacked, coding):
+def _body(request: Request, response: Response, *, is_ours: bool) -> bytes:
+    """The body as VCR.py needs it to play it to its client: that may unpack it, or not.
+
+    :param is_ours: whether it was recorded here, and not read from a file of VCR.py's.
+    :raises ValueError: if it has to be unpacked, and can't be here.
+    """
+    body, coding = response.body, response.headers.get("content-encoding", "").strip().lower()
+    if not coding or not body:
+        return body
+    unpacked = content_coding.decode(body, coding)
+    if unpacked is not None and vcr_read.is_marked(body, unpacked, coding):
         return unpacked
-    return response.body
+    is_known = "user-agent" in request.headers
+    if not is_ours or not is_known or _gets_packed(request, coding):
+        return body
+    if unpacked is None and coding in _PACKAGES:
+        raise ValueError(
+            f"VCR.py needs the body of {request.method} {request.uri} unpacked, and there is no"
+            f" package for {coding}: install {_PACKAGES[coding]}"
+        )
+    return body if unpacked is None else unpacked
 
 
-def _is_packed(request: Request) -> bool:
-    """Whether what sent a request has packed bodies as they came: httpx, or urllib.request."""
-    is_of_urllib = request.headers.get("user-agent", "").startswith("Python-urllib/")
-    return is_of_urllib or _is_of_httpx(request)
+def _gets_packed(request: Request, coding: str) -> bool:
+    """Whether VCR.py has a body packed for the client that sent a request.
+
+    :param coding: what it is packed with; tornado unpacks gzip only.
+    """
+    name = request.headers.get("user-agent", "").lower()
+    if name.startswith("tornado/"):
+        return coding not in ("gzip", "x-gzip")
+    if name.startswith(_UNPACKED):
+        return False
+    # http.client, which unpacks nothing, says so
+    is_as_it_is = request.headers.get("accept-encoding", "").lower() == "identity"
+    return is_as_it_is or name.startswith(_UNPACKING) or _is_of_httpx(request)
 
 
 def _is_of_httpx(request: Request) -> bool:
-    """Whether httpx sent a request: nothing else has ``Connection`` before ``User-Agent``."""
-    names = [name.lower() for name in request.headers]
-    after = names.index("user-agent") if "user-agent" in names else sys.maxsize
-    return "connection" in names[:after] and after != sys.maxsize
+    """Whether httpx sent a request: it begins with ``Host``, and nothing else that does has
+    ``Connection`` before ``User-Agent``.
+
+    VCR.py sorts headers by their names, and has none but httpx's that are called ``host``.
+    """
+    names = list(request.headers)
+    lowered = [name.lower() for name in names]
+    if "user-agent" not in lowered or "connection" not in lowered[: lowered.index("user-agent")]:
+        return False
+    return lowered[0] == "host" or "host" in names

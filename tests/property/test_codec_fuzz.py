@@ -187,7 +187,7 @@ def read(document):
     for entry in document.entries:
         assert isinstance(entry.has_body, bool)
         assert entry.text.endswith(b"\n")
-        codec.left_out_by_us(entry)
+        codec.changed_by_us(entry)
     return [
         (each.interaction(), each.recorded_at, each.recorded_by, each.method, each.uri)
         for each in document.entries

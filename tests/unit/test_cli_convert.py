@@ -154,7 +154,6 @@ def test_check_writes_nothing(folder, capsys):
         (interaction(1)._replace(response=None, failure=Failure("E", "x", {})), "a network error"),
         (interaction(1, complete=False), "cut off"),
         (interaction(1, trailers=Headers({"a": "b"})), "trailers"),
-        (interaction(1, headers=Headers({"Content-Length": "7"})), "response headers"),
     ],
 )
 def test_what_would_be_lost_is_refused(folder, capsys, odd, reason):
@@ -170,6 +169,20 @@ def test_what_would_be_lost_is_refused(folder, capsys, odd, reason):
     assert reason in first
     assert second.startswith("converted b.yaml")
     assert (folder / "a.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("to", ["vcr", "reqord"])
+def test_a_length_that_is_wrong_is_kept(folder, to):
+    """It is what somebody has recorded; who plays it corrects it."""
+    odd = interaction(1, headers=Headers({"Content-Length": "7"}))
+    write(folder / "a.yaml", odd)
+
+    for there in ("vcr", "reqord", "vcr", to):
+        assert main(["convert", "a.yaml", "--to", there]) == 0
+
+    assert b"7" in (folder / "a.yaml").read_bytes()
+    (entry,) = read_document(folder / "a.yaml").entries
+    assert entry.as_ours().response.headers["Content-Length"] == "7"
 
 
 def test_locked(folder, capsys):
@@ -201,6 +214,46 @@ def test_keys_that_nothing_reads_are_named(folder, capsys):
 
     assert main(["convert", "a.yaml"]) == 0
     assert "reqord doesn't keep: response.mine" in capsys.readouterr().out
+
+
+def test_what_is_not_kept_exactly_is_named(folder, capsys):
+    """By interaction, on standard error, with its place; the rest of the file is as it was."""
+    data = VCR.replace(b"'{\"a\": 1}'", b"{model: m}").replace(
+        b"      message: OK\n", b"      message: OK\n    at: 1\n"
+    )
+    (folder / "a.yaml").write_bytes(data)
+
+    assert main(["convert", "a.yaml"]) == 0
+    said = capsys.readouterr()
+    assert said.err.splitlines() == [
+        "a.yaml, interaction 1 (POST https://api.example.com/users?a=1): not kept exactly: request.body",
+        "a.yaml, interaction 2 (GET https://api.example.com/): not kept exactly: response.at",
+    ]
+    assert "reqord doesn't keep: request.body, response.at" in said.out
+    assert read_document(folder / "a.yaml").entries[0].interaction().request.json() == {
+        "model": "m"
+    }
+    assert main(["convert", "a.yaml", "--to", "vcr"]) == 0
+
+    expected = VCR.replace(b"'{\"a\": 1}'", b'\'{"model": "m"}\'')
+    assert (folder / "a.yaml").read_bytes() == expected
+
+
+def test_a_body_that_cannot_be_unpacked(folder, capsys, monkeypatch):
+    """VCR.py needs what requests unpacks unpacked: without a package for it that is refused."""
+    headers = Headers({"User-Agent": "python-requests/2", "Connection": "close"})
+    one = interaction(1, body=b"\x0b\x02\x80hello\x03", headers=Headers({"Content-Encoding": "br"}))
+    write(folder / "a.yaml", one._replace(request=one.request._replace(headers=headers)))
+    assert main(["convert", "a.yaml", "--to", "vcr", "--output", "there"]) == 0
+    monkeypatch.setattr("pytest_reqord.base.content_coding.decode", lambda *_: None)
+
+    assert main(["convert", "a.yaml", "--to", "vcr"]) == 1
+
+    assert "no package for br: install brotli" in capsys.readouterr().out
+    body = yaml.safe_load((folder / "there/a.yaml").read_bytes())["interactions"][0]["response"][
+        "body"
+    ]
+    assert body == {"string": "hello"}
 
 
 def test_large_bodies(folder):

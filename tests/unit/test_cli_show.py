@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -133,3 +134,23 @@ def test_a_reader_that_has_seen_enough(folder):
         assert command.stderr.read() == b""
 
     assert command.returncode == 141
+
+
+def test_a_file_that_cannot_be_read(folder, capsys):
+    """It is named, and the others are shown; the exit status tells."""
+    (folder / "a.yaml").write_bytes(cassette(entry(1)))
+    (folder / "b.yaml").write_text("interactions: [\n")
+    (folder / "c.yaml").write_bytes(cassette(entry(2)).replace(b"status: 200", b"status: fine"))
+    os.mkfifo(folder / "d.yaml")
+    (folder / "e.yaml").symlink_to("nowhere.yaml")
+    (folder / "f.yaml").write_bytes(cassette(entry(3)))
+
+    assert main(["show", ".", "--brief"]) == 1
+
+    said = capsys.readouterr()
+    assert [each for each in said.out.splitlines() if "-> 200" in each] == [
+        each for each in said.out.splitlines() if "/1 " in each or "/3 " in each
+    ]
+    assert [each.split(".yaml")[0] for each in said.err.splitlines()] == [
+        "reqord: b", "reqord: c", "reqord: d", "reqord: there is no cassette at e",
+    ]  # fmt: skip

@@ -199,13 +199,18 @@ def test_what_only_looks_like_it_is_left_to_the_loader(end):
 
 
 def test_a_foreign_entry_can_be_moved_to_a_cassette_of_ours():
-    """Its text is in our layout."""
+    """Its text is in our layout, and has the length that its file says, to the letter."""
     document = load(VCR)
 
     again = load(codec.render([entry.text for entry in document.entries]))
 
     assert again.format == "reqord"
-    assert [entry.interaction() for entry in again.entries] == decoded(VCR)
+    assert [entry.interaction() for entry in again.entries] == [
+        entry.as_ours() for entry in document.entries
+    ]
+    response = again.entries[0].interaction().response
+    assert response.headers["Content-Length"] == "5"
+    assert response.body == b"hello\n world"
     assert [entry.recorded_at for entry in again.entries] == [
         entry.recorded_at for entry in document.entries
     ]
@@ -237,6 +242,28 @@ def test_bodies_are_read_in_every_form(written, body):
     """Text, bytes, streams and parsed JSON; of a key that stands twice, the last."""
     assert vcr(request=written, method=b"POST").request.body == body
     assert vcr(response=written).response.body == body
+
+
+@pytest.mark.parametrize(
+    ("written", "body"),
+    [
+        (b"body: {model: m, stream: false}", b'{"model": "m", "stream": false}'),
+        (b"body: {text: ab}", b'{"text": "ab"}'),
+        (b"body: {string: ab, n: 1}", b'{"string": "ab", "n": 1}'),
+        (b"body: {type: message, content: ab}", b'{"type": "message", "content": "ab"}'),
+        (b"body: {}", b"{}"),
+        (b"body: {encoding: utf-8, string: ab}", b"ab"),
+    ],
+)
+def test_a_mapping_is_a_body_of_json(written, body):
+    """A client was called with one, or a hook has left it: of a request, not of a response."""
+    assert vcr(request=written, method=b"POST").request.body == body
+
+
+def test_a_response_without_a_text_is_broken():
+    """Its body would be lost without a word."""
+    with pytest.raises(CassetteFormatError, match=r"line 2.* a body has no string"):
+        vcr(response=b"body: {model: m}")
 
 
 def test_flat_responses_of_old_httpx_stubs_are_read():

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pytest_reqord import Headers, Interaction, Request, Response
 from pytest_reqord.codec import encode, render, render_vcr
-from pytest_reqord.base.models import Arrival, Failure
+from pytest_reqord.models import Arrival, Failure
 
 HERE = Path(__file__).parent
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "reqord", "-p", "no:cacheprovider"]

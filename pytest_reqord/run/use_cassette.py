@@ -64,13 +64,14 @@ class UseCassette:
         self._entered: list[tuple[Opening, active.Opened, AbstractContextManager[None]]] = []
 
     def __enter__(self) -> Cassette:
-        return self._enter(self._open())
-
-    def _open(self) -> Opening:
         try:
-            return current_run().open_path(self._path, self._options)
+            opened = self._open()
         except ReqordError as error:  # where in here it was found says nothing to a user
             raise error.with_traceback(None) from None
+        return self._enter(opened)
+
+    def _open(self) -> Opening:
+        return current_run().open_path(self._path, self._options)
 
     def _enter(self, opened: Opening) -> Cassette:
         unguarded = _unguarded(opened)
@@ -93,7 +94,11 @@ class UseCassette:
         return opened
 
     async def __aenter__(self) -> Cassette:
-        return self._enter(await in_thread(self._open))
+        try:
+            opened = await in_thread(self._open)
+        except ReqordError as error:  # as above
+            raise error.with_traceback(None) from None
+        return self._enter(opened)
 
     async def __aexit__(
         self,

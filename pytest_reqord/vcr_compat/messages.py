@@ -11,6 +11,7 @@ from urllib.parse import ParseResult, parse_qsl, urlencode, urlparse
 from pytest_reqord.base import content_coding
 from pytest_reqord.base.models import Headers, Request, Response
 from pytest_reqord.base.real import json
+from pytest_reqord.codec.vcr_read import framed_once
 from pytest_reqord.matching.matchers import port_of
 
 __all__ = [
@@ -389,7 +390,11 @@ def response_from_vcr(changed: Mapping[str, Any], response: Response, request: R
         chunks = None if response.chunks is None else ((len(body),) if body else ())
         response = response._replace(body=body, chunks=chunks, arrivals=())
     if pairs != response.headers.pairs:
-        response = response._replace(headers=Headers(pairs))
+        headers = framed_once(Headers(pairs))
+        is_chunked = headers.get("transfer-encoding") is not None
+        response = response._replace(
+            headers=headers, chunks=response.chunks if is_chunked else None
+        )
     return response
 
 

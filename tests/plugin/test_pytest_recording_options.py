@@ -316,6 +316,61 @@ def test_compressed_bodies(suite):
     suite.runpytest("-k", "recorded").assert_outcomes(passed=1)
 
 
+CLIENTS_ASK = """
+    import asyncio, os, aiohttp, httpx, pytest, requests, urllib3
+
+    async def through_aiohttp(url):
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            return await response.read()
+
+    CLIENTS = {
+        "requests": lambda url: requests.get(url).content,
+        "httpx": lambda url: httpx.get(url).content,
+        "urllib3": lambda url: urllib3.request("GET", url).data,
+        "aiohttp": lambda url: asyncio.run(through_aiohttp(url)),
+    }
+
+    @pytest.fixture(params=CLIENTS)
+    def ask(request):
+        return CLIENTS[request.param]
+"""
+
+
+@pytest.mark.parametrize("options", ["", "decode_compressed_response=True"])
+def test_a_length_beside_chunks(suite, options):
+    """A file with both framings plays to every client: the length says where the body ends."""
+    both = entry("users", '{"name": "Ada"}').replace(
+        "Content-Type:",
+        "Transfer-Encoding:\n      - chunked\n      Content-Length:\n      - '99'\n"
+        "      Content-Encoding:\n      - gzip\n      Content-Type:",
+    )
+    for client in ("requests", "httpx", "urllib3", "aiohttp"):
+        store(suite, f"test_it[{client}].yaml", both)
+    suite.makepyfile(
+        test_it=f"""{CLIENTS_ASK}
+    @pytest.mark.vcr({options})
+    def test_it(ask):
+        assert ask("http://api.invalid/users") == b'{{"name": "Ada"}}'
+        """
+    )
+
+    suite.runpytest().assert_outcomes(passed=4)
+
+
+def test_a_length_is_added_to_chunks(suite):
+    """What `decode_compressed_response` records of a chunked answer plays to every client."""
+    suite.makepyfile(
+        test_it=f"""{CLIENTS_ASK}
+    @pytest.mark.vcr(decode_compressed_response=True)
+    def test_it(ask):
+        assert len(ask(os.environ["API"] + "/encoded/gzip?chunked=9")) > 0
+        """
+    )
+
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=4)
+    suite.runpytest("--block-network").assert_outcomes(passed=4)
+
+
 def test_ignored_hosts(suite, api, cassettes):
     """Names and patterns of `ignore_hosts`, and localhost, are let through and not recorded."""
     suite.makepyfile(

@@ -390,11 +390,10 @@ def response_from_vcr(changed: Mapping[str, Any], response: Response, request: R
         chunks = None if response.chunks is None else ((len(body),) if body else ())
         response = response._replace(body=body, chunks=chunks, arrivals=())
     if pairs != response.headers.pairs:
-        headers = framed_once(Headers(pairs))
-        is_chunked = headers.get("transfer-encoding") is not None
-        response = response._replace(
-            headers=headers, chunks=response.chunks if is_chunked else None
-        )
+        whole = Headers(pairs)
+        headers = framed_once(whole)
+        chunks = response.chunks if headers is whole else None
+        response = response._replace(headers=headers, chunks=chunks)
     return response
 
 

@@ -392,8 +392,9 @@ def response_from_vcr(changed: Mapping[str, Any], response: Response, request: R
     if pairs != response.headers.pairs:
         whole = Headers(pairs)
         headers = framed_once(whole)
-        chunks = response.chunks if headers is whole else None
-        response = response._replace(headers=headers, chunks=chunks)
+        response = response._replace(headers=headers)
+        if headers is not whole:
+            response = response._replace(chunks=None)
     return response
 
 

@@ -238,7 +238,7 @@ def test_half_read(face, opens, place_of):
         if face.name == "tornado" and not opens:
             # its streaming callback is a task of its own, so that the caller's next request still
             # comes from the context of the test that was ended there
-            assert recorded == {"raised": "pytest_reqord.errors.CassetteClosed", "from": []}
+            assert recorded["raised"] == "pytest_reqord.errors.CassetteClosed"
             return
         assert recorded == bare
         assert traffic(face, place, is_parallel=False) == bare_traffic

@@ -209,16 +209,16 @@ def test_a_lock_that_a_stopped_process_holds(path, record, mode):
 
 BROKEN_DISK = """
     import os
-    from pytest_reqord.storage import writing
+    from pytest_reqord.storage import write
 
-    write = writing._write_all
+    write_all = write._write_all
 
     def refuse(fd, data):
         if {where} in os.readlink(f"/proc/self/fd/{{fd}}"):
             raise OSError({error}, os.strerror({error}))
-        write(fd, data)
+        write_all(fd, data)
 
-    writing._write_all = refuse
+    write._write_all = refuse
 """
 
 

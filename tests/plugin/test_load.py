@@ -16,15 +16,15 @@ LOAD = """
 
     @pytest.fixture(autouse=True)
     def slow_disk(monkeypatch):
-        from pytest_reqord.storage import writing
+        from pytest_reqord.storage import write
 
-        write = writing._write_all
+        write_all = write._write_all
 
         def slowly(fd, data):
             time.sleep(0.1 * len(data) / 1_000_000)
-            write(fd, data)
+            write_all(fd, data)
 
-        monkeypatch.setattr(writing, "_write_all", slowly)
+        monkeypatch.setattr(write, "_write_all", slowly)
 
 
     def peak():

@@ -82,8 +82,7 @@ SUITE = """
 
     def test_use_cassette():
         with use_cassette("cassettes/one.yaml"):
-            for number in range(12):
-                ask(requests.get, number)
+            in_greenlets(lambda number: ask(requests.get, number), range(12))
 """
 ASKED = 2 * (12 + 12 + 30 + 12) + 3 * 12
 

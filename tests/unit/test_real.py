@@ -138,7 +138,7 @@ class TestPrivate:
             mock.patch.object(pathlib.Path, "exists", return_value=True),
             mock.patch.object(pathlib.Path, "stat", side_effect=OSError),
             mock.patch.object(pathlib.Path, "mkdir", side_effect=OSError),
-            library.FileLock(f"{tmp_path}/folder/file.lock"),
+            library.FileLock(f"{tmp_path}/file.lock"),
         ):
             pass
 

@@ -24,7 +24,7 @@ import threading
 import time
 from _thread import RLock, start_new_thread
 from importlib import import_module
-from queue import Empty, SimpleQueue
+from queue import Empty, SimpleQueue  # where gevent, if it came before us, has put its own, too
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 

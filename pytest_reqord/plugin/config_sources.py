@@ -29,8 +29,9 @@ def strong_layers(options: argparse.Namespace) -> list[Layer]:
     :param options: the command line, as pytest understood it.
     """
     command_line: dict[str, Any] = {}
-    if options.record_mode is not None:
-        command_line["record_mode"] = options.record_mode
+    mode = options.record_mode or options.vcr_record
+    if mode is not None:
+        command_line["record_mode"] = mode
     if options.rerecord:
         command_line["rerecord"] = tuple(options.rerecord)
     layers = [Layer("the command line", command_line, is_explicit=True, is_run_wide=True)]

@@ -1,4 +1,4 @@
-"""pytest-recording's markers, fixtures and options. No logic: each asks and returns.
+"""pytest-recording's and pytest-vcr's markers, fixtures and options. No logic: each asks and returns.
 
 pytest loads this module in every run where the package is installed, so it imports nothing but
 pytest; the rest comes with the first test that is marked.
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_reqord.vcr_compat.cassette import VcrCassette
+    from pytest_reqord.vcr_compat.vcr import VCR
 
 __all__ = [
     "allowed_hosts",
@@ -24,7 +25,9 @@ __all__ = [
     "disable_recording",
     "record_mode",
     "vcr",
+    "vcr_cassette",
     "vcr_cassette_dir",
+    "vcr_cassette_name",
     "vcr_config",
     "vcr_markers",
 ]
@@ -57,7 +60,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "reqord_allowed_hosts", "as --allowed-hosts, one a line", type="linelist", default=[]
     )
     group.addoption(
+        "--vcr-record",
+        "--vcr-record-mode",
+        choices=("once", "new_episodes", "none", "all"),
+        default=None,
+        help="pytest-vcr's name of --record-mode; new cassettes lie where pytest-vcr has them",
+    )
+    group.addoption(
         "--disable-recording",
+        "--disable-vcr",
         action="store_true",
         default=False,
         help="leave the tests of @pytest.mark.vcr alone, and let them use the network",
@@ -114,12 +125,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Have the guard in place and the cassette open before a test's first function fixture."""
     # once for all of them: to walk up a test's nodes takes 4 us
     marks = {mark.name for mark in item.iter_markers()}
+    fixtures = getattr(item, "fixturenames", None)  # None: an item that can't have any
+    is_marked = "vcr" in marks
+    is_adopted = False
+    if fixtures is not None and (is_marked or "vcr" in fixtures):
+        from pytest_reqord.vcr_compat.pytest_vcr import adopt  # late: for tests that have it
+
+        is_adopted = adopt(item, is_marked=is_marked)
     names = []
     if _blocks(item.config) or "block_network" in marks:
         names.append("block_network")
-    if "vcr" in marks:
-        names.append("vcr")
-    if names and hasattr(item, "fixturenames"):
+    if is_marked:
+        names.append("vcr_cassette" if is_adopted else "vcr")
+    if names and fixtures is not None:
         from pytest_reqord.plugin.session import put_first  # late: for tests that have it
 
         put_first(item, *names)
@@ -139,7 +157,7 @@ def disable_recording(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.option.disable_recording)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def vcr_config() -> dict[str, Any]:
     """VCR.py's options for the tests that see this fixture; override it at any scope."""
     return {}
@@ -170,6 +188,46 @@ def default_cassette_name(request: pytest.FixtureRequest) -> str:
 def vcr(request: pytest.FixtureRequest) -> Iterator[VcrCassette | None]:
     """The cassette of a test that is marked with ``vcr``; None for any other."""
     if not request.getfixturevalue("vcr_markers") or request.getfixturevalue("disable_recording"):
+        yield None
+        return
+    from pytest_reqord.vcr_compat.session import test_cassette  # late: for tests that have it
+
+    with test_cassette(request) as cassette:
+        yield cassette
+
+
+# pytest-vcr's: its `vcr` is a module's, and the test's cassette is `vcr_cassette`
+
+
+@pytest.fixture(scope="module")
+def _module_vcr(
+    request: pytest.FixtureRequest, vcr_config: dict[str, Any], vcr_cassette_dir: str
+) -> VCR:
+    from pytest_reqord.vcr_compat.pytest_vcr import make_vcr  # late: for suites that have it
+
+    return make_vcr(request.node, vcr_config, vcr_cassette_dir)
+
+
+@pytest.fixture(scope="module")
+def _flat_cassette_dir(request: pytest.FixtureRequest) -> str:
+    return os.fspath(request.path.parent / "cassettes")
+
+
+@pytest.fixture
+def vcr_cassette_name(request: pytest.FixtureRequest) -> str:
+    """The name of the cassette of a test of pytest-vcr."""
+    from pytest_reqord.vcr_compat.pytest_vcr import flat_name  # late: for suites that have it
+
+    return flat_name(request.node)
+
+
+@pytest.fixture
+def vcr_cassette(
+    request: pytest.FixtureRequest,
+    vcr: VCR,  # noqa: ARG001 -- has pytest know of it before the test is set up
+) -> Iterator[VcrCassette | None]:
+    """The cassette of a test of pytest-vcr, marked or not; None with ``--disable-vcr``."""
+    if request.getfixturevalue("disable_recording"):
         yield None
         return
     from pytest_reqord.vcr_compat.session import test_cassette  # late: for tests that have it

@@ -17,6 +17,7 @@ from pytest_reqord.plugin.config_sources import MARK, marks_of
 from pytest_reqord.redaction import HEADERS_ONLY, Rules
 from pytest_reqord.run import children
 from pytest_reqord.settings.options import Layer
+from pytest_reqord.vcr_compat import pytest_vcr
 from pytest_reqord.vcr_compat.cassette import Suite, VcrOpening
 from pytest_reqord.vcr_compat.options import Options, mode_name, settings_of
 from pytest_reqord.vcr_compat.placing import cassette_path, extra_paths, suffix_of
@@ -47,7 +48,7 @@ _DEFAULTS = Layer(
 
 @dataclass(frozen=True)
 class _Case:
-    """What a marked test says about its cassette.
+    """What a test says about its cassette.
 
     :param path: the file.
     :param settings: those that are ours.
@@ -63,7 +64,7 @@ class _Case:
 
 @contextmanager
 def test_cassette(request: pytest.FixtureRequest) -> Iterator[VcrCassette]:
-    """Open the cassette of a marked test, and close it.
+    """Open the cassette of a test that is marked, or asks for ``vcr_cassette``, and close it.
 
     :raises pytest.UsageError: if a mark or ``vcr_config`` can't be followed.
     :raises UsageError: if the test has another cassette.
@@ -87,33 +88,41 @@ def test_cassette(request: pytest.FixtureRequest) -> Iterator[VcrCassette]:
 def _case(request: pytest.FixtureRequest) -> _Case:
     values = _merged(request)
     folder: str = request.getfixturevalue("vcr_cassette_dir")
-    vcr = VCR(VCR.ensure_suffix(suffix_of(values)), folder)
-    config = request.config
-    config.hook.pytest_recording_configure(config=config, vcr=vcr)
+    if pytest_vcr.is_adopted(request):
+        vcr, marks = request.getfixturevalue("vcr"), []
+        name = request.getfixturevalue("vcr_cassette_name")
+    else:
+        vcr, marks = VCR(VCR.ensure_suffix(suffix_of(values)), folder), _marks(request)
+        request.config.hook.pytest_recording_configure(config=request.config, vcr=vcr)
+        name = request.getfixturevalue("default_cassette_name")
     try:
         options = Options.of(values, vcr)
         # who says nothing of it gets the default headers alone, as a suite of VCR.py's expects it
         rules = Rules() if values.get("redact") else HEADERS_ONLY
         return _Case(
-            path=cassette_path(request.getfixturevalue("default_cassette_name"), values, vcr),
+            path=cassette_path(name, values, vcr),
             settings=_settings(request, values, vcr),
             # a header that the suite filters has the value that the suite wants
             rules=rules.with_(keep=options.filtered_headers),
-            suite=Suite(options, extra_paths(request.getfixturevalue("vcr_markers"), folder)),
+            suite=Suite(options, extra_paths(marks, folder)),
         )
     except UsageError as error:
         raise pytest.UsageError(f"{request.node.nodeid}: {error}") from None
 
 
+def _marks(request: pytest.FixtureRequest) -> list[pytest.Mark]:
+    """The test's marks, as its suite may have changed them."""
+    marks: list[pytest.Mark] = request.getfixturevalue("vcr_markers")
+    return marks
+
+
 def _merged(request: pytest.FixtureRequest) -> dict[str, Any]:
     """``vcr_config``, then the marks from the widest to the nearest: the last word counts."""
+    if pytest_vcr.is_adopted(request):
+        return pytest_vcr.options_of(request.getfixturevalue("vcr"), request.node)
     values: dict[str, Any] = copy.deepcopy(request.getfixturevalue("vcr_config"))
-    if not isinstance(values, dict):
-        raise pytest.UsageError(
-            f"{request.node.nodeid}: the fixture vcr_config has to return a dictionary of VCR.py's"
-            f" options, not {values!r}"
-        )
-    for mark in reversed(request.getfixturevalue("vcr_markers")):
+    pytest_vcr.check_config(request.node, values)
+    for mark in reversed(_marks(request)):
         values.update(mark.kwargs)
     return values
 
@@ -160,7 +169,7 @@ def _records(request: pytest.FixtureRequest) -> bool:
     session = request.config.stash[SESSION]
     found = []
     try:
-        if request.getfixturevalue("vcr_markers"):
+        if pytest_vcr.is_adopted(request) or _marks(request):
             found.append(_settings(request, _merged(request), None))
         if "cassette" in request.fixturenames or request.node.get_closest_marker(MARK):
             found.append(session.test_settings(request.node, marks_of(request.node)))

@@ -87,6 +87,9 @@ class Source(Protocol):
     def recorded(self) -> Sequence[Interaction]:
         """Read back what was recorded since the cassette was opened."""
 
+    def count_of_children(self) -> int:
+        """How many interactions of that are in the hands of child processes."""
+
     def commands(self) -> Sequence[str]:
         """The shell commands that would add a missing request or start over."""
 
@@ -203,14 +206,12 @@ class Cassette:
     @property
     def recorded(self) -> tuple[Interaction, ...]:
         """What was recorded since the cassette was opened, in order of time."""
-        if not self._recorded_count:
-            return ()
         return tuple(sorted(self._source.recorded(), key=_recorded_at))
 
     @property
     def recorded_count(self) -> int:
         """How many interactions were recorded since the cassette was opened."""
-        return self._recorded_count
+        return self._recorded_count + self._source.count_of_children()
 
     @property
     def unplayed(self) -> tuple[Interaction, ...]:
@@ -430,6 +431,13 @@ class Cassette:
         else:
             self._recorded_count += 1
             self._source.record(kept)
+
+    def take_over(self, interaction: Interaction) -> None:
+        """Make what a child process recorded, redacted there, part of what was recorded here."""
+        request = interaction.request
+        self.rerecorded.update(self.settings.rerecord_of(request.method, request.uri))
+        self._recorded_count += 1
+        self._source.record(interaction)
 
     def lose(self, uri: str, why: str) -> None:
         """See `pytest_reqord.base.seam.Recorder.lose`."""

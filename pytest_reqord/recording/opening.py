@@ -243,12 +243,26 @@ class Opening:
         await self._services.writer().wait_for_room()
 
     def recorded(self) -> Sequence[Interaction]:
-        """Read back what was recorded, in order of time."""
-        if self.recording is None:
+        """Read back what was recorded, in order of time, by child processes, too."""
+        entries = list(self._recorded_by_children())
+        if self.recording is not None:
+            self.flush()
+            entries += read_document(self.recording.path).entries
+        return [entry.interaction() for entry in sorted(entries, key=_recorded_at)]
+
+    def count_of_children(self) -> int:
+        """How many interactions child processes have recorded that aren't taken over yet."""
+        return len(self._recorded_by_children())
+
+    def _recorded_by_children(self) -> Sequence[Entry]:
+        """What is in the files of the children; of one that is written just now, what is whole."""
+        if self.is_child:
             return ()
-        self.flush()
-        entries = sorted(read_document(self.recording.path).entries, key=_recorded_at)
-        return [entry.interaction() for entry in entries]
+        entries: list[Entry] = []
+        for path in self.kin.announced() if self.kin is not None else self._to_take_over:
+            with suppress(FileNotFoundError):  # the child has not written yet
+                entries += read_document(path).entries
+        return entries
 
     def played_drafts(self) -> Sequence[Interaction]:
         """What was played from drafts, and so belongs to the recording of this attempt."""
@@ -364,9 +378,7 @@ class Opening:
         for path in self._to_take_over:
             with suppress(FileNotFoundError):  # the child ended before it wrote
                 for entry in read_lean(path).entries:
-                    self.record(entry.interaction())
-                    patterns = self.plan.settings.rerecord_of(entry.method, entry.uri)
-                    self.cassette.rerecorded.update(patterns)
+                    self.cassette.take_over(entry.interaction())
                 self.flush()
                 remove_with_bodies(path)
         self._to_take_over = []

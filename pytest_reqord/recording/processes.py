@@ -71,6 +71,10 @@ class Kin:
         """
         return self._family.leave(_RECORDING, os.fsencode(staged))
 
+    def announced(self) -> list[Path]:
+        """Where the children's recordings are staged so far; they will be told all the same."""
+        return [Path(os.fsdecode(name)) for name in self._family.look_at(_RECORDING)]
+
     def recordings(self) -> list[Path]:
         """Where the children's recordings are staged; each is told once."""
         return [Path(os.fsdecode(name)) for name in self._family.pick_up(_RECORDING)]

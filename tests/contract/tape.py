@@ -126,6 +126,9 @@ class Memory:
     def recorded(self) -> list[Interaction]:
         return self._recorded
 
+    def count_of_children(self) -> int:
+        return 0
+
     def commands(self) -> tuple[str, ...]:
         return ()
 

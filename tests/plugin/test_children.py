@@ -213,6 +213,49 @@ def test_what_waits_in_the_parent_is_written_once(family, cassettes, mode):
     assert [one["request"]["uri"][-1] for one in stored] == list("0123456")
 
 
+@pytest.mark.parametrize("way", ["subprocess", "multiprocessing fork", "spawn", "fork"])
+def test_the_open_cassette_has_what_children_recorded(family, way):
+    """What children record is seen in the test as soon as they have recorded it, and not twice."""
+    family.makepyfile(f"""
+        import os, pytest, requests, traceback, warnings, work
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads
+        {WAYS[way]}
+        def queries(interactions):
+            return [each.request.uri[-5:] for each in interactions]
+
+        def test_it(cassette):
+            is_recording = cassette.record_mode != "none"
+            for n in (1, 2):
+                assert not start(n)()
+                assert len(cassette.recorded) == is_recording * n * 3
+                assert len(cassette.interactions) == (n * 3 if is_recording else 8)
+            requests.get(os.environ["API"] + "/json?last")
+            requests.get(os.environ["API"] + "/json?more")
+            assert len(cassette.interactions) == 8
+            assert queries(cassette.interactions)[-2:] == ["?last", "?more"]
+            assert len(cassette.recorded) == cassette.recorded_count == is_recording * 8
+    """)
+    family.runpytest_subprocess("--record-mode=once", timeout=120).assert_outcomes(passed=1)
+
+    family.runpytest_subprocess(timeout=120).assert_outcomes(passed=1)
+
+
+def test_use_cassette_has_what_children_recorded_when_it_is_closed(family):
+    """What `use_cassette` gives counts what children recorded once, and when it is closed, too."""
+    family.makepyfile("""
+        import subprocess, sys
+        from pytest_reqord import use_cassette
+
+        def test_it(tmp_path):
+            with use_cassette(tmp_path / "one.yaml", record_mode="once") as cassette:
+                subprocess.run([sys.executable, "work.py", "1"], check=True)
+                assert cassette.recorded_count == len(cassette.recorded) == 3
+            assert cassette.recorded_count == 3
+    """)
+
+    family.runpytest_subprocess(timeout=120).assert_outcomes(passed=1)
+
+
 def test_a_failing_test_keeps_what_its_children_recorded(family, api, cassettes):
     """The draft of a failed test has its children's interactions, and the next run plays them."""
     suite = """

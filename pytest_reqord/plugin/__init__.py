@@ -181,6 +181,6 @@ def cassette() -> Iterator[Cassette]:
 
 
 @pytest.fixture(scope="session")
-def cassette_factory(pytestconfig: pytest.Config) -> Callable[..., UseCassette]:
+def cassette_factory(pytestconfig: pytest.Config) -> Callable[..., UseCassette[Cassette]]:
     """What opens cassettes in fixtures of a wider scope: call it with a name, as `use_cassette`."""
     return pytestconfig.stash[SESSION].cassette_factory

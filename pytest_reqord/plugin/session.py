@@ -6,7 +6,7 @@ import sys
 from collections import ChainMap
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_reqord.interceptors.active import Opened
+    from pytest_reqord.playback.cassette import Cassette
     from pytest_reqord.plugin.unused import Unused
     from pytest_reqord.recording.opening import Opening
     from pytest_reqord.run.run import Run
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from pytest_reqord.settings.resolve import Settings
 
 __all__ = ["PytestSession", "put_first"]
+
+_O = TypeVar("_O", bound="Opening")
 
 _FIXTURE = "cassette"
 _FACTORY = "cassette_factory"
@@ -205,7 +208,7 @@ class PytestSession:
         place = place_of(item, settings.cassette_dir, marks)
         return self.open_as_test(item, lambda: self.run.open(place.file, settings))
 
-    def open_as_test(self, item: pytest.Item, make: Callable[[], Opening]) -> Opening:
+    def open_as_test(self, item: pytest.Item, make: Callable[[], _O]) -> _O:
         """Open the one cassette that is a test's own; see `close_test`.
 
         :param item: the test.
@@ -232,7 +235,7 @@ class PytestSession:
         active.close(self._with_cassette.pop(item))
         self.run.close(opening, None)
 
-    def cassette_factory(self, name: str, **options: Any) -> UseCassette:
+    def cassette_factory(self, name: str, **options: Any) -> UseCassette[Cassette]:
         """Open a cassette for a fixture of a wider scope: see `use_cassette`.
 
         :param name: its name; it lies in ``reqord_cassette_dir``, or in the folder ``cassettes``

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from contextlib import ExitStack, nullcontext
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import pytest_reqord
 from pytest_reqord.base.loops import in_thread
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["UseCassette", "current_run", "set_run", "use_cassette"]
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
+_C = TypeVar("_C")
 
 _run: Run | None = None
 
@@ -51,33 +52,39 @@ def current_run() -> Run:
     return _run
 
 
-class UseCassette:
+class UseCassette(Generic[_C]):
     """One use of a cassette: a context manager and a decorator, sync and async.
 
     What it does is decided when it is entered, so that one made at import time follows the
     command line.
+
+    :param open_it: opens the cassette.
+    :param show: what a ``with`` block gets of it.
+    :param is_asked: whether requests are the cassette's.
     """
 
-    def __init__(self, path: str | os.PathLike[str], options: dict[str, Any]) -> None:
-        self._path = path
-        self._options = options
-        self._entered: list[tuple[Opening, active.Opened, AbstractContextManager[None]]] = []
+    def __init__(
+        self, open_it: Callable[[], Opening], show: Callable[[Any], _C], *, is_asked: bool = True
+    ) -> None:
+        self._open_it = open_it
+        self._show = show
+        self._is_asked = is_asked
+        self._entered: list[tuple[Opening, ExitStack]] = []
 
-    def __enter__(self) -> Cassette:
+    def __enter__(self) -> _C:
         try:
-            opened = self._open()
+            opened = self._open_it()
         except ReqordError as error:  # where in here it was found says nothing to a user
             raise error.with_traceback(None) from None
         return self._enter(opened)
 
-    def _open(self) -> Opening:
-        return current_run().open_path(self._path, self._options)
-
-    def _enter(self, opened: Opening) -> Cassette:
-        unguarded = _unguarded(opened)
-        unguarded.__enter__()
-        self._entered.append((opened, active.enter(opened.cassette), unguarded))
-        return opened.cassette
+    def _enter(self, opened: Opening) -> _C:
+        stack = ExitStack()
+        if self._is_asked:
+            stack.enter_context(_unguarded(opened))
+            stack.callback(active.close, active.enter(opened.cassette))
+        self._entered.append((opened, stack))
+        return self._show(opened)
 
     def __exit__(
         self,
@@ -88,14 +95,13 @@ class UseCassette:
         current_run().close(self._leave(), error)
 
     def _leave(self) -> Opening:
-        opened, entered, unguarded = self._entered.pop()
-        active.close(entered)
-        unguarded.__exit__(None, None, None)
+        opened, stack = self._entered.pop()
+        stack.close()
         return opened
 
-    async def __aenter__(self) -> Cassette:
+    async def __aenter__(self) -> _C:
         try:
-            opened = await in_thread(self._open)
+            opened = await in_thread(self._open_it)
         except ReqordError as error:  # as above
             raise error.with_traceback(None) from None
         return self._enter(opened)
@@ -113,11 +119,13 @@ class UseCassette:
     def __call__(self, function: _F) -> _F:
         """Decorate a function, a coroutine function or a generator of either kind."""
         wrapper = next(wrap for holds, wrap in _WRAPPERS if holds(function))
-        wrapped = wrapper(function, lambda: UseCassette(self._path, self._options))
+        wrapped = wrapper(
+            function, lambda: UseCassette(self._open_it, self._show, is_asked=self._is_asked)
+        )
         return cast("_F", functools.wraps(function)(wrapped))
 
 
-def use_cassette(path: str | os.PathLike[str], **options: Any) -> UseCassette:
+def use_cassette(path: str | os.PathLike[str], **options: Any) -> UseCassette[Cassette]:
     """Record HTTP traffic into a cassette, or play it from there, in a ``with`` block or function.
 
     For fixtures of any scope and for scripts; inside a test what is recorded shares the test's
@@ -128,7 +136,9 @@ def use_cassette(path: str | os.PathLike[str], **options: Any) -> UseCassette:
     :param options: the same as the marker's: ``record_mode``, ``match_on`` ...
     :raises UsageError: when it is entered, if an option is wrong.
     """
-    return UseCassette(path, options)
+    return UseCassette(
+        lambda: current_run().open_path(path, options), lambda opened: opened.cassette
+    )
 
 
 def _unguarded(opened: Opening) -> AbstractContextManager[None]:
@@ -140,7 +150,7 @@ def _unguarded(opened: Opening) -> AbstractContextManager[None]:
     return lifted
 
 
-def _wrap_generator(function: Callable[..., Any], use: Callable[[], UseCassette]) -> Any:
+def _wrap_generator(function: Callable[..., Any], use: Callable[[], UseCassette[_C]]) -> Any:
     def wrapped(*args: Any, **kwargs: Any) -> Iterator[Any]:
         with use():
             yield from function(*args, **kwargs)
@@ -148,7 +158,7 @@ def _wrap_generator(function: Callable[..., Any], use: Callable[[], UseCassette]
     return wrapped
 
 
-def _wrap_async_generator(function: Callable[..., Any], use: Callable[[], UseCassette]) -> Any:
+def _wrap_async_generator(function: Callable[..., Any], use: Callable[[], UseCassette[_C]]) -> Any:
     async def wrapped(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         async with use():
             async for value in function(*args, **kwargs):
@@ -157,7 +167,7 @@ def _wrap_async_generator(function: Callable[..., Any], use: Callable[[], UseCas
     return wrapped
 
 
-def _wrap_coroutine(function: Callable[..., Any], use: Callable[[], UseCassette]) -> Any:
+def _wrap_coroutine(function: Callable[..., Any], use: Callable[[], UseCassette[_C]]) -> Any:
     async def wrapped(*args: Any, **kwargs: Any) -> Any:
         async with use():
             return await function(*args, **kwargs)
@@ -165,7 +175,7 @@ def _wrap_coroutine(function: Callable[..., Any], use: Callable[[], UseCassette]
     return wrapped
 
 
-def _wrap_plain(function: Callable[..., Any], use: Callable[[], UseCassette]) -> Any:
+def _wrap_plain(function: Callable[..., Any], use: Callable[[], UseCassette[_C]]) -> Any:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         with use():
             return function(*args, **kwargs)

@@ -128,7 +128,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     fixtures = getattr(item, "fixturenames", None)  # None: an item that can't have any
     is_marked = "vcr" in marks
     is_adopted = False
-    if fixtures is not None and (is_marked or "vcr" in fixtures):
+    if fixtures is not None and (
+        is_marked or "vcr" in fixtures or ("request" in fixtures and _is_named(item))
+    ):
         from pytest_reqord.vcr_compat.pytest_vcr import adopt  # late: for tests that have it
 
         is_adopted = adopt(item, is_marked=is_marked)
@@ -141,6 +143,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         from pytest_reqord.plugin.session import put_first  # late: for tests that have it
 
         put_first(item, *names)
+
+
+def _is_named(item: Any) -> bool:
+    """Whether some fixture of a test may ask for ``vcr`` by ``request.getfixturevalue``."""
+    return any(
+        "request" in each.argnames
+        and "vcr" in getattr(getattr(each.func, "__code__", None), "co_consts", ())
+        for of_one_name in item._fixtureinfo.name2fixturedefs.values()  # noqa: SLF001 -- they are nowhere else
+        for each in of_one_name
+    )
 
 
 @pytest.fixture(scope="session")
@@ -224,15 +236,13 @@ def vcr_cassette_name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def vcr_cassette(
     request: pytest.FixtureRequest,
-    vcr: VCR,  # noqa: ARG001 -- has pytest know of it before the test is set up
-) -> Iterator[VcrCassette | None]:
-    """The cassette of a test of pytest-vcr, marked or not; None with ``--disable-vcr``."""
-    if request.getfixturevalue("disable_recording"):
-        yield None
-        return
-    from pytest_reqord.vcr_compat.session import test_cassette  # late: for tests that have it
+    vcr: Any,
+    vcr_cassette_name: str,
+) -> Iterator[Any]:
+    """The cassette of a test of pytest-vcr, marked or not; an empty one with ``--disable-vcr``."""
+    from pytest_reqord.vcr_compat.session import cassette_of_module  # late: for suites that have it
 
-    with test_cassette(request) as cassette:
+    with cassette_of_module(request, vcr, vcr_cassette_name) as cassette:
         yield cassette
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,52 +12,21 @@ from pytest_reqord import network_guard
 from pytest_reqord.errors import UsageError
 from pytest_reqord.plugin import SESSION
 from pytest_reqord.plugin.config_sources import MARK, marks_of
-from pytest_reqord.redaction import HEADERS_ONLY, Rules
 from pytest_reqord.run import children
 from pytest_reqord.settings.options import Layer
 from pytest_reqord.vcr_compat import pytest_vcr
-from pytest_reqord.vcr_compat.cassette import Suite, VcrOpening
-from pytest_reqord.vcr_compat.options import Options, mode_name, settings_of
-from pytest_reqord.vcr_compat.placing import cassette_path, extra_paths, suffix_of
+from pytest_reqord.vcr_compat.case import DEFAULTS, Case
+from pytest_reqord.vcr_compat.options import mode_name, settings_of
+from pytest_reqord.vcr_compat.placing import extra_paths, suffix_of
 from pytest_reqord.vcr_compat.vcr import VCR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from pytest_reqord.recording.opening import Attempt
-    from pytest_reqord.recording.plan import Plan, Services
     from pytest_reqord.settings.resolve import Settings
     from pytest_reqord.vcr_compat.cassette import VcrCassette
 
-__all__ = ["guarded", "test_cassette"]
-
-_DEFAULTS = Layer(
-    "the defaults of VCR.py",
-    {
-        "on_miss": "raise",
-        "on_unplayed": "ignore",
-        "on_drift": "ignore",
-        "on_failure": "keep",
-        "on_leak": "ignore",
-    },
-)
-
-
-@dataclass(frozen=True)
-class _Case:
-    """What a test says about its cassette.
-
-    :param path: the file.
-    :param settings: those that are ours.
-    :param rules: what is redacted before the settings add to it.
-    :param suite: the rest.
-    """
-
-    path: Path
-    settings: Settings
-    rules: Rules
-    suite: Suite
+__all__ = ["cassette_of_module", "guarded", "test_cassette"]
 
 
 @contextmanager
@@ -69,23 +36,45 @@ def test_cassette(request: pytest.FixtureRequest) -> Iterator[VcrCassette]:
     :raises pytest.UsageError: if a mark or ``vcr_config`` can't be followed.
     :raises UsageError: if the test has another cassette.
     """
-    case = _case(request)
-    made: list[VcrOpening] = []
-
-    def make(plan: Plan, services: Services, attempt: Attempt | None) -> VcrOpening:
-        made.append(VcrOpening(plan, services, attempt, case.suite))
-        return made[0]
-
-    session = request.config.stash[SESSION]
-    open_it = partial(session.run.open, case.path, case.settings, rules=case.rules, kind=make)
-    opening = session.open_as_test(request.node, open_it)
+    case, session = _case(request), request.config.stash[SESSION]
+    opening = session.open_as_test(request.node, lambda: case.open(session.run))
     try:
-        yield made[0].view
+        yield opening.view
     finally:
         session.close_test(request.node, opening)
 
 
-def _case(request: pytest.FixtureRequest) -> _Case:
+@contextmanager
+def _empty_cassette(request: pytest.FixtureRequest) -> Iterator[VcrCassette]:
+    """Give a test a cassette that has nothing and is asked nothing.
+
+    :raises pytest.UsageError: as `test_cassette`.
+    """
+    run = request.config.stash[SESSION].run
+    opening = _case(request).left_alone().open(run)
+    try:
+        yield opening.view
+    finally:
+        run.close(opening, None)
+
+
+@contextmanager
+def cassette_of_module(request: pytest.FixtureRequest, vcr: Any, name: str) -> Iterator[Any]:
+    """Open what the fixture ``vcr_cassette`` of pytest-vcr is.
+
+    :param vcr: the module's.
+    :param name: the cassette's.
+    """
+    if not isinstance(vcr, VCR) and callable(getattr(vcr, "use_cassette", None)):
+        with vcr.use_cassette(name, **pytest_vcr.vcrpy_options(request)) as cassette:
+            yield cassette
+        return
+    is_left_alone = request.getfixturevalue("disable_recording")
+    with (_empty_cassette if is_left_alone else test_cassette)(request) as cassette:
+        yield cassette
+
+
+def _case(request: pytest.FixtureRequest) -> Case:
     values = _merged(request)
     folder: str = request.getfixturevalue("vcr_cassette_dir")
     if pytest_vcr.is_adopted(request):
@@ -96,16 +85,8 @@ def _case(request: pytest.FixtureRequest) -> _Case:
         request.config.hook.pytest_recording_configure(config=request.config, vcr=vcr)
         name = request.getfixturevalue("default_cassette_name")
     try:
-        options = Options.of(values, vcr)
-        # who says nothing of it gets the default headers alone, as a suite of VCR.py's expects it
-        rules = Rules() if values.get("redact") else HEADERS_ONLY
-        return _Case(
-            path=cassette_path(name, values, vcr),
-            settings=_settings(request, values, vcr),
-            # a header that the suite filters has the value that the suite wants
-            rules=rules.with_(keep=options.filtered_headers),
-            suite=Suite(options, extra_paths(marks, folder)),
-        )
+        extra = extra_paths(marks, folder)
+        return Case.of(name, values, vcr, lambda: _settings(request, values, vcr), extra)
     except UsageError as error:
         raise pytest.UsageError(f"{request.node.nodeid}: {error}") from None
 
@@ -137,7 +118,7 @@ def _settings(request: pytest.FixtureRequest, values: dict[str, Any], vcr: VCR |
         layers.append(Layer("pytest_recording_configure", settings_of(vars(vcr)), is_explicit=True))
     mode = mode_name(request.getfixturevalue("record_mode"))
     layers.append(Layer("the fixture record_mode", {"record_mode": mode}, is_explicit=True))
-    return request.config.stash[SESSION].run.resolve(layers, [_DEFAULTS])
+    return request.config.stash[SESSION].run.resolve(layers, [DEFAULTS])
 
 
 # the network guard

@@ -58,6 +58,11 @@ class VCR:
         self.matchers: dict[str, Any] = dict(MATCHERS)
         self.persister: Any = None
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """What is set, by VCR.py's names."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
     def register_serializer(self, name: str, serializer: Any) -> None:
         """Add a file format: an object with ``serialize`` and ``deserialize``."""
         self.serializers[name] = serializer

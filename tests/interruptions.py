@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import linecache
 import sys
+import threading
 from pathlib import Path
 
 import pytest_reqord
@@ -62,6 +63,29 @@ def raising(error):
         raise error
 
     return do
+
+
+def in_time(call, *args):
+    """Run a call in a thread of its own, and see that it returns.
+
+    :returns: what it returned.
+    """
+    ends = []
+
+    def run():
+        try:
+            ends.append((call(*args), None))
+        except BaseException as error:
+            ends.append((None, error))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive(), "it hangs"
+    returned, error = ends[0]
+    if error is not None:
+        raise error
+    return returned
 
 
 def _can_be_interrupted(frame):

@@ -41,7 +41,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._last = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # what the garbage collector ends may ask for the time
 
     def now(self) -> datetime:
         """The time now in UTC, later than every time this clock has given."""
@@ -54,7 +54,7 @@ class Clock:
 
     def after_fork(self) -> None:
         """Make the clock usable in a forked child, whose copy of the lock may be held."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
 
 def wall_time() -> float:

@@ -102,7 +102,8 @@ class once(Generic[_T]):  # noqa: N801 -- used as the decorators of the language
         kept = instance.__dict__
         with self._lock:
             if self._name not in kept:
-                kept[self._name] = self._make(instance)
+                # not set: it may have been made in the middle of this, by the garbage collector
+                kept.setdefault(self._name, self._make(instance))
             value: _T = kept[self._name]
             return value
 

@@ -72,7 +72,7 @@ class Opened(NamedTuple):
 
 _serials = itertools.count(1)
 _open: tuple[Opened, ...] = ()  # made anew under the lock, so that it is read without
-_lock = threading.Lock()
+_lock = threading.RLock()  # reentrant: the garbage collector may close a cassette
 _others: list[tuple[object, Opened]] = []  # by whom another tool's cassette is open
 _outside: Callable[[str], None] | None = None
 _untaken: Callable[[str, str], None] | None = None
@@ -242,7 +242,11 @@ def suspended() -> Iterator[None]:
 def _set_open(change: Callable[[tuple[Opened, ...]], tuple[Opened, ...]]) -> None:
     global _open  # noqa: PLW0603 -- one process, one set of open cassettes
     with _lock:
-        _open = change(_open)
+        while True:
+            after = change(before := _open)
+            if _open is before:  # else it was changed in the middle of this
+                _open = after
+                return
 
 
 class _Passing:

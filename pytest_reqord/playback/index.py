@@ -10,7 +10,7 @@ from pytest_reqord.codec import LocatedEntries
 from pytest_reqord.matching.matchers import body_key, hidden_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from pytest_reqord.base.models import Interaction, Request
     from pytest_reqord.codec import Directory
@@ -130,30 +130,35 @@ class Candidates:
     def __init__(
         self,
         matching: Matching,
-        positions: Iterable[int],
+        positions: Sequence[int],
         request_at: Callable[[int], Request],
     ) -> None:
         self._matching = matching
         self._request_at = request_at
-        self._unread = iter(positions)
+        self._positions = positions
+        self._read = 0
         self._requests: dict[int, Request] = {}
         self._by_detail: dict[Any, deque[int]] = defaultdict(deque)
         self._by_bytes: dict[Any, deque[int]] = defaultdict(deque)
 
     def _reads_another(self) -> bool:
-        at = next(self._unread, None)
-        if at is None:
+        read = self._read
+        if read == len(self._positions):
             return False
+        at = self._positions[read]
         request = self._requests[at] = self._request_at(at)
         detail = self._matching.detail(request)
         self._by_detail[detail].append(at)
         self._by_bytes[detail, request.body].append(at)
+        # last, and not one more: where a claim came in the middle of this one, which has read on,
+        # the same are read again and stand there twice
+        self._read = read + 1
         return True
 
     @cached_property
     def _by_body(self) -> dict[Any, deque[int]]:
         by_body: dict[Any, deque[int]] = defaultdict(deque)
-        for at, request in self._requests.items():
+        for at, request in list(self._requests.items()):
             by_body[self._matching.detail(request), body_key(request)].append(at)
         return by_body
 
@@ -173,11 +178,10 @@ class Candidates:
             queue.popleft()  # what was played isn't looked at again, however much it is
         if not self._matching.compares_pairs:
             return queue[0] if queue else None
-        return next(
-            (
-                at
-                for at in queue
-                if at not in taken and self._matching.agrees(live, self._requests[at])
-            ),
-            None,
-        )
+        place = 0  # no iterator: a claim in the middle of this one may take from the queue
+        while place < len(queue):
+            at = queue[place]
+            if at not in taken and self._matching.agrees(live, self._requests[at]):
+                return at
+            place += 1
+        return None

@@ -11,7 +11,7 @@ from pytest_reqord.matching.matchers import body_key, hide
 from pytest_reqord.playback.index import Candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_reqord.base.models import Interaction, Request
     from pytest_reqord.playback.index import Index, Stored
@@ -78,14 +78,15 @@ class Replay:
         self._cassette = cassette
         self._repeats = repeats
         self._strict_order = strict_order
-        self._taken: set[int] = set()
+        self._taken: dict[int, object] = {}  # by position: the claim that took it
         self._played: list[int] = []
         self._played_under: dict[Any, list[int]] = {}
         self._groups: dict[Any, Candidates] = {}
         self._others: dict[Any, list[int]] = {}
         self._next = 0
         self._claims: Claims | None = None
-        self._lock = threading.Lock()
+        # reentrant: a garbage collection that closes a response may claim one, in the middle of this
+        self._lock = threading.RLock()
 
     # other processes that play the same recording
 
@@ -102,12 +103,12 @@ class Replay:
         with self._lock:
             claimed = set(self._claims.all()) if self._claims else set()
             for at in sorted(claimed.difference(self._played)):
-                self._taken.add(at)
+                self._taken[at] = self
                 self._has_played(at)
 
     def after_fork(self) -> None:
         """Make it usable in a forked child, whose copy of the lock may be held."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     # this process
 
@@ -124,6 +125,8 @@ class Replay:
             at = self._candidate(live)
             while at is not None and not self._take(at):
                 at = self._candidate(live)
+            if at is None and self._repeats:
+                at = self._last_played(live)
             if at is None:
                 return None
             self._has_played(at)
@@ -141,11 +144,11 @@ class Replay:
         return self._in_order(live) if self._strict_order else self._best(live)
 
     def _take(self, at: int) -> bool:
-        """Mark an interaction taken; False if another process has it."""
-        was_taken = at in self._taken  # then it is a repeat
-        self._taken.add(at)
-        is_mine = was_taken or self._claims is None or self._claims.take(at)
-        return is_mine or self._repeats
+        """Mark an interaction taken; False if somebody has it who came in between."""
+        claim = object()
+        if self._taken.setdefault(at, claim) is not claim:  # in one step: see the lock
+            return False
+        return self._claims is None or self._claims.take(at) or self._repeats
 
     def _best(self, live: Request) -> int | None:
         key = self._index.matching.key(live.method, live.uri)
@@ -154,10 +157,8 @@ class Replay:
             return None
         detail = self._index.matching.detail(live)
         if len(positions) == 1:  # mostly; whose it is doesn't matter then, and costs 3 us to read
-            at = self._only(positions[0], live, detail)
-        else:
-            at = self._own_or_other(key, live, detail)
-        return self._last_played(live, key, detail) if at is None and self._repeats else at
+            return self._only(positions[0], live, detail)
+        return self._own_or_other(key, live, detail)
 
     def _only(self, at: int, live: Request, detail: Any) -> int | None:
         """The one candidate for a key, if it isn't taken: in 2 us, to make a group takes 10."""
@@ -186,7 +187,7 @@ class Replay:
             positions = self._others[key] = sorted(chain.from_iterable(lists))
         return positions
 
-    def _group(self, key: Any, positions: Iterable[int]) -> Candidates:
+    def _group(self, key: Any, positions: Sequence[int]) -> Candidates:
         group = self._groups.get(key)
         if group is None:
             group = Candidates(self._index.matching, positions, self._request_at)
@@ -196,11 +197,12 @@ class Replay:
     def _request_at(self, at: int) -> Request:
         return self._index.entries[at].interaction().request
 
-    def _last_played(self, live: Request, key: Any, detail: Any) -> int | None:
+    def _last_played(self, live: Request) -> int | None:
         """The last answer again: a poll that goes on gets "done", not "pending" anew."""
         matching = self._index.matching
-        for at in reversed(self._played_under.get(key, ())):
-            recorded = self._index.entries[at].interaction().request
+        detail = matching.detail(live)
+        for at in reversed(self._played_under.get(matching.key(live.method, live.uri), ())):
+            recorded = self._request_at(at)
             if matching.detail(recorded) == detail and matching.agrees(live, recorded):
                 return at
         return None
@@ -208,21 +210,25 @@ class Replay:
     def _in_order(self, live: Request) -> int | None:
         own = self._index.owned_by(self._owner) or range(len(self._index.entries))
         matching = self._index.matching
-        while self._claims and self._next < len(own) and self._claims.has(own[self._next]):
-            self._next += 1
-        if self._next >= len(own):
-            raise SequenceMismatchError(live, self._cassette, "", self._next)
-        at = own[self._next]
-        recorded = self._index.entries[at].interaction().request
+        position = self._next
+        while position < len(own) and self._is_taken(own[position]):
+            position += 1
+        self._next = position
+        if position >= len(own):
+            raise SequenceMismatchError(live, self._cassette, "", position)
+        at = own[position]
+        recorded = self._request_at(at)
         if (
             matching.key(live.method, live.uri) != matching.key(recorded.method, recorded.uri)
             or matching.detail(live) != matching.detail(recorded)
             or not matching.agrees(live, recorded)
         ):
             expected = f"{recorded.method} {recorded.uri}"
-            raise SequenceMismatchError(live, self._cassette, expected, self._next)
-        self._next += 1
+            raise SequenceMismatchError(live, self._cassette, expected, position)
         return at
+
+    def _is_taken(self, at: int) -> bool:
+        return at in self._taken or (self._claims is not None and self._claims.has(at))
 
     @property
     def play_count(self) -> int:

@@ -71,7 +71,7 @@ class Opening:
         self.kin: Kin | None = None
         self.is_child = False  # whether a parent process has opened it
         self._services = services
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._shared_replay: Replay | None = None
         self._misses_of_children: list[BaseException] = []
         self._to_take_over: list[Path] = []
@@ -207,22 +207,30 @@ class Opening:
             self.kin.confide(new)
 
     def _staged(self) -> Recording:
-        with self._lock:
-            if self.recording is None:
-                plan = self.plan
-                staging = self._services.staging()
-                self.recording = staging.new_recording(
-                    cassette=plan.path,
-                    owner=self.owner,
-                    mode=plan.settings.record_mode,
-                    saving=plan.settings.for_saving(),
-                    after=[before.path for before in self._before()],
-                )
-                begin = partial(staging.enter, self.recording)
-                self._services.staged().watch(self.recording.path, plan.redactor, self.swept, begin)
-                if self.is_child and self.kin is not None:
-                    self.kin.announce(self.recording.path)
+        if self.recording is not None:
             return self.recording
+        made = self._new_recording()
+        with self._lock:  # for this line alone: what the garbage collector ends is recorded, too
+            self.recording = kept = self.recording or made
+        if kept is not made:
+            self._services.staged().forget(made.path)
+        elif self.is_child and self.kin is not None:
+            self.kin.announce(made.path)
+        return kept
+
+    def _new_recording(self) -> Recording:
+        """Make a recording; no file is touched."""
+        plan, staging = self.plan, self._services.staging()
+        made = staging.new_recording(
+            cassette=plan.path,
+            owner=self.owner,
+            mode=plan.settings.record_mode,
+            saving=plan.settings.for_saving(),
+            after=[before.path for before in self._before()],
+        )
+        begin = partial(staging.enter, made)
+        self._services.staged().watch(made.path, plan.redactor, self.swept, begin)
+        return made
 
     def _before(self) -> Sequence[Recording]:
         """What this recording goes on from: drafts, and what its test has recorded before."""
@@ -304,18 +312,22 @@ class Opening:
 
         :raises OSError: if there is no place to meet.
         """
+        kin = self.kin or self._new_kin()
         with self._lock:
-            if self.kin is None:
-                from pytest_reqord.recording.processes import (
-                    Kin,  # late: few tests start child processes
-                )
-                from pytest_reqord.storage import Family
-
-                self.kin = Kin(Family.make(), os.urandom(32))
-            kin, replay = self.kin, self._shared_replay
+            self.kin = kept = self.kin or kin
+            replay = self._shared_replay
+        if kept is not kin:
+            kin.remove()
         if replay is not None:
-            replay.share(kin)
-        return kin
+            replay.share(kept)
+        return kept
+
+    def _new_kin(self) -> Kin:
+        # late: few tests start child processes
+        from pytest_reqord.recording.processes import Kin
+        from pytest_reqord.storage import Family
+
+        return Kin(Family.make(), os.urandom(32))
 
     def shared(self) -> Shared:
         """What a child that shares no memory has to know."""
@@ -333,7 +345,7 @@ class Opening:
 
     def after_fork(self) -> None:
         """Be a child: leave alone what is the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.clock.after_fork()
         self.cassette.after_fork()
         if self._shared_replay is not None:

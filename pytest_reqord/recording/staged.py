@@ -17,6 +17,7 @@ from pytest_reqord.cassette_file.cache import Recorded
 from pytest_reqord.codec import HEADER, encode
 from pytest_reqord.errors import ReqordError
 from pytest_reqord.storage import bodies_of, read, remove_unused_bodies, replace, write_bodies
+from pytest_reqord.storage.claims import Claim
 from pytest_reqord.writer import append_encoded, append_only
 
 if TYPE_CHECKING:
@@ -89,7 +90,10 @@ class _File:
         self._redactor = redactor
         self._redact = redact
         self._begin: Callable[[], None] | None = begin
-        self._lock = threading.Lock()
+        # reentrant, and beside it who is at work on the file: the garbage collector may end a
+        # response, and so record it, in the middle of that
+        self._lock = threading.RLock()
+        self._at_work = Claim()
         self._swept_for = redactor.known
         # at the last two batches: what waits was redacted since, or while the last was written
         self._known = deque([redactor.known] * 2, maxlen=2)
@@ -98,29 +102,42 @@ class _File:
         with suppress(OSError, ReqordError):  # it is tried again when the recording is settled
             self.learn()
         with self._lock:
-            if self._begin is not None:
-                self._begin()
-                self._begin = None
-            known = self._redactor.known
-            encoded = [encode(entry) for entry in entries]
-            if known != self._known[0] and any(
-                self._is_suspect(each.text, self._known[0], has_bodies=bool(each.bodies))
-                for each in encoded
-            ):
-                encoded = [encode(self._redact(entry)) for entry in entries]
-            append_encoded(self._path, encoded)
-            self._known.append(known)
+            if self._at_work.is_good:
+                raise BlockingIOError("this thread is in the middle of another write")
+            self._at_work = claim = Claim()
+            with claim.lock:
+                self._append(entries)
+
+    def _append(self, entries: Sequence[Interaction]) -> None:
+        if self._begin is not None:
+            self._begin()
+            self._begin = None
+        known = self._redactor.known
+        encoded = [encode(entry) for entry in entries]
+        if known != self._known[0] and any(
+            self._is_suspect(each.text, self._known[0], has_bodies=bool(each.bodies))
+            for each in encoded
+        ):
+            encoded = [encode(self._redact(entry)) for entry in entries]
+        append_encoded(self._path, encoded)
+        self._known.append(known)
 
     def learn(self) -> None:
-        known = self._redactor.known
-        if known == self._swept_for:
+        if self._redactor.known == self._swept_for:
             return
         with self._lock:
-            bodies = bodies_of(self._path)
-            data = self._read(bodies)
-            if data and self._is_suspect(data, self._swept_for, has_bodies=bool(bodies)):
-                sweep(self._path, self._redact)
-            self._swept_for = known
+            if self._at_work.is_good:  # it is for the next who looks
+                return
+            self._at_work = claim = Claim()
+            with claim.lock:
+                self._learn()
+
+    def _learn(self) -> None:
+        known, bodies = self._redactor.known, bodies_of(self._path)
+        data = self._read(bodies)
+        if data and self._is_suspect(data, self._swept_for, has_bodies=bool(bodies)):
+            sweep(self._path, self._redact)
+        self._swept_for = known
 
     def _is_suspect(self, data: bytes, since: int, *, has_bodies: bool) -> bool:
         """Whether one of the secrets that became known last may be in it; quick, mostly no."""

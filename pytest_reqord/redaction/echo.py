@@ -45,7 +45,8 @@ class Echo:
     def __init__(self, declared: Iterable[str] = (), *, is_on: bool = True) -> None:
         self._is_on = is_on
         self._known: set[str] = set()
-        # needles are only added, and a dict is copied in one step: no lock is needed
+        # needles are only added, and a list of a dict is made in one step: no lock is needed. Not so
+        # a tuple: the garbage collector may run, and a secret come, after the walk has begun
         self._needles: dict[str, tuple[Needle, ...]] = {}
         for secret in declared:
             self._declare(to_latin(secret))
@@ -103,7 +104,7 @@ class Echo:
         """Whether one of the secrets may be in the data; the first so many aren't looked for."""
         return any(
             needle.anchor.encode() in data
-            for needles in tuple(self._needles.values())[since:]
+            for needles in list(self._needles.values())[since:]
             for needle in needles
         )
 
@@ -111,7 +112,7 @@ class Echo:
         """What may be in the text, the longest first: a secret may be part of another."""
         found = [
             needle
-            for needles in tuple(self._needles.values())
+            for needles in list(self._needles.values())
             for needle in needles
             if needle.anchor in text
         ]

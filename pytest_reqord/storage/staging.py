@@ -13,6 +13,7 @@ A recording that was opened and never settled belongs to a process that crashed.
 
 from __future__ import annotations
 
+import itertools
 import re
 import weakref
 from contextlib import suppress
@@ -100,8 +101,10 @@ class StagingArea:
     def __init__(self, root: Path, run_id: str) -> None:
         self.folder = Path(root, run_id)
         self._journal: Journal | None = None
-        self._opened = 0
-        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        # reentrant, and held for an assignment alone: the garbage collector may end a response, and
+        # so record it, wherever this process is
+        self._lock = threading.RLock()
         _areas.add(self)
 
     def hold(self) -> None:
@@ -112,9 +115,7 @@ class StagingArea:
 
         :raises OSError: if the folder can't be made.
         """
-        with self._lock:
-            journal = self._own_journal()
-        journal.hold()
+        self._own_journal().hold()
 
     def open_recording(
         self,
@@ -142,10 +143,7 @@ class StagingArea:
         :param saving: what saving it has to know, as JSON can hold it.
         :param after: the staging files of those that it goes on from.
         """
-        with self._lock:
-            journal = self._own_journal()
-            self._opened += 1
-            name = f"{journal.path.stem}-{self._opened}"
+        name = f"{self._own_journal().path.stem}-{next(self._numbers)}"
         tail = _UNSAFE.sub("-", owner.rpartition("/")[2])[-80:]
         path = self.folder / f"{name}-{tail}.yaml"
         return Recording(
@@ -159,19 +157,17 @@ class StagingArea:
             "cassette": os.fspath(recording.cassette),
             "after": [os.fspath(each) for each in recording.after],
         }
-        with self._lock:
-            journal = self._own_journal()
         with suppress(OSError):  # what is staged fails, too, and is told
-            journal.write(opened=fields)
+            self._own_journal().write(opened=fields)
 
     def settle(self, recording: Recording, outcome: str, reason: str = "") -> None:
         """Enter in the journal how a recording ended. The last word counts.
 
         :raises OSError: if the journal can't be written.
         """
-        with self._lock:
-            journal = self._own_journal()
-        journal.write(settled=recording.id, outcome=outcome, reason=reason, at=wall_time())
+        self._own_journal().write(
+            settled=recording.id, outcome=outcome, reason=reason, at=wall_time()
+        )
 
     def records(self) -> list[Record]:
         """What all processes of this run recorded, in the order in which it was opened."""
@@ -200,8 +196,7 @@ class StagingArea:
         :param process: who asks, by the name of its journal; by default this process.
         :returns: whether it was the first, now or before.
         """
-        with self._lock:
-            name = (process or self._own_journal().path.stem).encode()
+        name = (process or self._own_journal().path.stem).encode()
         marker = self.folder / "claimed" / _hash(recording.cassette, recording.owner)
         return _create(marker, name) or read(marker) == name
 
@@ -212,9 +207,9 @@ class StagingArea:
     def close(self) -> None:
         """Let go of this process's journal."""
         with self._lock:
-            if self._journal is not None:
-                self._journal.close()
-                self._journal = None
+            journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.close()
 
     def sweep(self) -> bool:
         """Remove the folder of the run, unless something is still staged in it."""
@@ -222,13 +217,14 @@ class StagingArea:
         return _remove_run(self.folder)
 
     def _own_journal(self) -> Journal:
-        journal = self._journal
-        if journal is None or journal.process != os.getpid():
-            if journal is not None:
-                journal.close()
-            name = f"{os.getpid()}-{os.urandom(3).hex()}"
-            self._journal = journal = Journal(self.folder / f"{name}.journal")
-            self._opened = 0
+        before = self._journal
+        if before is not None and before.process == os.getpid():
+            return before
+        made = Journal(self.folder / f"{os.getpid()}-{os.urandom(3).hex()}.journal")
+        with self._lock:
+            self._journal = journal = made if self._journal is before else self._journal or made
+        if journal is made and before is not None:
+            before.close()
         return journal
 
     def _born(self, cassette: Path) -> Path:
@@ -337,7 +333,7 @@ _areas: weakref.WeakSet[StagingArea] = weakref.WeakSet()
 def _after_fork() -> None:
     """Give the child locks of its own: the copies may be held by threads it doesn't have."""
     for area in _areas:
-        area._lock = threading.Lock()  # noqa: SLF001 - nobody else may do this
+        area._lock = threading.RLock()  # noqa: SLF001 - nobody else may do this
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -372,24 +368,28 @@ class Journal:
             while self._fd < 0:
                 os.makedirs(self.path.parent, 0o700, exist_ok=True)
                 try:
-                    self._fd = self._make()
+                    self._make()
                 except FileNotFoundError:  # another run swept the folder just now
                     tries -= 1
                     if not tries:
                         raise
 
-    def _make(self) -> int:
+    def _make(self) -> None:
         # locked before it has its name, so that nobody takes a young journal for a dead one
-        unnamed = self.path.with_name(f"{self.path.name}.new")
+        unnamed = self.path.with_name(f"{self.path.name}.{os.urandom(3).hex()}.new")
         fd = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with suppress(OSError):  # a file system without locks: then its runs look dead
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
-            os.rename(unnamed, self.path)
+            if self._fd < 0:  # else it was made in the middle of this, by the garbage collector
+                os.rename(unnamed, self.path)
+                self._fd = fd
+                return
         except OSError:
             os.close(fd)
             raise
-        return fd
+        os.close(fd)
+        os.unlink(unnamed)
 
     def write(self, **fields: Any) -> None:
         """Add a line.
@@ -400,14 +400,15 @@ class Journal:
         with self._lock:
             self._unwritten += line
             self.hold()
-            append(self.path, self._unwritten)
-            self._unwritten = b""
+            lines = self._unwritten
+            append(self.path, lines)
+            self._unwritten = self._unwritten.removeprefix(lines)  # more may have come in between
 
     def close(self) -> None:
         """Let go of the journal. In a forked child this leaves the parent's lock alone."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:

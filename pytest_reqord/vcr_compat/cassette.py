@@ -194,6 +194,7 @@ class VcrCassette:
         at = self._playable(request)
         if at is None:
             raise unhandled(request, self)
+        self._opening.replay().take(at)
         self.play_counts[at] += 1
         return self.responses[at]
 

@@ -59,7 +59,9 @@ class VcrReplay:
         self._repeats = repeats
         self._strict_order = strict_order
         self._played: list[int] = []
-        self._lock = threading.Lock()
+        self._taken: dict[int, object] = {}  # by position: the claim that took it
+        # reentrant: see `pytest_reqord.playback.replay.Replay`
+        self._lock = threading.RLock()
 
     @cached_property
     def _hidden(self) -> frozenset[str]:
@@ -89,13 +91,21 @@ class VcrReplay:
         if self._hidden:
             live = hide(live, self._hidden)
         with self._lock:
-            at = self._next(live) if self._strict_order else self._find(live)
-            if at is None:
-                return None
-            interaction = self.entries[at].interaction()  # a broken one isn't played
-            self.play_counts[at] += 1
-            self._played.append(at)
-        return Claimed(interaction, has_drifted(live, interaction.request))
+            while (at := self._candidate(live)) is not None:
+                interaction = self.entries[at].interaction()  # a broken one isn't played
+                if self.take(at) or (self._repeats and not self._strict_order):
+                    self.play_counts[at] += 1
+                    self._played.append(at)
+                    return Claimed(interaction, has_drifted(live, interaction.request))
+        return None
+
+    def take(self, at: int) -> bool:
+        """Mark an interaction taken; False if somebody has it who came in between."""
+        claim = object()
+        return self._taken.setdefault(at, claim) is claim  # in one step: see the lock
+
+    def _candidate(self, live: Request) -> int | None:
+        return self._next(live) if self._strict_order else self._find(live)
 
     def agrees(self, live: Request, recorded: Request) -> bool:
         """Whether a recorded request is the one for a request."""
@@ -105,9 +115,9 @@ class VcrReplay:
         ) and matching.agrees(live, self._redact(recorded))
 
     def _find(self, live: Request) -> int | None:
-        played: Container[int] = () if self._repeats else self.play_counts
+        taken: Container[int] = () if self._repeats else self._taken
         groups = self._groups.get(self._matching.key(live.method, live.uri), ())
-        found = (group.find(live, self._matching.detail(live), played) for group in groups)
+        found = (group.find(live, self._matching.detail(live), taken) for group in groups)
         return next((at for at in found if at is not None), None)
 
     @cached_property
@@ -117,12 +127,14 @@ class VcrReplay:
         return deque(own or every)
 
     def _next(self, live: Request) -> int:
+        while self._in_order and self._in_order[0] in self._taken:
+            self._in_order.popleft()
         at = self._in_order[0] if self._in_order else None
         recorded = None if at is None else self.entries[at].interaction().request
         if at is None or recorded is None or not self.agrees(live, recorded):
             expected = f"{recorded.method} {recorded.uri}" if recorded else ""
             raise SequenceMismatchError(live, self._cassette, expected, self.play_count)
-        return self._in_order.popleft()
+        return at
 
     def add(self, entry: Stored) -> None:
         """Have another interaction played after all others."""
@@ -134,6 +146,7 @@ class VcrReplay:
         """Play it all anew."""
         with self._lock:
             self.play_counts = Counter()
+            self._taken = {}
             self._forget()
 
     def _forget(self) -> None:

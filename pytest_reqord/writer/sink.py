@@ -68,7 +68,7 @@ class CassetteSink:
         """Know nothing of what was written and staged: a forked child begins so."""
         self._written: dict[str, Counter[_Key]] = {}
         self._staging: Path | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __call__(self, path: Path, entries: Sequence[Interaction], /) -> None:
         """Add entries to a cassette, or make it."""
@@ -107,7 +107,9 @@ class CassetteSink:
         with self._lock:
             if self._staging is None:
                 name = f"{os.getpid()}-{os.urandom(4).hex()}"
-                self._staging = storage.user_folder("staged") / name
+                made = storage.user_folder("staged") / name
+                # else it was made in the middle of this, by the garbage collector
+                self._staging = self._staging or made
         return self._staging / f"{hashlib.sha256(os.fsencode(path)).hexdigest()}.yaml"
 
     def close(self) -> None:

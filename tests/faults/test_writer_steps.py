@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from entries import interaction, number_of
-from interruptions import AtStep, Boom, raising
+from interruptions import AtStep, Boom, in_time, raising
 
 from pytest_reqord import codec
 from pytest_reqord.errors import WriteFailed
@@ -28,24 +28,6 @@ def numbers(path):
     if not path.exists():
         return []
     return [number_of(entry) for entry in codec.load(path.read_bytes(), str(path), dict).entries]
-
-
-def in_time(call):
-    """Run a call in a thread of its own, and see that it returns."""
-    failures = []
-
-    def run():
-        try:
-            call()
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(30)
-    assert not thread.is_alive(), "it hangs"
-    if failures:
-        raise failures[0]
 
 
 class Kept:

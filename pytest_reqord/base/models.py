@@ -162,11 +162,13 @@ class Client(NamedTuple):
     :param name: its name.
     :param adds: names in lower case the header lines that it adds of its own accord.
     :param unpacks: whether it gives its caller bodies with their ``Content-Encoding`` undone.
+    :param body_type: the media type of a body that it made of a value of its caller's; else empty.
     """
 
     name: str
     adds: Callable[[Headers], Collection[str]]
     unpacks: bool = True
+    body_type: str = ""
 
 
 class Sent(NamedTuple):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection, Mapping, Sequence
 
-    from pytest_reqord.base.models import Headers, Interaction
+    from pytest_reqord.base.models import Headers, Interaction, Request
     from pytest_reqord.codec import Document
 
 __all__ = ["HELP", "add_arguments", "convert", "run"]
@@ -123,7 +123,10 @@ def convert(document: Document, to: str, *, is_json: bool = False) -> Converted:
     if again.format != to and document.entries:
         raise ValueError(f"it would be read as {again.format}")
     for number, (old, new) in enumerate(zip(document.entries, again.entries, strict=True), start=1):
-        different = _difference(old.as_ours(), new.as_ours())
+        kept = old.as_ours()
+        if not to_ours and document.format == "reqord":
+            kept = kept._replace(request=codec.as_called(kept))
+        different = _difference(kept, new.as_ours())
         if different:
             raise ValueError(f"the {different} of interaction {number} would be another")
     return converted
@@ -160,11 +163,9 @@ def _converted(
 
 def _difference(old: Interaction, new: Interaction) -> str:
     """What of an interaction is another one after it was converted; empty if nothing is."""
-    asked, asked_now = old.request, new.request
-    if (asked.method, asked.uri, asked.body) != (asked_now.method, asked_now.uri, asked_now.body):
-        return "request"
-    if _by_name(asked.headers) != _by_name(asked_now.headers):
-        return "request headers"
+    different = _difference_of_requests(old.request, new.request)
+    if different:
+        return different
     if old.response is None or new.response is None:
         return "" if old.failure == new.failure else "network error"
     answer, answer_now = old.response, new.response
@@ -176,6 +177,14 @@ def _difference(old: Interaction, new: Interaction) -> str:
     if _by_name(answer.headers, ignored) != _by_name(answer_now.headers, ignored):
         return "response headers"
     return "" if answer.content == answer_now.content else "response body"
+
+
+def _difference_of_requests(old: Request, new: Request) -> str:
+    if (old.method, old.uri) != (new.method, new.uri):
+        return "request"
+    if not codec.is_same_body(old.body, new.body):
+        return "request body"
+    return "request headers" if _by_name(old.headers) != _by_name(new.headers) else ""
 
 
 def _by_name(headers: Headers, ignored: Collection[str] = ()) -> dict[str, tuple[str, ...]]:

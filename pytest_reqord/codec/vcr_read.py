@@ -5,9 +5,10 @@ from __future__ import annotations
 import binascii
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import parse_qsl
 
 from pytest_reqord.base import content_coding
 from pytest_reqord.base.clock import parse_time
@@ -28,8 +29,12 @@ __all__ = [
     "is_marked",
     "load_json",
     "marked",
+    "marked_value",
+    "plain_value",
     "response",
     "to_interaction",
+    "unmarked_value",
+    "value_of",
 ]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -37,6 +42,7 @@ _BODILESS = (204, 304)
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _GZIP_HEAD = 10  # bytes of a head without a comment
 _MARK = b"\x1f\x8b\x08\x10\0\0\0\0\0\xffplain in VCR.py\0"  # a head with a comment
+_VALUE = b"\n\t\n"  # blanks, for a reader of JSON
 _ZSTD_START = b"\x28\xb5\x2f\xfd"
 
 
@@ -207,6 +213,8 @@ def _is_value(body: Any) -> bool:
     """
     if isinstance(body, list):
         return not all(isinstance(one, bytes) or type(one) is str for one in body)
+    if isinstance(body, (bool, float)):
+        return True
     if not isinstance(body, Mapping):
         return False
     keys = body.keys() - {"encoding"}
@@ -216,6 +224,51 @@ def _is_value(body: Any) -> bool:
 
 _TYPES = ("none", "json", "text", "binary", "base64", "bytes")
 """What cassetter says that a body is."""
+
+
+def value_of(body: bytes, media_type: str) -> Any:
+    """The value that a client was called with and has made a body of; None where there is none.
+
+    :param media_type: what it made: JSON, or a form. One that VCR.py recorded is JSON in either
+        case, as it is read here.
+    """
+    body = body.removeprefix(_VALUE)
+    is_form = media_type.startswith("application/x-www-form-urlencoded")
+    if not is_form and not media_type.startswith("application/json"):
+        return None
+    if is_form and body[:1] not in (b"{", b"["):
+        return _fields(parse_qsl(body.decode("latin-1"), keep_blank_values=True))
+    try:
+        value = json.loads(body)
+        return _fields((str(name), str(each)) for name, each in _items(value)) if is_form else value
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _items(value: Any) -> Iterable[tuple[Any, Any]]:
+    return value.items() if isinstance(value, dict) else value
+
+
+def _fields(pairs: Iterable[tuple[str, str]]) -> dict[str, str] | None:
+    """The fields of a form; None where one has two values, which no mapping can say."""
+    listed = list(pairs)
+    fields = dict(listed)
+    return fields if len(fields) == len(listed) else None
+
+
+def marked_value(value: Any) -> bytes:
+    """A body that is to stand as a value in a file of VCR.py's, and says so: JSON as nobody else has it."""
+    return value.encode() if isinstance(value, str) else _VALUE + json.dumps(value).encode()
+
+
+def plain_value(body: bytes) -> bytes:
+    """What a file of VCR.py's with such a body is read as; all others stay as they are."""
+    return _json(unmarked_value(body)) if body.startswith(_VALUE) else body
+
+
+def unmarked_value(body: bytes) -> Any:
+    """The value of such a body; None for all others."""
+    return json.loads(body) if body.startswith(_VALUE) else None
 
 
 def _body(message: Mapping[str, Any]) -> bytes:

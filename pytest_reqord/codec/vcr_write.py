@@ -9,6 +9,7 @@ from pytest_reqord.base.real import json
 from pytest_reqord.codec import vcr_read
 from pytest_reqord.codec.entries import dump
 from pytest_reqord.codec.vcr_read import ForeignEntry
+from pytest_reqord.interceptors.added_headers import is_of_httpx, sender_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEFT_OUT_OF_ALL",
+    "as_called",
     "as_unpacked",
+    "as_value",
     "as_vcr",
     "changed_by_us",
+    "is_same_body",
     "left_out_by_vcr",
     "refused_by_vcr",
     "render_vcr",
@@ -29,20 +33,34 @@ __all__ = [
 _UNPACKING = ("python-httpx/", "python-httplib2/", "python-urllib/", "aiobotocore/")
 _UNPACKED = ("python-requests/", "python-urllib3/")
 _PACKAGES = {"br": "brotli", "zstd": "zstandard"}
+_REDIRECTS = (301, 302, 303, 307, 308)
 _FIRST_YEAR = 1970  # of interactions that were read from a file that says no time
 
 
-def as_vcr(interaction: Interaction) -> ForeignEntry:
+def as_vcr(interaction: Interaction, called: Request | None = None) -> ForeignEntry:
     """An entry of VCR.py's format, which says what a reader of the file will find.
 
+    :param called: the request as its client was called, where the interaction's isn't.
     :raises ValueError: if that format can't hold the interaction.
     """
     refused = refused_by_vcr(interaction)
     if refused:
         raise ValueError(refused)
-    item = _item(interaction)
+    item = _item(interaction, called or interaction.request)
     read = vcr_read.to_interaction(item, 0)
     return ForeignEntry(read._replace(recorded_at=interaction.recorded_at), item)
+
+
+def as_called(interaction: Interaction) -> Request:
+    """The request of an interaction of ours as VCR.py has it: as its client was called."""
+    request = interaction.request
+    client = sender_of(request.headers) if _is_ours(interaction) else None
+    return as_value(request._replace(headers=request.headers.given(client))) if client else request
+
+
+def _is_ours(interaction: Interaction) -> bool:
+    """Whether it was recorded here, and not read from a file of VCR.py's, which says no time."""
+    return interaction.recorded_at.year != _FIRST_YEAR
 
 
 def as_unpacked(response: Response) -> Response:
@@ -59,6 +77,34 @@ def as_unpacked(response: Response) -> Response:
         return response
     chunks = None if response.chunks is None else (len(body),)
     return response._replace(headers=headers, body=body, chunks=chunks, arrivals=())
+
+
+def as_value(request: Request) -> Request:
+    """A request as VCR.py keeps it of a client that made the body of a value: the value itself.
+
+    It has a mark that has `as_vcr` write it so.
+    """
+    sent = request.headers.sent
+    if sent is None or not sent.client.body_type or not request.body:
+        return request
+    value = vcr_read.value_of(request.body, sent.client.body_type)
+    return request if value is None else request._replace(body=vcr_read.marked_value(value))
+
+
+def as_read(interaction: Interaction) -> Interaction:
+    """An interaction as it will be read from its file: without the mark of `as_value`."""
+    request = interaction.request
+    body = vcr_read.plain_value(request.body)
+    return (
+        interaction
+        if body is request.body
+        else interaction._replace(request=request._replace(body=body))
+    )
+
+
+def is_same_body(wanted: bytes, read: bytes) -> bool:
+    """Whether a body that was read from a file is the one that was wanted there, see `as_value`."""
+    return read == vcr_read.plain_value(wanted)
 
 
 def refused_by_vcr(interaction: Interaction) -> str:
@@ -83,7 +129,8 @@ def changed_by_us(entry: Entry) -> list[str]:
         return []
     item = entry.item()
     try:
-        again = _item(entry.as_ours())
+        ours = entry.as_ours()
+        again = _item(ours, ours.request)
     except ValueError:  # it can't go back, for want of a package; all of it is in ours
         return []
     if not entry.is_vcr:
@@ -137,29 +184,51 @@ def _places(old: Any, new: Any, place: str = "") -> Iterator[str]:
         yield place
 
 
-LEFT_OUT_OF_ALL = "times", "the tests that recorded"
+LEFT_OUT_OF_ALL = (
+    "times",
+    "the tests that recorded",
+    "the request headers that clients add",
+    "whether an empty request body was given",
+    "how response bodies were packed",
+)
 """What of `left_out_by_vcr` no file of VCR.py's has."""
 
 
 def left_out_by_vcr(interaction: Interaction) -> list[str]:
     """What of an interaction VCR.py's format doesn't keep, in words; its replay does without."""
-    times, tests = LEFT_OUT_OF_ALL
-    found = [times, tests] if interaction.recorded_by else [times]
-    response = interaction.response
-    if response is not None:
-        if response.chunks is not None and len(response.chunks) > 1:
-            found.append("chunk sizes")
-        if response.arrivals:
-            found.append("arrivals")
-        if response.interim:
-            found.append("interim responses")
-        if response.http_version != "1.1":
-            found.append("HTTP versions")
-        if not _is_grouped(response.headers):
-            found.append("the order of response headers")
-    if not _is_grouped(interaction.request.headers):
-        found.append("the order of request headers")
-    return found
+    times, tests, added, empty, _ = LEFT_OUT_OF_ALL
+    request, called = interaction.request, as_called(interaction)
+    found = {
+        times: True,
+        tests: bool(interaction.recorded_by),
+        added: called.headers != request.headers,
+        empty: not request.body and request.headers.get("content-length") == "0",
+        "the text of a request body that a client has made of a value": (
+            vcr_read.plain_value(called.body) != request.body
+        ),
+        **_left_out_of_response(interaction),
+        "the order of request headers": not _is_grouped(called.headers),
+    }
+    return [name for name, is_there in found.items() if is_there]
+
+
+def _left_out_of_response(interaction: Interaction) -> dict[str, bool]:
+    request, response, is_ours = interaction.request, interaction.response, _is_ours(interaction)
+    if response is None:
+        return {}
+    is_of_tornado = request.headers.get("user-agent", "").startswith("Tornado/")
+    return {
+        LEFT_OUT_OF_ALL[-1]: is_ours and _body(request, response, is_ours=True) != response.body,
+        "chunk sizes": response.chunks is not None and len(response.chunks) > 1,
+        "arrivals": bool(response.arrivals),
+        "interim responses": bool(response.interim),
+        "HTTP versions": response.http_version != "1.1",
+        "the order of response headers": not _is_grouped(response.headers),
+        # its stub takes tornado above its redirects, and plays the first answer as the last
+        "that tornado follows the redirect": (
+            is_of_tornado and response.status in _REDIRECTS and "location" in response.headers
+        ),
+    }
 
 
 def _is_grouped(headers: Headers) -> bool:
@@ -179,7 +248,7 @@ def render_vcr(
     :raises ValueError: if the format can't hold them.
     """
     foreign = [
-        each if isinstance(each, ForeignEntry) and each.is_vcr else as_vcr(each.as_ours())
+        each if isinstance(each, ForeignEntry) and each.is_vcr else _of_ours(each.as_ours())
         for each in entries
     ]
     if is_json:
@@ -188,6 +257,10 @@ def render_vcr(
     head = [b"interactions:\n"] if parts else [b"interactions: []\n"]
     tail = [dump(dict(extra))] if extra else []
     return b"".join([*head, *parts, *tail, b"version: 1\n"])
+
+
+def _of_ours(interaction: Interaction) -> ForeignEntry:
+    return as_vcr(interaction, as_called(interaction))
 
 
 def _json(items: Iterable[Any], extra: Mapping[str, Any]) -> bytes:
@@ -199,25 +272,31 @@ def _json(items: Iterable[Any], extra: Mapping[str, Any]) -> bytes:
     return f"{text}\n".encode()
 
 
-def _item(interaction: Interaction) -> dict[str, Any]:
+def _item(interaction: Interaction, called: Request) -> dict[str, Any]:
     request, response = interaction.request, interaction.response
     if response is None:
         raise ValueError("a network error is no response")
-    is_ours = interaction.recorded_at.year != _FIRST_YEAR
-    lists = _lists(request.headers)
+    lists = _lists(called.headers)
     return {
         "request": {
-            "body": _text(request.body) if request.body or _is_of_httpx(request) else None,
+            "body": _request_body(called),
             "headers": _sent_by_botocore(lists) if _is_of_botocore(request) else lists,
             "method": request.method,
             "uri": request.uri,
         },
         "response": {
-            "body": {"string": _text(_body(request, response, is_ours=is_ours))},
+            "body": {"string": _text(_body(request, response, is_ours=_is_ours(interaction)))},
             "headers": _lists(response.headers),
             "status": {"code": response.status, "message": response.reason},
         },
     }
+
+
+def _request_body(request: Request) -> Any:
+    if not request.body and not is_of_httpx(request.headers):
+        return None
+    value = vcr_read.unmarked_value(request.body)
+    return _text(request.body) if value is None else value
 
 
 def _lists(headers: Headers) -> dict[str, list[Any]]:
@@ -284,17 +363,4 @@ def _gets_packed(request: Request, coding: str) -> bool:
         return False
     # http.client, which unpacks nothing, says so
     is_as_it_is = request.headers.get("accept-encoding", "").lower() == "identity"
-    return is_as_it_is or name.startswith(_UNPACKING) or _is_of_httpx(request)
-
-
-def _is_of_httpx(request: Request) -> bool:
-    """Whether httpx sent a request: it begins with ``Host``, and nothing else that does has
-    ``Connection`` before ``User-Agent``.
-
-    VCR.py sorts headers by their names, and has none but httpx's that are called ``host``.
-    """
-    names = list(request.headers)
-    lowered = [name.lower() for name in names]
-    if "user-agent" not in lowered or "connection" not in lowered[: lowered.index("user-agent")]:
-        return False
-    return lowered[0] == "host" or "host" in names
+    return is_as_it_is or name.startswith(_UNPACKING) or is_of_httpx(request.headers)

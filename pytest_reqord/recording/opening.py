@@ -118,6 +118,9 @@ class Opening:
         """Whether requests are kept and compared as VCR.py has them: as the client was called."""
         return self.is_vcrs
 
+    matches_fields = False
+    """Whether a form that VCR.py keeps as its fields is matched as one."""
+
     def as_called(self, request: Request, client: Client | None) -> Request:
         """See `pytest_reqord.playback.cassette.Source`."""
         if client is None or not self.is_as_called:
@@ -127,10 +130,12 @@ class Opening:
     def as_kept(self, interaction: Interaction, client: Client | None) -> Interaction:
         """See `pytest_reqord.playback.cassette.Source`."""
         request, response = self.as_called(interaction.request, client), interaction.response
-        if response is not None and client is not None and client.unpacks and self.is_vcrs:
-            from pytest_reqord.codec import as_unpacked  # late: few record in that format
+        if client is not None and self.is_vcrs:
+            from pytest_reqord.codec import as_unpacked, as_value  # late: few record in that format
 
-            response = as_unpacked(response)
+            if self.matches_fields or client.body_type == "application/json":
+                request = as_value(request)
+            response = as_unpacked(response) if response and client.unpacks else response
         elif request is interaction.request:
             return interaction
         return interaction._replace(request=request, response=response)
@@ -256,7 +261,12 @@ class Opening:
         if self.recording is not None:
             self.flush()
             entries += read_document(self.recording.path).entries
-        return [entry.interaction() for entry in sorted(entries, key=_recorded_at)]
+        recorded = [entry.interaction() for entry in sorted(entries, key=_recorded_at)]
+        if not recorded or not self.is_vcrs:
+            return recorded
+        from pytest_reqord.codec import as_read  # late: few record in that format
+
+        return [as_read(one) for one in recorded]
 
     def count_of_children(self) -> int:
         """How many interactions child processes have recorded that aren't taken over yet."""

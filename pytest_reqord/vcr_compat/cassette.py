@@ -361,7 +361,7 @@ class VcrOpening(Opening):
         self._redacting = Redacting(self._suite.options.pipeline, plan.redactor)
         return self._redacting
 
-    is_as_called = True
+    is_as_called = matches_fields = True
 
     def as_kept(self, interaction: Interaction, client: Client | None) -> Interaction:
         """See `pytest_reqord.playback.cassette.Source`; what sent it stays known as long as it is open."""

@@ -11,7 +11,7 @@ from urllib.parse import ParseResult, parse_qsl, urlencode, urlparse
 from pytest_reqord.base import content_coding
 from pytest_reqord.base.models import Headers, Request, Response
 from pytest_reqord.base.real import json
-from pytest_reqord.codec.vcr_read import framed_once
+from pytest_reqord.codec.vcr_read import framed_once, value_of
 from pytest_reqord.matching.matchers import port_of
 
 __all__ = [
@@ -211,24 +211,11 @@ def _shown_body(request: Request) -> Any:
     No body is None in VCR.py, but for httpx empty bytes.
     """
     headers, body = request.headers, request.body
-    if headers.sent is not None and (kind := headers.sent.added.get("content-type")) and body:
-        value = _value(body, kind)
-        return body if value is None else value
+    if headers.sent is not None and body and headers.sent.client.body_type:
+        value = value_of(body, headers.sent.client.body_type)
+        if value is not None:
+            return value.encode() if isinstance(value, str) else value
     return body or (b"" if client_of(headers) == "httpx" else None)
-
-
-def _value(body: bytes, kind: str) -> Any:
-    """What a body says, or None: the value of JSON that isn't just text, the fields of a form."""
-    is_form = kind.startswith("application/x-www-form-urlencoded")
-    if body[:1] in (b"{", b"["):  # no form is; one that VCR.py recorded has been made JSON
-        try:
-            value = json.loads(body)
-        except ValueError:
-            return None
-        return {name: str(each) for name, each in value.items()} if is_form else value
-    pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True) if is_form else []
-    fields = dict(pairs)
-    return fields if pairs and len(fields) == len(pairs) else None
 
 
 def client_of(headers: Headers) -> str:
@@ -287,7 +274,7 @@ def request_from_vcr(changed: Any, request: Request) -> Request:
 
 def _sent_body(body: Any, headers: Headers) -> bytes:
     """What a client sends for a body, which may be the fields of a form."""
-    kind = headers.sent.added.get("content-type", "") if headers.sent else ""
+    kind = headers.sent.client.body_type if headers.sent else ""
     if isinstance(body, dict) and kind.startswith("application/x-www-form-urlencoded"):
         return urlencode(body).encode()
     return as_bytes(body)

@@ -18,7 +18,7 @@ import aiohttp, boto3, botocore.config, httplib2, httpx, pytest, requests, urlli
 from tornado.httpclient import HTTPRequest
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
-pytestmark = pytest.mark.vcr(match_on=["method", "uri", "headers"])
+pytestmark = pytest.mark.vcr(match_on=["method", "uri", "headers", "body"])
 URL = os.environ["API"] + "/echo/text"
 ONE = {"X-One": "1"}
 
@@ -41,8 +41,17 @@ async def with_aiohttp(method, session=None, **options):
         {"method": "POST", "data": "text"},
         {"method": "POST"},
         {"method": "GET", "params": {"q": "a b"}},
+        {"method": "POST", "json": ["a", 1, None, {"é": 1.5}]},
+        {"method": "POST", "json": ["a", "b"]},
+        {"method": "POST", "json": {}},
+        {"method": "POST", "json": "text"},
+        {"method": "POST", "json": "é"},
+        {"method": "POST", "json": 5},
+        {"method": "POST", "json": {"a": 1}, "headers": {"Content-Type": "application/vnd.api+json"}},
+        {"method": "POST", "data": {"a": "", "b": "é &"}},
+        {"method": "POST", "data": [("a", "1"), ("b", "2")]},
     ],
-    ids=range(9),
+    ids=range(18),
 )
 def test_aiohttp(options):
     asyncio.run(with_aiohttp(**options))
@@ -155,14 +164,14 @@ def test_boto(operation, vcr):
     assert isinstance(vcr.requests[0].headers["X-Amz-Target"], bytes)
 
 
-@pytest.mark.parametrize("client", ["requests", "urllib", "httpx", "aiohttp"])
+@pytest.mark.parametrize("client", ["requests", "urllib", "httpx", "aiohttp", "aiohttp-packed"])
 def test_packed(client, vcr):
     """A packed body is kept as each client's stub has it, and unpacked by whoever does that."""
     url = os.environ["API"] + "/encoded/gzip"
-    text = {"requests": by_requests, "urllib": by_urllib, "httpx": by_httpx, "aiohttp": by_aiohttp}[client](url)
+    text = CLIENTS[client](url)
     assert len(text) > 20
     shown = vcr.responses[0]["body"]["string"]
-    assert (shown[:2] == b"\\x1f\\x8b") == (client in ("urllib", "httpx"))
+    assert (shown[:2] == b"\\x1f\\x8b") == (client in ("urllib", "httpx", "aiohttp-packed"))
 
 
 def by_requests(url):
@@ -186,6 +195,25 @@ def by_aiohttp(url):
             return await answer.text()
 
     return asyncio.run(ask())
+
+
+def by_aiohttp_packed(url):
+    async def ask():
+        async with aiohttp.ClientSession(auto_decompress=False) as session, session.get(url) as answer:
+            return await answer.read()
+
+    data = asyncio.run(ask())
+    assert data[:2] == b"\\x1f\\x8b"
+    return data
+
+
+CLIENTS = {
+    "requests": by_requests,
+    "urllib": by_urllib,
+    "httpx": by_httpx,
+    "aiohttp": by_aiohttp,
+    "aiohttp-packed": by_aiohttp_packed,
+}
 '''
 
 CONFTEST = """
@@ -226,8 +254,10 @@ def test_both_ways(tmp_path, recorder, player):
     layout = ["-o", "reqord_format=vcr"] if recorder == "ours" else []
     with running() as api:
         count, failed, text = run(tmp_path, recorder, api.url, "--record-mode=once", *layout)
-        assert (count, failed) == (58, []), text
+        assert (count, failed) == (68, []), text
 
     count, failed, text = run(tmp_path, player, api.url)
 
-    assert (count, failed) == (58, []), text
+    # whether the fields of a form came as a mapping or as pairs nobody knows from the request
+    unknown = ["test_aiohttp[17]"] if (recorder, player) == ("ours", "theirs") else []
+    assert (count, failed) == (68, unknown), text

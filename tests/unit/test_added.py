@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from pytest_reqord.base.models import Client, Headers
-from pytest_reqord.interceptors.added_headers import by_aiohttp, by_http_client, by_nobody
+from pytest_reqord.interceptors.added_headers import (
+    by_aiohttp,
+    by_http_client,
+    by_nobody,
+    sender_of,
+)
 
 HOST, IDENTITY = ("Host", "a.invalid"), ("Accept-Encoding", "identity")
 AGENT = ("User-Agent", "python-urllib3/2.8.0")
@@ -75,3 +80,40 @@ def test_given_headers():
     assert from_client.sent.added == Headers([HOST])
     assert headers.sent is None
     assert by_nobody(headers) == ()
+
+
+CLOSE, ASKS, NAME = (
+    ("Connection", "close"),
+    ("Accept-Encoding", "gzip"),
+    ("User-Agent", "Tornado/6.5"),
+)
+FORM = ("Content-Type", "application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize(
+    ("lines", "client", "added"),
+    [
+        ([CLOSE, HOST, NAME, ASKS], "tornado", {"connection", "host", "user-agent", "accept-encoding"}),
+        ([("X", "1"), CLOSE, HOST, NAME, LENGTH, FORM, ASKS], "tornado", {"connection", "host", "user-agent", "content-length", "content-type", "accept-encoding"}),
+        ([KIND, CLOSE, HOST, NAME, LENGTH, ASKS], "tornado", {"connection", "host", "user-agent", "content-length", "accept-encoding"}),
+        ([HOST, ("X", "1"), ACCEPT, CODING, SELF], "aiohttp", USUAL),
+        ([HOST, ("User-Agent", "me"), ACCEPT, CODING], "aiohttp", USUAL - {"user-agent"}),
+        ([HOST, ("User-Agent", "python-requests/2"), CODING, ACCEPT, ("Connection", "keep-alive")], "http", {"host"}),
+        ([HOST, IDENTITY, AGENT], "http", {"host", "accept-encoding", "user-agent"}),
+        ([IDENTITY, ("Content-Length", "1"), HOST, CLOSE], "http", {"accept-encoding"}),
+        ([HOST, ACCEPT, CODING, ("Connection", "keep-alive"), ("User-Agent", "python-httpx/0.28")], None, set()),
+        ([("X", "1")], None, set()),
+        ([], None, set()),
+    ],
+)  # fmt: skip
+def test_what_was_sent(lines, client, added):
+    """Of a request in a file the lines tell who sent it, and what that added."""
+    sender = sender_of(Headers(lines))
+    assert (sender and sender.name) == client
+    assert set(sender.adds(Headers(lines)) if sender else ()) == added
+
+
+def test_a_body_that_aiohttp_made():
+    """It says what it made where nobody gave it a content type."""
+    assert sender_of(Headers([HOST, ACCEPT, CODING, SELF, LENGTH, KIND])).body_type == KIND[1]
+    assert sender_of(Headers([HOST, KIND, ACCEPT, CODING, SELF, LENGTH])).body_type == ""

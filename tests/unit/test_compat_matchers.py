@@ -129,7 +129,7 @@ def test_headers_of_a_client_that_is_known():
 )
 def test_bodies_of_aiohttp(kind, ours, theirs):
     """VCR.py keeps the value that it was called with, in the order of its file."""
-    client = Client("aiohttp", lambda _: {"content-type"})
+    client = Client("aiohttp", lambda _: {"content-type"}, body_type=kind)
     headers = Headers({"Content-Type": kind}).given(client)
     live = Request("POST", "http://a.invalid/", headers, ours)
 

@@ -25,9 +25,9 @@ pairs = st.lists(st.tuples(names, st.text("xyz", max_size=3)), max_size=8)
 ASKED = Request("GET", "http://a.invalid/", Headers(), b"")
 
 
-def sent(name, headers, body=b"", unpacks=True, adds=lambda _: ()):
+def sent(name, headers, body=b"", unpacks=True, *, adds=lambda _: (), body_type=""):
     """A request that a client sends, as its caller has put it."""
-    given = Headers(headers).given(Client(name, adds, unpacks))
+    given = Headers(headers).given(Client(name, adds, unpacks, body_type))
     return Request("POST", "http://a.invalid/", given, body)
 
 
@@ -141,18 +141,20 @@ def test_headers_in_the_shape_that_the_client_has_them():
     [
         ("application/json", b'{"a": [1, null]}', {"a": [1, None]}),
         ("application/json", b"[1, 2]", [1, 2]),
-        ("application/json", b'"text"', b'"text"'),
+        ("application/json", b'"text"', b"text"),
+        ("application/json", b"5", 5),
         ("application/json", b"{no json", b"{no json"),
         ("application/x-www-form-urlencoded", b"a=1+2&b=", {"a": "1 2", "b": ""}),
         ("application/x-www-form-urlencoded", b"a=1&a=2", b"a=1&a=2"),
-        ("application/octet-stream", b"{}", {}),
+        ("application/octet-stream", b"{}", b"{}"),
         ("text/plain; charset=utf-8", b"text", b"text"),
         ("application/json", b"", None),
     ],
 )
 def test_a_body_is_what_aiohttp_was_called_with(kind, body, shown):
-    """Where it added the content type itself a hook gets the value, and may change it."""
-    request = sent("aiohttp", [("Content-Type", kind)], body, adds=lambda _: {"content-type"})
+    """Where it made the body of a value a hook gets that, and may change it."""
+    adds = {"content-type"}
+    request = sent("aiohttp", [("Content-Type", kind)], body, adds=lambda _: adds, body_type=kind)
 
     changed = VcrRequest.of(request)
 

@@ -131,7 +131,7 @@ def _taking_connect(original: Any) -> Any:
         exchange = active.begin(req.method, uri)
         if exchange is None:
             return await original(self, req, traces, timeout)
-        exchange.client = Client("aiohttp", partial(_added, req))
+        exchange.client = _client(req)
         if is_websocket(req.headers.get("Upgrade")):
             exchange.let_go()
             active.pass_untaken("aiohttp's WebSocket", _version(), uri)
@@ -149,8 +149,15 @@ def _taking_connect(original: Any) -> Any:
     return connect
 
 
-def _added(req: Any, headers: Headers) -> set[str]:
+def _client(req: Any) -> Client:
     session = getattr(req, "_session", None)
+    # of bytes and text it says what they are by themselves, not what their headers call them
+    body_type = getattr(getattr(req, "body", None), "content_type", "")
+    unpacks = getattr(session, "_auto_decompress", True)
+    return Client("aiohttp", partial(_added, session), unpacks, body_type)
+
+
+def _added(session: Any, headers: Headers) -> set[str]:
     return by_aiohttp(headers, {name.lower() for name in getattr(session, "headers", ())})
 
 

@@ -29,22 +29,19 @@ vcr_compat
 """
 INTERCEPTORS = """
 added_headers framing imports no_socket patching
-child_processes context recorder socket_errors
-active
-exchange unhooked unsupported vcrpy
+active child_processes socket_errors
+recorder unsupported vcrpy
 http_client httpx aiohttp tornado urllib3_future
 registry
 """
 CODEC = """
 safe_yaml scalars
 bodies
-decode emit values
-entries
+emit values
 vcr_read
 any_yaml vcr_write
 index
 read
-large
 """
 
 
@@ -200,16 +197,16 @@ ON_PURPOSE = {
         "os",
     ),  # before a child's first line, with no path to ours
     ("vcr_compat/filters.py", "io"),  # a value that suites get, not a file
-    ("recording/expiry.py", "glob"),  # for `escape`, which asks no file
+    ("recording/plan.py", "glob"),  # for `escape`, which asks no file
     (
-        "interceptors/urllib3_future/connection.py",
+        "interceptors/urllib3_future/__init__.py",
         "time",
     ),  # as the client's own clock, which a test may freeze
     ("interceptors/imports.py", "_thread"),  # the threads that a test sees, gevent's too
-    ("interceptors/context.py", "_thread"),
-    ("interceptors/context.py", "threading"),
+    ("interceptors/active.py", "_thread"),
+    ("interceptors/active.py", "threading"),
     ("interceptors/tornado/__init__.py", "read_bytes"),  # of a stream
-    ("network_guard/sockets.py", "threading"),
+    ("network_guard/guard.py", "threading"),
     ("plugin/start.py", "mkdir"),  # of pytest's cache, which has it made
     ("storage/write.py", "stat"),  # of what `os.scandir` found
 }

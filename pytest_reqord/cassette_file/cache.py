@@ -13,7 +13,7 @@ from pytest_reqord import codec, storage
 from pytest_reqord.base.lazy import Pattern, once
 from pytest_reqord.base.real import Path, os, time
 from pytest_reqord.errors import CassetteFormatError
-from pytest_reqord.playback.index import Index
+from pytest_reqord.playback.replay import Index
 from pytest_reqord.settings.paths import is_default_of
 
 if TYPE_CHECKING:

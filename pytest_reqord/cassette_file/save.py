@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_reqord import codec, storage
 from pytest_reqord.base.real import os
 from pytest_reqord.cassette_file import edit
-from pytest_reqord.cassette_file.revision import revise
+from pytest_reqord.cassette_file.edit import revise
 from pytest_reqord.errors import WriteFailed
 
 if TYPE_CHECKING:

@@ -10,14 +10,7 @@ import importlib
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
-from pytest_reqord.interceptors import (
-    active,
-    child_processes,
-    context,
-    imports,
-    unhooked,
-    unsupported,
-)
+from pytest_reqord.interceptors import active, child_processes, imports, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +61,7 @@ _INTERCEPTORS = {
 
 _installed: dict[str, Interceptor] = {}
 _declined: set[str] = set()
-_watched: dict[str, Callable[[], None]] = {}
+_clients: dict[str, Callable[[], None]] = {}
 _is_watching = False
 
 
@@ -77,7 +70,7 @@ def ensure() -> None:
     global _is_watching  # noqa: PLW0603 -- one process, one set of seams
     if _is_watching:
         imports.check()
-        context.check()
+        active.check()
         child_processes.check()
         for ours, interceptor in tuple(_installed.items()):
             if ours in _declined:
@@ -87,9 +80,9 @@ def ensure() -> None:
         unsupported.check()
         return
     _is_watching = True
-    context.install(active.is_over)
-    _watched.update({client: partial(_install, ours) for client, ours in _INTERCEPTORS.items()})
-    imports.watch(_watched)
+    active.install(active.is_over)
+    _clients.update({client: partial(_install, ours) for client, ours in _INTERCEPTORS.items()})
+    imports.watch(_clients)
     unsupported.ask_before(_ask_cassette)
 
 
@@ -109,13 +102,13 @@ def _ask_cassette(client: str, uri: str) -> None:
 def uninstall() -> None:
     """Put every client back as it was."""
     global _is_watching  # noqa: PLW0603 -- as above
-    imports.unwatch(_watched)  # the network guard has its own
-    _watched.clear()
+    imports.unwatch(_clients)  # the network guard has its own
+    _clients.clear()
     unsupported.ask_no_more(_ask_cassette)
-    context.uninstall()
+    active.uninstall()
     for interceptor in _installed.values():
         interceptor.uninstall()
     _installed.clear()
     _declined.clear()
-    unhooked.uninstall()
+    unsupported.uninstall()
     _is_watching = False

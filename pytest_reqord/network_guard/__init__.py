@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_reqord.base.real import json, threading
-from pytest_reqord.network_guard import guard, native, sockets
+from pytest_reqord.network_guard import guard, native
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,7 +92,7 @@ def install_from_environment(variables: Mapping[str, str]) -> None:
 def _put(own: guard.Guard) -> None:
     with _lock:
         guard.in_force.append(own)
-        sockets.install()
+        guard.install()
         native.install()
 
 

@@ -73,9 +73,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Declare the hooks that users may implement; this is the first that pytest calls."""
     load_as_usual()
     from pytest_reqord.plugin import hookspecs
-    from pytest_reqord.plugin.preparation import (
-        refuse_rivals,  # late: a few look-ups, nothing after it
-    )
+    from pytest_reqord.plugin.preparation import refuse_rivals
 
     refuse_rivals(pluginmanager)  # they declare the same hook and the same options
     pluginmanager.add_hookspecs(hookspecs)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import pytest_reqord
-from pytest_reqord.base.hints import again
 from pytest_reqord.base.real import Path
 from pytest_reqord.errors import (
     CassetteError,
@@ -22,6 +21,7 @@ from pytest_reqord.errors import (
 from pytest_reqord.interceptors import active
 from pytest_reqord.plugin.placing import place_of
 from pytest_reqord.recording.opening import Attempt
+from pytest_reqord.recording.run_info import again
 from pytest_reqord.report import drift_lines, expired_lines, section, unplayed_lines
 
 if TYPE_CHECKING:

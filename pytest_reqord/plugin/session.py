@@ -75,7 +75,7 @@ class PytestSession:
             self._look_for_unused()
         set_host(lambda: self.run)
         if getattr(config.option, "dist", "no") != "no" and not hasattr(config, "workerinput"):
-            from pytest_reqord.plugin.workers import Workers  # late: for a run with workers
+            from pytest_reqord.plugin.start import Workers  # late: for a run with workers
 
             config.pluginmanager.register(Workers(lambda: self.run), "reqord-workers")
 
@@ -265,7 +265,7 @@ class PytestSession:
             self._note_unused(self._unused, session)
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
-            from pytest_reqord.plugin.workers import INPUT
+            from pytest_reqord.plugin.start import INPUT
 
             output[INPUT] = self._run.told()
         if self._run.notes.problems and session.exitstatus == pytest.ExitCode.OK:

@@ -13,10 +13,9 @@ from pytest_reqord.base.real import os, threading
 from pytest_reqord.cassette_file.cache import AHEAD, Head, Recorded, is_ours, read_document
 from pytest_reqord.errors import CassetteMiss, CassetteMissError, ReqordError, WriteFailed
 from pytest_reqord.playback.cassette import Cassette
-from pytest_reqord.playback.index import Index, Stored
-from pytest_reqord.playback.replay import Player, Replay
+from pytest_reqord.playback.replay import Index, Player, Replay, Stored
 from pytest_reqord.recording.plan import Shared
-from pytest_reqord.settings import modes
+from pytest_reqord.settings import options
 from pytest_reqord.settings.paths import is_default_of
 from pytest_reqord.storage import remove_with_bodies
 
@@ -393,9 +392,7 @@ class Opening:
 
         :raises OSError: if that can't be read or written, or a ReqordError.
         """
-        from pytest_reqord.cassette_file.cache import (
-            read_lean,  # late: few tests have children that record
-        )
+        from pytest_reqord.cassette_file.cache import read_lean
 
         for path in self._to_take_over:
             with suppress(FileNotFoundError):  # the child ended before it wrote
@@ -410,7 +407,7 @@ class Opening:
     @property
     def is_saved_at_end(self) -> bool:
         """Whether what it recorded waits for the end of the run."""
-        return self.plan.settings.record_mode in modes.SAVED_AT_END
+        return self.plan.settings.record_mode in options.SAVED_AT_END
 
     def save(self, new: Collection[Interaction], keep: Callable[[Entry], bool] | None) -> bool:
         """Make what was recorded part of the cassette.

@@ -13,7 +13,7 @@ from pytest_reqord.errors import ReqordError, WriteFailed
 from pytest_reqord.recording.drafts import first_leak, reason_of
 from pytest_reqord.recording.opening import keeping, save_into
 from pytest_reqord.recording.staged import sweep
-from pytest_reqord.settings import modes
+from pytest_reqord.settings import options
 from pytest_reqord.settings.paths import is_default_of
 from pytest_reqord.storage import lock
 
@@ -291,7 +291,7 @@ class Ending:
             if record.outcome != "passed":
                 failed[recording.cassette].add(recording.owner)
                 self._books.drafted(recording)
-            elif record.has_data and recording.mode in modes.SAVED_AT_END:
+            elif record.has_data and recording.mode in options.SAVED_AT_END:
                 waiting[self._file_of(recording)].append(recording)
             elif record.has_data:
                 yield partial(self._save_handed_over, recording), [recording]
@@ -341,7 +341,7 @@ class Ending:
         :raises ReqordError: if it or its cassette can't be read or locked.
         """
         recording = record.recording
-        if recording.mode in modes.SAVED_AT_END:
+        if recording.mode in options.SAVED_AT_END:
             self._replace(recording.cassette, self.kept_with(record), frozenset())
             return
         self._save_alone(recording)
@@ -351,7 +351,7 @@ class Ending:
     def kept_with(self, record: Record) -> Sequence[Recording]:
         """What `keep` saves of a draft, itself included."""
         recording = record.recording
-        if recording.mode not in modes.SAVED_AT_END:
+        if recording.mode not in options.SAVED_AT_END:
             return [recording]
         siblings = [
             each.recording

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import glob
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from pytest_reqord.base import hints
+from pytest_reqord.base.clock import expiry_limit, has_expired, parse_time
 from pytest_reqord.base.real import Path, os
-from pytest_reqord.cassette_file.cache import Head
-from pytest_reqord.errors import UsageError
+from pytest_reqord.cassette_file.cache import Head, read_document
+from pytest_reqord.errors import ReqordError, UsageError
 from pytest_reqord.matching.matchers import Matching
-from pytest_reqord.redaction import Redactor, Rules
-from pytest_reqord.settings import modes
-from pytest_reqord.settings.modes import SAVED_AT_END
+from pytest_reqord.recording import run_info
+from pytest_reqord.redaction import REDACTED, REDACTED_IN_URL, Redactor, Rules
+from pytest_reqord.settings import options
+from pytest_reqord.settings.options import SAVED_AT_END
+from pytest_reqord.settings.paths import is_default_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from pytest_reqord.base.clock import Clock
     from pytest_reqord.base.models import Interaction
@@ -24,12 +28,12 @@ if TYPE_CHECKING:
     from pytest_reqord.recording.drafts import Drafts
     from pytest_reqord.recording.run_info import RunInfo
     from pytest_reqord.recording.staged import Staged
-    from pytest_reqord.settings.modes import Access
+    from pytest_reqord.settings.options import Access
     from pytest_reqord.settings.resolve import Settings
     from pytest_reqord.storage import Recording, StagingArea
     from pytest_reqord.writer import CassetteWriter
 
-__all__ = ["Plan", "Planning", "Services", "Shared", "are_anew"]
+__all__ = ["Plan", "Planning", "Services", "Shared", "are_anew", "renewed"]
 
 
 class Tested(Protocol):
@@ -178,7 +182,7 @@ class Planning:
         :param rules: what is redacted before the settings add to it.
         """
         owner = attempt.owner if attempt else ""
-        access, before = modes.PLAY_ONLY, None
+        access, before = options.PLAY_ONLY, None
         drafts: Sequence[Recording] = ()
         may_record = settings.record_mode != "none" or bool(settings.rerecord)
         head = Head.of(file) if may_record else None
@@ -187,14 +191,12 @@ class Planning:
         if head is not None:
             path = Path(file)
             if settings.on_expiry == "rerecord" and settings.max_age:
-                from pytest_reqord.recording.expiry import renewed  # late: few suites ask for it
-
                 settings = renewed(settings, path, owner, self._clock.now())
-            if settings.record_mode not in modes.SAVED_AT_END:
+            if settings.record_mode not in options.SAVED_AT_END:
                 before = self._info.started_at
-            if settings.record_mode not in modes.LIVE_ONLY:
+            if settings.record_mode not in options.LIVE_ONLY:
                 drafts = self._drafts().playable(path, owner)
-            access = modes.access(
+            access = options.access(
                 settings.record_mode,
                 exists=head.exists and not are_anew(drafts),
                 is_born=self._is_born(path, head),
@@ -239,22 +241,22 @@ class Planning:
         """What a miss tells the user to run; looked up when there is one."""
         nodeid, owner = (attempt.nodeid, attempt.owner) if attempt else (self._nodeid_now(), "")
         test = self._info.test(nodeid)
-        lines = hints.commands(test, path)
+        lines = run_info.commands(test, path)
         if settings.locked or Head.of(path).is_locked:
-            lines.insert(0, hints.LOCKED)
+            lines.insert(0, run_info.LOCKED)
         with suppress(UsageError):  # where there is no place for drafts none is left
             if self._drafts().of(path, owner):
                 name = attempt.nodeid if attempt else ""
-                lines.append(hints.keep_command(test, name or owner or str(path)))
+                lines.append(run_info.keep_command(test, name or owner or str(path)))
         if attempt is not None and attempt.nodeid:
             from pytest_reqord.recording import drafts  # late: for a miss
 
             former = None if os.path.exists(path) else drafts.former_cassette(path)
             if former is not None:
-                lines.append(hints.move_command(former, path))
+                lines.append(run_info.move_command(former, path))
             other = drafts.namesake(path, owner)
             if other:
-                lines.append(hints.namesake_line(other))
+                lines.append(run_info.namesake_line(other))
         return lines
 
     def _matching(self, settings: Settings) -> Matching:
@@ -282,3 +284,43 @@ class Planning:
             rules = self._rules[key] = base.with_(**added)._replace(is_on=settings.redact)
         self._last = settings, base, rules
         return rules
+
+
+# What of a cassette has to be recorded anew because it has expired (``on_expiry = rerecord``).
+
+
+_RECORDED_ANYWAY = SAVED_AT_END | {"none", "verify"}
+
+
+def renewed(settings: Settings, path: Path, owner: str, now: datetime) -> Settings:
+    """Have what a test recorded into a cassette, and has expired, recorded anew.
+
+    What was recorded for the same requests is one series, and goes with it.
+
+    :param settings: what holds for the cassette.
+    :param path: the cassette.
+    :param owner: the test as its recordings name it.
+    :param now: the time.
+    """
+    if settings.record_mode in _RECORDED_ANYWAY:
+        return settings
+    try:
+        entries = read_document(path).entries
+    except (OSError, ReqordError):  # nothing yet, or told by the first request
+        return settings
+    limit = expiry_limit(now, settings.max_age)
+    patterns = {
+        f"{entry.method} {_pattern(entry.uri)}": None
+        for entry in entries
+        if has_expired(parse_time(entry.recorded_at), limit)
+        and (entry.recorded_by == owner or (not entry.recorded_by and is_default_of(path, owner)))
+    }
+    return settings._replace(rerecord=(*settings.rerecord, *patterns))
+
+
+def _pattern(uri: str) -> str:
+    """The URI as a pattern in which anything may stand where a secret stood."""
+    text = glob.escape(uri)
+    for marker in (REDACTED, REDACTED_IN_URL):
+        text = text.replace(glob.escape(marker), "*")
+    return text

@@ -17,7 +17,7 @@ from pytest_reqord.cassette_file.cache import Recorded
 from pytest_reqord.codec import HEADER, encode
 from pytest_reqord.errors import ReqordError
 from pytest_reqord.storage import bodies_of, read, remove_unused_bodies, replace, write_bodies
-from pytest_reqord.storage.claims import Claim
+from pytest_reqord.storage.locks import Claim
 from pytest_reqord.writer import append_encoded, append_only
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pytest_reqord.base import content_coding
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.base.models import Headers, Request, Response
-from pytest_reqord.redaction import json_fields, urls, values
+from pytest_reqord.redaction import head, values
 from pytest_reqord.redaction.rules import Secrecy
 from pytest_reqord.redaction.values import (
     REDACTED,
@@ -275,9 +275,9 @@ def redact_body(
     text = body.text
     if "://" in text:
         if "@" in text and vocabulary.has("user_info"):
-            body.replace(urls.user_info_edits(text, found))
+            body.replace(head.user_info_edits(text, found))
         if vocabulary.has("paths"):
-            body.replace(urls.path_edits(body.text, found))
+            body.replace(head.path_edits(body.text, found))
     if "eyJ" in text and vocabulary.has("jwt"):
         body.replace(jwt_edits(body.text, found, marker, parseable=parseable))
     return marker
@@ -289,10 +289,10 @@ def _redact_fields(
     """Look for each syntax only where a sign of it is: most bodies cost one pass."""
     text = body.text
     names = vocabulary.fields
-    if json_fields.has_secret_fields(text, names):
-        body.replace(json_fields.field_edits(text, names, found, parseable=parseable))
+    if values.has_secret_fields(text, names):
+        body.replace(values.field_edits(text, names, found, parseable=parseable))
     if "mutation" in text or "query" in text:
-        body.replace(json_fields.argument_edits(body.text, names, found))
+        body.replace(values.argument_edits(body.text, names, found))
     if "<" in text:
         _redact_markup(body, names, found)
     if content_type[:10].lower() == "multipart/" or text[:2] == "--":
@@ -313,9 +313,9 @@ def _redact_parameters(
     )
     if not is_form:
         if "?" in text or "&" in text or "#" in text:
-            body.replace(urls.url_edits(text, vocabulary, found))
+            body.replace(head.url_edits(text, vocabulary, found))
         return REDACTED
-    body.replace(urls.form_edits(text.rstrip("\r\n"), vocabulary, found))
+    body.replace(head.form_edits(text.rstrip("\r\n"), vocabulary, found))
     if REDACTED in body.text:  # as a client may send it back, or may not
         body.replace(_occurrences(body.text, REDACTED, REDACTED_IN_URL))
     return REDACTED_IN_URL

@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.base.clock import Clock
-from pytest_reqord.base.hosts import host_of
 from pytest_reqord.base.lazy import once
+from pytest_reqord.base.models import host_of
 from pytest_reqord.base.notes import Notes
 from pytest_reqord.base.real import os
 from pytest_reqord.cassette_file.cache import Library
@@ -234,11 +234,9 @@ class Run:
         if attempt is not None:
             attempt.openings.append(opening)
         if plan.is_recording:
-            from pytest_reqord.writer import (
-                termination,  # late: a run that only plays writes nothing
-            )
+            from pytest_reqord.writer import supervisor
 
-            termination.begin(opening)
+            supervisor.begin(opening)
         return opening
 
     def open_path(self, path: str | os.PathLike[str], options: Mapping[str, Any]) -> Opening:
@@ -272,9 +270,9 @@ class Run:
             self._save_or_keep(opening, failure)
         finally:
             if opening.plan.is_recording:
-                from pytest_reqord.writer import termination  # late: as above
+                from pytest_reqord.writer import supervisor  # late: as above
 
-                termination.end(opening)
+                supervisor.end(opening)
 
     def _save_or_keep(self, opening: Opening, failure: str) -> None:
         try:

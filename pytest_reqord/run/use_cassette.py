@@ -1,29 +1,36 @@
-"""The run of this process, and `use_cassette`, which opens cassettes in it."""
+"""`use_cassette`: open a cassette in this process's run, which a script gets without pytest."""
 
 from __future__ import annotations
 
+import atexit
 import functools
 import inspect
+import sys
 from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import pytest_reqord
+from pytest_reqord.base.clock import Clock, format_time
 from pytest_reqord.base.loops import in_thread
+from pytest_reqord.base.real import Path, os
 from pytest_reqord.errors import ReqordError
 from pytest_reqord.interceptors import active
+from pytest_reqord.recording.run_info import RunInfo, is_under_ci, new_run_id
+from pytest_reqord.report import drafts, problems
+from pytest_reqord.run import children
 from pytest_reqord.run.current import hosted_run
+from pytest_reqord.run.run import Run
+from pytest_reqord.settings.options import Layer
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import AsyncIterator, Callable, Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
 
     from pytest_reqord.playback.cassette import Cassette
     from pytest_reqord.recording.opening import Opening
-    from pytest_reqord.run.run import Run
 
-__all__ = ["UseCassette", "current_run", "set_run", "use_cassette"]
+__all__ = ["UseCassette", "current_run", "script_run", "set_run", "use_cassette"]
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 _C = TypeVar("_C")
@@ -46,8 +53,6 @@ def current_run() -> Run:
     if _run is None:
         _run = hosted_run()
     if _run is None:
-        from pytest_reqord.run.script import script_run  # late: in a test run there is one
-
         _run = script_run()
     return _run
 
@@ -189,3 +194,40 @@ _WRAPPERS = (
     (inspect.isgeneratorfunction, _wrap_generator),
     (callable, _wrap_plain),
 )
+
+
+# The run behind `use_cassette` outside of pytest.
+
+
+def script_run() -> Run:
+    """Make a run that ends with the interpreter; relative paths start where it was made.
+
+    Its record mode is ``once`` where nobody says otherwise, as in every tool of the field: a
+    script has no command line of ours.
+    """
+    inherited = children.run_of_parent()
+    if inherited is not None:
+        return inherited
+    base = Path(os.getcwd())
+    info = RunInfo(
+        id=new_run_id(),
+        staging=None,  # in the user's temp folder, once something is recorded
+        base=base,
+        started_at=format_time(Clock().now()),
+        is_ci=is_under_ci(os.environ.get("CI", "")),
+    )
+    mode = os.environ.get("REQORD")
+    place = "the environment variable REQORD"
+    strong = [Layer(place, {"record_mode": mode}, is_explicit=True)] if mode else []
+    run = Run(info, strong=strong, weak=[Layer("the default of a script", {"record_mode": "once"})])
+    children.install(run)
+    atexit.register(_end, run)
+    return run
+
+
+def _end(run: Run) -> None:
+    children.uninstall()
+    run.finish()
+    run.stop()
+    for line in (*drafts(run.notes), *problems(run.notes)):
+        sys.stderr.write(f"reqord: {line}\n")

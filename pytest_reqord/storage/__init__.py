@@ -20,11 +20,18 @@ from pytest_reqord.storage.files import (
 
 if TYPE_CHECKING:
     from pytest_reqord.storage.files import user_folder
-    from pytest_reqord.storage.large import LARGE, OpenFile, Spool
     from pytest_reqord.storage.locks import lock
     from pytest_reqord.storage.messages import Family
     from pytest_reqord.storage.staging import Record, Recording, StagingArea, earlier_records
-    from pytest_reqord.storage.write import append, copy_bodies, replace, write_bodies
+    from pytest_reqord.storage.write import (
+        LARGE,
+        OpenFile,
+        Spool,
+        append,
+        copy_bodies,
+        replace,
+        write_bodies,
+    )
 
 __all__ = [
     "LARGE",
@@ -54,12 +61,12 @@ __all__ = [
 ]
 
 _LATE = {
-    "LARGE": "large",
+    "LARGE": "write",
     "Family": "messages",
-    "OpenFile": "large",
+    "OpenFile": "write",
     "Record": "staging",
     "Recording": "staging",
-    "Spool": "large",
+    "Spool": "write",
     "StagingArea": "staging",
     "append": "write",
     "copy_bodies": "write",

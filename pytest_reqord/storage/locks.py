@@ -1,7 +1,6 @@
-"""One lock a cassette, at a place that any two runs of a user find from its path alone.
+"""Guard each cassette with one lock, and hold what is locked no longer than a call.
 
-Lock files are never removed: unlinking one that is held would let two processes each lock a
-file of that name.
+A claim is the right of one call to something: it ends with the call, whatever interrupts it.
 """
 
 from __future__ import annotations
@@ -14,8 +13,36 @@ from typing import TYPE_CHECKING
 from pytest_reqord.base.clock import monotonic
 from pytest_reqord.base.real import fcntl, io, os, private, threading, time
 from pytest_reqord.errors import CassetteLocked
-from pytest_reqord.storage.claims import Claim
 from pytest_reqord.storage.files import identity, open_file, read, user_folder
+
+__all__ = ["Claim", "lock"]
+
+
+class Claim:
+    """The right of one call: it holds while that call is in ``with claim.lock``.
+
+    A lock of the interpreter's own is let go of in the step that leaves the block, whatever ends
+    it. A line of ours, in a ``finally`` too, may be kept from running by Ctrl-C, by pytest-timeout
+    or by the death of a thread; then what it should have given back were claimed for ever.
+    """
+
+    __slots__ = ("lock", "thread")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.thread = threading.get_ident()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the call still runs."""
+        return self.lock.locked()
+
+
+# One lock a cassette, at a place that any two runs of a user find from its path alone.
+#
+# Lock files are never removed: unlinking one that is held would let two processes each lock a
+# file of that name.
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +53,6 @@ else:
     _filelock = private("filelock")
     FileLock, Timeout = _filelock.FileLock, _filelock.Timeout
 
-__all__ = ["lock"]
 
 _KEPT = 64
 _HOLDER_SIZE = 200

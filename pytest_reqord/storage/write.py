@@ -1,22 +1,32 @@
 """Writing files: one is as it was or as it should be, whatever goes wrong in between.
 
-Whoever writes holds the file's lock (`pytest_reqord.storage.locks`); readers need none.
+Whoever writes holds the file's lock (`pytest_reqord.storage.locks`); readers need none. Files that
+may be larger than the memory is to be are read and written in parts, at the end of this module.
 """
 
 from __future__ import annotations
 
+import weakref
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from pytest_reqord.base.clock import wall_time
 from pytest_reqord.base.real import Path, io, os
-from pytest_reqord.storage.files import bodies_of, body_path, check_file, read, remove
+from pytest_reqord.storage.files import bodies_of, body_path, check_file, open_file, read, remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import IO
 
-__all__ = ["append", "copy_bodies", "open_unnamed", "replace", "write_bodies"]
+__all__ = [
+    "LARGE",
+    "OpenFile",
+    "Spool",
+    "append",
+    "copy_bodies",
+    "open_unnamed",
+    "replace",
+    "write_bodies",
+]
 
 AnyPath = str | os.PathLike[str]
 
@@ -234,3 +244,76 @@ def copy_bodies(source: AnyPath, path: AnyPath) -> None:
     """Put the bodies beside the cassette ``source`` beside the cassette ``path`` too."""
     for body in bodies_of(source):
         write_bodies(path, {body.name: read(body)})
+
+
+# Files that may be larger than the memory is to be: read and written in parts.
+
+
+LARGE = 4 << 20
+"""Bytes from which a file isn't held in memory while a recording is saved."""
+
+
+class OpenFile:
+    """A file that stays what it was when it was opened, though another takes its name.
+
+    :param path: the file; closed when nobody asks for it any more.
+    :raises OSError: if it can't be opened.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._fd, self.size = open_file(path)
+        weakref.finalize(self, os.close, self._fd)
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes from one place up to another; fewer where the file ends before.
+
+        :raises OSError: if they can't be read.
+        """
+        parts = []
+        while start < end and (part := os.pread(self._fd, end - start, start)):
+            parts.append(part)
+            start += len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class Spool:
+    """Bytes on their way into a file: in memory or, from `LARGE` on, in a file without a name.
+
+    :param path: the file that they are meant for; they wait on its disk.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = path
+        self._file: IO[bytes] = io.BytesIO()
+        self.size = 0
+        self.is_large = False
+
+    def write(self, data: bytes) -> None:
+        """Add bytes at the end.
+
+        :raises OSError: if there is no room for them.
+        """
+        self.size += len(data)
+        if self.size > LARGE and not self.is_large:
+            self._leave_memory()
+        self._file.seek(0, os.SEEK_END)
+        self._file.write(data)
+
+    def _leave_memory(self) -> None:
+        held = self._file
+        self._file = open_unnamed(os.path.dirname(os.path.realpath(self._path)))
+        self.is_large = True
+        held.seek(0)
+        self._file.write(held.read())
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes from one place up to another.
+
+        :raises OSError: if they can't be read, or not be written before.
+        """
+        self._file.seek(start)
+        return self._file.read(end - start)
+
+    def close(self) -> None:
+        """Let go of them."""
+        self._file.close()

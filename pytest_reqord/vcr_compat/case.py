@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_reqord.redaction import HEADERS_ONLY, Rules
 from pytest_reqord.settings.options import Layer
 from pytest_reqord.vcr_compat.cassette import Suite, VcrOpening
+from pytest_reqord.vcr_compat.filters import Pipeline
 from pytest_reqord.vcr_compat.options import Options
-from pytest_reqord.vcr_compat.pipeline import Pipeline
 from pytest_reqord.vcr_compat.placing import cassette_path
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from pytest_reqord.errors import UsageError
 from pytest_reqord.settings.options import OPTIONS
 from pytest_reqord.vcr_compat import filters
 from pytest_reqord.vcr_compat.errors import NotHonoured
+from pytest_reqord.vcr_compat.filters import Pipeline
 from pytest_reqord.vcr_compat.matchers import VcrMatching, chosen
-from pytest_reqord.vcr_compat.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from pytest_reqord.vcr_compat.vcr import VCR

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pytest_reqord.cassette_file.save import Saved, save
-from pytest_reqord.writer.delivery import SetAside
+from pytest_reqord.writer.delivery import CassetteSink, SetAside, Sink, append_encoded, append_only
 from pytest_reqord.writer.service import CassetteWriter
-from pytest_reqord.writer.sink import CassetteSink, Sink, append_encoded, append_only
 
 __all__ = [
     "CassetteSink",

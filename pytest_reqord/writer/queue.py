@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_reqord.base.models import Interaction
-    from pytest_reqord.storage.claims import Claim
+    from pytest_reqord.storage.locks import Claim
 
 __all__ = ["POLL", "Batch", "Queue", "Rhythm", "Target", "in_order", "weigh"]
 

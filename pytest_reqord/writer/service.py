@@ -16,18 +16,17 @@ from pytest_reqord.base.real import Path, os, start_new_thread, time
 # the fork handlers of filelock, which stop all locking, run after ours
 from pytest_reqord.codec import emit  # noqa: F401 - as said above
 from pytest_reqord.errors import ReqordError, WriteFailed
-from pytest_reqord.storage import files, large, locks, staging, write  # noqa: F401 - as said above
-from pytest_reqord.writer import termination
-from pytest_reqord.writer.delivery import Delivery, SetAside, write_failed
+from pytest_reqord.storage import files, locks, staging, write  # noqa: F401 - as said above
+from pytest_reqord.writer import supervisor
+from pytest_reqord.writer.delivery import CassetteSink, Delivery, SetAside, write_failed
 from pytest_reqord.writer.queue import POLL, Queue, Rhythm, Target
-from pytest_reqord.writer.sink import CassetteSink
 from pytest_reqord.writer.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 
     from pytest_reqord.base.models import Interaction
-    from pytest_reqord.writer.sink import Sink
+    from pytest_reqord.writer.delivery import Sink
 
 __all__ = ["CassetteWriter"]
 
@@ -144,7 +143,7 @@ class CassetteWriter:
         self._queue.put(Target(_absolute(os.fspath(path)), staged), entry)
         if not self._is_recording:
             self._is_recording = True
-            termination.begin(self)
+            supervisor.begin(self)
         if not self._supervisor.is_running and not self._supervisor.ensure():
             self._delivery.write_all()
         return self._room
@@ -215,7 +214,7 @@ class CassetteWriter:
 
     def _end_recording(self) -> None:
         self._is_recording = False
-        termination.end(self)
+        supervisor.end(self)
 
     def hasten(self) -> bool:
         """Have all that waits written at once: the process is about to end. Takes no lock.
@@ -333,7 +332,7 @@ def _flush_soon(seconds: float) -> None:
         time.sleep(POLL)
 
 
-termination.flush_with(_flush_soon)
+supervisor.flush_with(_flush_soon)
 os.register_at_fork(
     before=_before_fork,
     after_in_parent=_after_fork_in_parent,

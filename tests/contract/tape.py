@@ -13,9 +13,8 @@ from pytest_reqord.codec import Entry, encode, load, render
 from pytest_reqord.interceptors import active
 from pytest_reqord.matching.matchers import Matching
 from pytest_reqord.playback.cassette import Cassette
-from pytest_reqord.playback.index import Index
-from pytest_reqord.playback.replay import Replay
-from pytest_reqord.settings.modes import PLAY_ONLY, Access
+from pytest_reqord.playback.replay import Index, Replay
+from pytest_reqord.settings.options import PLAY_ONLY, Access
 from pytest_reqord.settings.resolve import Settings
 
 if TYPE_CHECKING:

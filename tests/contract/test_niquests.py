@@ -21,7 +21,7 @@ from server import ROUTES, reply
 
 from pytest_reqord.base.models import Failure, Headers, Interaction, Request, Response
 from pytest_reqord.errors import CassetteMissError, UnsupportedClient
-from pytest_reqord.interceptors import active, unhooked, urllib3_future
+from pytest_reqord.interceptors import active, unsupported, urllib3_future
 
 # without us, too, it leaves connections to a loop that has ended
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -125,7 +125,7 @@ def test_unknown_version(monkeypatch, name):
             ):
                 niquests.get("http://api.test/")
     finally:
-        unhooked.uninstall()
+        unsupported.uninstall()
 
 
 # -- what isn't the test's ---------------------------------------------------------------------

@@ -8,7 +8,6 @@ import socket
 import time
 
 import pytest
-import tornado
 from contract.face import visible
 from contract.tape import Tape, offline
 from tornado import simple_httpclient
@@ -20,10 +19,11 @@ from tornado.websocket import WebSocketHandler, websocket_connect
 
 from pytest_reqord.base.models import Arrival
 from pytest_reqord.errors import CassetteMissError, UnsupportedClient
-from pytest_reqord.interceptors import active, tornado as tornado_interceptor, unhooked
+from pytest_reqord.interceptors import active, tornado as tornado_interceptor, unsupported
 
 AWAITS_CALLBACKS = pytest.mark.skipif(
-    tornado.version_info < (6, 5), reason="tornado awaits a streaming_callback from 6.5 on"
+    tornado_interceptor.version_info < (6, 5),
+    reason="tornado awaits a streaming_callback from 6.5 on",
 )
 
 
@@ -102,7 +102,7 @@ def test_unknown_version(monkeypatch, name):
             ):
                 run(lambda: fetch("http://api.test/"))
     finally:
-        unhooked.uninstall()
+        unsupported.uninstall()
 
 
 def test_hidden_by_another_tool(monkeypatch, place):
@@ -123,7 +123,7 @@ def test_hidden_by_another_tool(monkeypatch, place):
             assert run(lambda: fetch(f"{place.url}/body/free")) == b"free"
         assert tornado_interceptor.install()
     finally:
-        unhooked.uninstall()
+        unsupported.uninstall()
     assert [request.path for request in place.server.seen] == ["/body/free"]
 
 

@@ -9,19 +9,12 @@ import types
 from concurrent.futures import ThreadPoolExecutor
 
 import httpcore
-import httpx
 import pytest
 from contract.tape import Tape
 
-from pytest_reqord.base.hosts import host_of
+from pytest_reqord.base.models import host_of
 from pytest_reqord.errors import CassetteClosed, UnsupportedClient
-from pytest_reqord.interceptors import (
-    active,
-    context,
-    httpx as httpx_interceptor,
-    registry,
-    unsupported,
-)
+from pytest_reqord.interceptors import active, httpx as httpx_interceptor, registry, unsupported
 from pytest_reqord.interceptors.httpx import httpcore_pool
 
 PATH = "/body/through"
@@ -32,13 +25,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 @pytest.fixture(autouse=True)
 def _in_place():
-    context.install(active.is_over)
+    active.install(active.is_over)
     unsupported.ask_before(registry._ask_cassette)
     httpcore_pool.install()
     yield
     httpcore_pool.uninstall()
     unsupported.ask_no_more(registry._ask_cassette)
-    context.uninstall()
+    active.uninstall()
 
 
 @pytest.fixture
@@ -363,7 +356,7 @@ def httpcore_async(url):
     return asyncio.run(fetch())
 
 
-class ForeignTransport(httpx.BaseTransport):
+class ForeignTransport(httpx_interceptor.BaseTransport):
     """As of packages that bring httpx another pool."""
 
     def __init__(self):
@@ -372,14 +365,14 @@ class ForeignTransport(httpx.BaseTransport):
     def handle_request(self, request):
         url = str(request.url)
         answer = self._pool.request(request.method, url, headers=request.headers.raw)
-        return httpx.Response(answer.status, content=answer.content)
+        return httpx_interceptor.Response(answer.status, content=answer.content)
 
     def close(self):
         self._pool.close()
 
 
 def httpx_foreign_transport(url):
-    with httpx.Client(transport=ForeignTransport()) as client:
+    with httpx_interceptor.Client(transport=ForeignTransport()) as client:
         return client.get(url + PATH).content
 
 
@@ -652,17 +645,17 @@ def test_refused_after_its_test(http_server):
 @pytest.mark.parametrize("transport", ["CurlTransport", "AsyncCurlTransport"])
 def test_taken_on_top_of_one_that_is_not(transport, http_server, told):
     """What an httpx transport does through curl is recorded, so nobody is told that it isn't."""
-    httpx = pytest.importorskip("httpx")
+    httpx_interceptor = pytest.importorskip("httpx")
     module = pytest.importorskip("httpx_curl_cffi")
 
     async def fetch():
-        async with httpx.AsyncClient(transport=module.AsyncCurlTransport()) as session:
+        async with httpx_interceptor.AsyncClient(transport=module.AsyncCurlTransport()) as session:
             return (await session.get(http_server + PATH)).content
 
     def run():
         if transport == "AsyncCurlTransport":
             return asyncio.run(fetch())
-        with httpx.Client(transport=module.CurlTransport()) as session:
+        with httpx_interceptor.Client(transport=module.CurlTransport()) as session:
             return session.get(http_server + PATH).content
 
     tape = Tape()
@@ -682,14 +675,18 @@ def test_httpx_is_not_taken_for_a_client_below(is_async, http_server, told):
     """What httpx hands down to httpcore is recorded, so nobody is told that it isn't."""
 
     async def fetch():
-        async with httpx.AsyncClient() as session:
+        async with httpx_interceptor.AsyncClient() as session:
             return (await session.get(http_server + PATH)).content
 
     tape = Tape()
     httpx_interceptor.install()
     try:
         with tape.recording():
-            got = asyncio.run(fetch()) if is_async else httpx.get(http_server + PATH).content
+            got = (
+                asyncio.run(fetch())
+                if is_async
+                else httpx_interceptor.get(http_server + PATH).content
+            )
     finally:
         httpx_interceptor.uninstall()
     assert (got, len(tape.interactions), told) == (b"through", 1, [])

@@ -18,9 +18,8 @@ from pytest_reqord import use_cassette
 from pytest_reqord.cassette_file.cache import read_document
 from pytest_reqord.codec import encode, load, render
 from pytest_reqord.matching.matchers import DEFAULT_MATCH_ON, Matching
-from pytest_reqord.playback.index import Index
-from pytest_reqord.playback.replay import Replay
-from pytest_reqord.vcr_compat.replay import VcrReplay
+from pytest_reqord.playback.replay import Index, Replay
+from pytest_reqord.vcr_compat.cassette import VcrReplay
 
 RECORDS = ("base", "playback", "recording", "redaction", "storage", "writer", "codec", "run/run.py")
 PLAYS = ("playback", "matching", "vcr_compat")

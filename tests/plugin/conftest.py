@@ -14,7 +14,7 @@ from server import running
 
 from pytest_reqord.codec import any_yaml, emit, vcr_write  # noqa: F401
 from pytest_reqord.plugin import start  # noqa: F401
-from pytest_reqord.run import script  # noqa: F401
+from pytest_reqord.run import use_cassette  # noqa: F401
 
 _OURS = ("REQORD", "CI", "PROXY", "CA_BUNDLE", "NETRC")
 

@@ -14,8 +14,8 @@ import pytest
 
 from pytest_reqord import Headers, codec
 from pytest_reqord.cassette_file.cache import read_document
-from pytest_reqord.codec import any_yaml, entries, values
-from pytest_reqord.codec.entries import Source
+from pytest_reqord.codec import any_yaml, emit, values
+from pytest_reqord.codec.emit import Source
 from pytest_reqord.settings.options import MODES
 
 KEPT = sorted(Path(__file__).parents[1].joinpath("data").glob("cassettes-*"))
@@ -66,8 +66,8 @@ def test_each_value_is_what_was_written(kept, name, reader):
     """Of the quick reader and of the one for any YAML."""
     path = kept / "values" / f"{name}.yaml"
     expected = json.loads(path.with_suffix(".json").read_text())
-    entries = reader(path.read_bytes(), str(path), no_files).entries
-    found = [plain(entry.interaction()) for entry in entries]
+    emit = reader(path.read_bytes(), str(path), no_files).entries
+    found = [plain(entry.interaction()) for entry in emit]
     if name == "vcr":  # whose entries have no time
         found, expected = [
             [{**one, "recorded_at": ""} for one in these] for these in (found, expected)
@@ -143,8 +143,8 @@ def test_one_of_each_kind_is_there(kept):
 
 def test_the_keys_of_the_first_version():
     """Whoever adds one gives files that use it another version, which older readers refuse."""
-    assert entries.VERSION == 1
-    assert {"reqord", "locked", "interactions"} == entries.OUR_KEYS
+    assert emit.VERSION == 1
+    assert {"reqord", "locked", "interactions"} == emit.OUR_KEYS
     assert {what: " ".join(sorted(keys)) for what, keys in values._KEYS.items()} == {
         "request": "body headers method uri",
         "response": (

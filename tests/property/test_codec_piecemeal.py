@@ -10,7 +10,7 @@ import strategies as our
 from hypothesis import given, strategies as st
 
 from pytest_reqord import codec
-from pytest_reqord.codec import large
+from pytest_reqord.codec import read
 from pytest_reqord.errors import CassetteFormatError
 
 HEADS = st.sampled_from([codec.HEADER, b"reqord: 1\nlocked: true\nnote: \xc3\xa4\ninteractions:\n"])
@@ -40,7 +40,7 @@ class Bytes:
 
 
 def load_piecemeal(data, files, size):
-    with mock.patch.object(large, "_PIECE", size):
+    with mock.patch.object(read, "_PIECE", size):
         return codec.load_piecemeal(Bytes(data), "a.yaml", files)
 
 

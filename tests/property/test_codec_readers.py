@@ -12,7 +12,7 @@ from itertools import product
 import pytest
 import yaml
 
-from pytest_reqord.codec import decode, safe_yaml, values
+from pytest_reqord.codec import index, safe_yaml, values
 
 ENTRY = """\
 - recorded_at: '2026-11-23T07:13:32.123456Z'
@@ -133,8 +133,8 @@ class Parsers:
             with suppress(ValueError):
                 found = values.interaction(items[0], no_files)
         try:
-            quickly = decode.read_entry(entry.encode(), no_files)
-        except (decode.OtherLayout, ValueError):
+            quickly = index.read_entry(entry.encode(), no_files)
+        except (index.OtherLayout, ValueError):
             quickly = found  # it leaves it to the others
         assert quickly == found, entry
         return found

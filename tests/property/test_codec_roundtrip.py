@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from strategies import interactions, texts, tries
 
 from pytest_reqord import codec
-from pytest_reqord.codec import bodies, decode, index, safe_yaml, scalars, values
+from pytest_reqord.codec import bodies, index, safe_yaml, scalars, values
 from pytest_reqord.errors import CassetteFormatError
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -63,7 +63,7 @@ def test_an_interaction_with_a_response_takes_the_quick_way(interaction):
     encoded = codec.encode(interaction)
 
     if interaction.response is not None and interaction.response.broken is None:
-        assert same(decode.read_entry(encoded.text, no_files), interaction)
+        assert same(index.read_entry(encoded.text, no_files), interaction)
 
 
 @given(interactions())
@@ -139,7 +139,7 @@ def test_a_scalar_is_text(text):
     """Whatever the text, a loader reads it as that text."""
     for written in (scalars.scalar(text, ""), f" {scalars.inline(text)}\n"):
         assert yaml.load(f"a:{written}b: 1\n", _LOADER) == {"a": text, "b": 1}
-    assert decode.read_inline(scalars.inline(text)) == text
+    assert index.read_inline(scalars.inline(text)) == text
 
 
 @given(st.text(st.sampled_from('{}[],: "\\ab1'), max_size=14))

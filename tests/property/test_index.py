@@ -10,7 +10,7 @@ from strategies import interactions, tries
 from pytest_reqord import codec
 from pytest_reqord.base.models import Interaction
 from pytest_reqord.matching.matchers import DEFAULT_MATCH_ON, PLAIN_URI, Matching, normalise_uri
-from pytest_reqord.playback.index import Index
+from pytest_reqord.playback.replay import Index
 
 _ADDRESSES = [
     "http://api/", "http://api/a", "http://API/a", "HTTP://api/a", "http://api:80/a",

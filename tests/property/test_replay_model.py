@@ -10,8 +10,7 @@ from strategies import tries
 
 from pytest_reqord.base.models import Headers, Interaction, Request, Response
 from pytest_reqord.matching.matchers import DEFAULT_MATCH_ON, Matching
-from pytest_reqord.playback.index import Index
-from pytest_reqord.playback.replay import Replay
+from pytest_reqord.playback.replay import Index, Replay
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 OK = Response(200, "OK", Headers(), b"")

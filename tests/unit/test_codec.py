@@ -12,7 +12,7 @@ import yaml
 
 from pytest_reqord import codec
 from pytest_reqord.base.models import Arrival, Failure, Headers, Interaction, Request, Response
-from pytest_reqord.codec import decode, values
+from pytest_reqord.codec import index, values
 from pytest_reqord.errors import CassetteFormatError
 
 RECORDED_AT = datetime(2026, 11, 23, 7, 13, 32, 123456, tzinfo=timezone.utc)
@@ -360,8 +360,8 @@ def test_the_quick_reader_reads_as_yaml_does_or_not_at_all(change):
     assert text != TEXT
 
     try:
-        interaction = decode.read_entry(text, no_files)
-    except decode.OtherLayout:
+        interaction = index.read_entry(text, no_files)
+    except index.OtherLayout:
         return
 
     assert interaction == values.interaction(yaml.safe_load(text)[0], no_files)

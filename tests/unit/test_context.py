@@ -25,7 +25,7 @@ import pytest
 import trio
 import uvloop
 
-from pytest_reqord.interceptors import context, imports
+from pytest_reqord.interceptors import active, imports
 
 OVER = set()
 
@@ -33,12 +33,12 @@ OVER = set()
 @pytest.fixture(autouse=True)
 def _installed():
     OVER.clear()
-    before = context.raw()
-    context.install(OVER.__contains__)
+    before = active.raw()
+    active.install(OVER.__contains__)
     yield
-    context.uninstall()
-    context.change(before[0])
-    context.change_of_thread(before[1])
+    active.uninstall()
+    active.change(before[0])
+    active.change_of_thread(before[1])
     assert not imports._watched
 
 
@@ -65,7 +65,7 @@ def a_worker(source=None, **options):
 
     thread = threading.Thread(target=work, **options)
     thread.start()
-    yield lambda job=context.current: (source.put(job), done.get(timeout=10))[1]
+    yield lambda job=active.carried: (source.put(job), done.get(timeout=10))[1]
     source.put(None)
     thread.join()
 
@@ -79,7 +79,7 @@ def in_thread(work):
 
 
 async def current():
-    return context.current()
+    return active.carried()
 
 
 LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
@@ -95,15 +95,15 @@ def test_task(new_loop):
 
     async def outer(go):
         await go.wait()
-        seen.append(context.current())
+        seen.append(active.carried())
         seen.extend(await asyncio.gather(current()))
-        seen.append(await asyncio.to_thread(context.current))
+        seen.append(await asyncio.to_thread(active.carried))
 
     async def main():
         go = asyncio.Event()
-        context.change("one")
+        active.change("one")
         task = asyncio.create_task(outer(go))
-        context.change("two")
+        active.change("two")
         go.set()
         await task
         seen.append(await asyncio.create_task(current()))
@@ -119,20 +119,20 @@ def test_task(new_loop):
 @LOOPS
 def test_a_loop_serves_whoever_submits(new_loop):
     """What is submitted to a loop has its submitter's context, wherever the loop was started."""
-    context.change("one")
+    active.change("one")
     with a_loop_in_a_thread(new_loop) as loop:
         for value in ("one", "two", None):
-            context.change(value)
+            active.change(value)
             assert asyncio.run_coroutine_threadsafe(current(), loop).result(10) == value
             called = Future()
-            loop.call_soon_threadsafe(lambda: called.set_result(context.current()))  # noqa: B023 -- called at once
+            loop.call_soon_threadsafe(lambda: called.set_result(active.carried()))  # noqa: B023 -- called at once
             assert called.result(10) == value
 
 
 def test_a_thread_submits_to_a_loop():
     """A thread has the context in which it was started, and so has what it submits."""
     with a_loop_in_a_thread() as loop:
-        context.change("one")
+        active.change("one")
         seen = in_thread(lambda: asyncio.run_coroutine_threadsafe(current(), loop).result(10))
 
     assert seen == "one"
@@ -140,10 +140,10 @@ def test_a_thread_submits_to_a_loop():
 
 def test_blocking_portal():
     """A portal of anyio serves whoever calls it."""
-    context.change("one")
+    active.change("one")
     with anyio.from_thread.start_blocking_portal() as portal:
         for value in ("one", "two", None):
-            context.change(value)
+            active.change(value)
             assert portal.call(current) == value
             assert portal.start_task_soon(current).result(10) == value
 
@@ -151,30 +151,30 @@ def test_blocking_portal():
 def test_thread():
     """A thread has the context in which it was started, to its end."""
     go, seen = threading.Event(), []
-    context.change("one")
-    thread = threading.Thread(target=lambda: (go.wait(5), seen.append(context.current())))
+    active.change("one")
+    thread = threading.Thread(target=lambda: (go.wait(5), seen.append(active.carried())))
     thread.start()
-    context.change("two")
+    active.change("two")
     go.set()
     thread.join()
 
     assert seen == ["one"]
-    assert context.current() == "two"
+    assert active.carried() == "two"
 
 
 def test_thread_of_a_thread():
     """A thread started by a thread has its context."""
-    context.change("one")
-    assert in_thread(lambda: in_thread(context.current)) == "one"
+    active.change("one")
+    assert in_thread(lambda: in_thread(active.carried)) == "one"
 
 
 def test_started_twice():
     """A second start is refused as ever, and changes nothing."""
-    context.change("one")
+    active.change("one")
     go, seen = threading.Event(), []
-    thread = threading.Thread(target=lambda: (go.wait(5), seen.append(context.current())))
+    thread = threading.Thread(target=lambda: (go.wait(5), seen.append(active.carried())))
     thread.start()
-    context.change("two")
+    active.change("two")
 
     with pytest.raises(RuntimeError, match="threads can only be started once"):
         thread.start()
@@ -194,9 +194,9 @@ def test_subclass():
             super().start()
 
         def run(self):
-            seen.append(context.current())
+            seen.append(active.carried())
 
-    context.change("one")
+    active.change("one")
     thread = Own()
     thread.start()
     thread.join()
@@ -206,11 +206,11 @@ def test_subclass():
 
 def test_timer():
     """A timer has the context in which it was started."""
-    context.change("one")
+    active.change("one")
     seen = []
-    timer = threading.Timer(0.01, lambda: seen.append(context.current()))
+    timer = threading.Timer(0.01, lambda: seen.append(active.carried()))
     timer.start()
-    context.change("two")
+    active.change("two")
     timer.join()
 
     assert seen == ["one"]
@@ -220,12 +220,12 @@ def test_foreign_thread():
     """A thread that Python didn't start has no context and isn't entered among the threads."""
     import _thread
 
-    context.change("one")
+    active.change("one")
     seen, done = [], threading.Event()
     before = threading.enumerate()
 
     def work():
-        seen.append(context.current())
+        seen.append(active.carried())
         seen.append(threading.enumerate())
         done.set()
 
@@ -240,27 +240,27 @@ def test_work_item():
     with ThreadPoolExecutor(1) as pool:
         seen = []
         for value in ("one", "two", None):
-            context.change(value)
-            seen.append(pool.submit(context.current).result())
-            seen.extend(pool.map(lambda _: context.current(), range(2)))
+            active.change(value)
+            seen.append(pool.submit(active.carried).result())
+            seen.extend(pool.map(lambda _: active.carried(), range(2)))
             # also where it runs in a context that knows nothing
-            seen.append(pool.submit(Context().run, context.current).result())
+            seen.append(pool.submit(Context().run, active.carried).result())
 
     assert seen == ["one"] * 4 + ["two"] * 4 + [None] * 4
 
 
 def test_work_item_submitted_by_a_work_item():
     """Work that a work item submits has its context."""
-    context.change("one")
+    active.change("one")
     with ThreadPoolExecutor(2) as pool:
         go = threading.Event()
 
         def work():
             go.wait(5)
-            return pool.submit(context.current).result()
+            return pool.submit(active.carried).result()
 
         future = pool.submit(work)
-        context.change("two")
+        active.change("two")
         go.set()
 
         assert future.result() == "one"
@@ -268,9 +268,9 @@ def test_work_item_submitted_by_a_work_item():
 
 def test_initializer():
     """A worker's initializer has the context in which the worker was started."""
-    context.change("one")
+    active.change("one")
     seen = []
-    with ThreadPoolExecutor(1, initializer=lambda: seen.append(context.current())) as pool:
+    with ThreadPoolExecutor(1, initializer=lambda: seen.append(active.carried())) as pool:
         pool.submit(int).result()
 
     assert seen == ["one"]
@@ -283,11 +283,11 @@ def test_executor_subclass():
         def submit(self, fn, /, *args, **kwargs):
             return super().submit(functools.partial(fn), *args, **kwargs)
 
-    context.change("one")
+    active.change("one")
     with Own(1) as pool:
         pool.submit(int).result()
-        context.change("two")
-        assert pool.submit(context.current).result() == "two"
+        active.change("two")
+        assert pool.submit(active.carried).result() == "two"
 
 
 def test_to_thread():
@@ -297,9 +297,9 @@ def test_to_thread():
         loop = asyncio.get_running_loop()
         seen = []
         for value in ("one", "two"):
-            context.change(value)
-            seen.append(await asyncio.to_thread(context.current))
-            seen.append(await loop.run_in_executor(None, context.current))
+            active.change(value)
+            seen.append(await asyncio.to_thread(active.carried))
+            seen.append(await loop.run_in_executor(None, active.carried))
         return seen
 
     assert asyncio.run(main()) == ["one", "one", "two", "two"]
@@ -309,10 +309,10 @@ def test_tasks_with_their_own_contexts():
     """Of two tasks that hand work to threads each has its own context there."""
 
     async def task(name):
-        context.change(name)
+        active.change(name)
         seen = []
         for _ in range(5):
-            seen.append(await asyncio.to_thread(context.current))
+            seen.append(await asyncio.to_thread(active.carried))
             await asyncio.sleep(0)
         return seen
 
@@ -330,8 +330,8 @@ def test_threads_of_anyio_and_trio(backend):
     async def main():
         seen = []
         for value in ("one", "two"):
-            context.change(value)
-            seen.append(await run_sync(context.current))
+            active.change(value)
+            seen.append(await run_sync(active.carried))
         return seen
 
     assert anyio.run(main, backend=backend) == ["one", "two"]
@@ -342,18 +342,18 @@ def test_threads_of_anyio_and_trio(backend):
 
 def test_a_context_that_knows_nothing():
     """Code in it belongs to what its thread was started for, or to the test that runs in it."""
-    assert Context().run(context.current) is None
-    context.change_of_thread("mine")
-    assert Context().run(context.current) == "mine"
-    context.change("one")
-    assert in_thread(lambda: Context().run(context.current)) == "one"
+    assert Context().run(active.carried) is None
+    active.change_of_thread("mine")
+    assert Context().run(active.carried) == "mine"
+    active.change("one")
+    assert in_thread(lambda: Context().run(active.carried)) == "one"
 
 
 def test_greenlet():
     """The greenlets of gevent begin with a context that knows nothing."""
-    context.change_of_thread("mine")
+    active.change_of_thread("mine")
 
-    assert gevent.spawn(context.current).get() == "mine"
+    assert gevent.spawn(active.carried).get() == "mine"
 
 
 @pytest.mark.parametrize("library", ["gevent", "eventlet"])
@@ -365,13 +365,13 @@ import {library}
 {"import gevent.monkey" if library == "gevent" else ""}
 {library}.{patch}
 import threading
-from pytest_reqord.interceptors import context
-context.install()
-context.change_of_thread("mine")
-assert {library}.spawn(context.current).{"get" if library == "gevent" else "wait"}() == "mine"
-context.change("one")
+from pytest_reqord.interceptors import active
+active.install()
+active.change_of_thread("mine")
+assert {library}.spawn(active.carried).{"get" if library == "gevent" else "wait"}() == "mine"
+active.change("one")
 seen = []
-thread = threading.Thread(target=lambda: seen.append(context.current()))
+thread = threading.Thread(target=lambda: seen.append(active.carried()))
 thread.start()
 thread.join()
 assert seen == ["one"], seen
@@ -385,19 +385,19 @@ assert seen == ["one"], seen
 # what serves whoever asks
 
 
-DAEMON = context.Worker("one")
-OF_A_QUEUE = context.Worker("one", takes_work=True)
+DAEMON = active.Worker("one")
+OF_A_QUEUE = active.Worker("one", takes_work=True)
 
 
 def test_daemon():
     """A daemon thread is known as one, and so is what it starts and submits."""
     with a_loop_in_a_thread() as loop:
-        context.change("one")
+        active.change("one")
         seen = []
 
         def look():
-            seen.append(context.current())
-            seen.append(in_thread(context.current))
+            seen.append(active.carried())
+            seen.append(in_thread(active.carried))
             seen.append(asyncio.run_coroutine_threadsafe(current(), loop).result(10))
 
         thread = threading.Thread(target=look, daemon=True)
@@ -409,7 +409,7 @@ def test_daemon():
 
 def test_a_task_in_a_daemon_thread():
     """A task is its submitter's, and not the thread's own in which its loop runs."""
-    context.change("one")
+    active.change("one")
     with a_loop_in_a_thread() as loop:
         assert asyncio.run_coroutine_threadsafe(current(), loop).result(10) == "one"
 
@@ -420,7 +420,7 @@ KINDS = [queue.Queue, queue.PriorityQueue, queue.SimpleQueue]
 @pytest.mark.parametrize("kind", KINDS)
 def test_daemon_of_a_queue(kind):
     """A daemon thread that takes its work from a queue is a worker from then on."""
-    context.change("one")
+    active.change("one")
     with a_worker(kind(), daemon=True) as ask:
         # nothing tells that something is taken from one that is written in C
         assert ask() == (DAEMON if kind is queue.SimpleQueue else OF_A_QUEUE)
@@ -429,12 +429,12 @@ def test_daemon_of_a_queue(kind):
 @pytest.mark.parametrize("kind", KINDS[:-1])
 def test_thread_of_a_queue(kind):
     """Another thread is one if it takes something after it should have been over."""
-    context.change("one")
+    active.change("one")
     with a_worker(kind()) as ask:
         assert ask() == "one"
         OVER.add("one")
         assert ask() == OF_A_QUEUE
-        assert ask(lambda: in_thread(context.current)) == OF_A_QUEUE
+        assert ask(lambda: in_thread(active.carried)) == OF_A_QUEUE
 
 
 def test_who_waits_for_an_answer():
@@ -442,12 +442,12 @@ def test_who_waits_for_an_answer():
     seen = []
 
     def test():
-        context.change("one")
-        context.change_of_thread("one")
+        active.change("one")
+        active.change_of_thread("one")
         answers = queue.Queue()
         answers.put("answer")
         answers.get()
-        seen.append(context.current())
+        seen.append(active.carried())
 
     thread = threading.Thread(target=test, daemon=True)
     thread.start()
@@ -458,13 +458,13 @@ def test_who_waits_for_an_answer():
 
 def test_a_pool_is_no_queue():
     """A queue that is last in, first out holds connections, and brings no work."""
-    context.change("one")
+    active.change("one")
     OVER.add("one")
     connections = queue.LifoQueue()
     connections.put("connection")
 
     assert connections.get() == "connection"
-    assert context.current() == "one"
+    assert active.carried() == "one"
 
 
 @LOOPS
@@ -486,13 +486,13 @@ def test_task_of_a_queue(new_loop):
         asked.append(asyncio.Queue())
         return asyncio.create_task(work())
 
-    context.change("one")
+    active.change("one")
     with a_loop_in_a_thread(new_loop) as loop:
         submit = functools.partial(asyncio.run_coroutine_threadsafe, loop=loop)
         task = submit(start()).result(10)
         submit(ask()).result(10)
         OVER.add("one")
-        context.change("two")
+        active.change("two")
         submit(ask()).result(10)
         submit(asked[0].put(None)).result(10)
         submit(asyncio.wait([task])).result(10)
@@ -510,18 +510,18 @@ def test_the_task_that_runs_one_test_after_the_other(backend):
             group.start_soon(look)
 
     async def look():
-        seen.append(context.current())
+        seen.append(active.carried())
 
     async def fixture():
-        context.change("fixture")
+        active.change("fixture")
 
     module = pytest.importorskip(f"anyio._backends._{backend}")
     with module.TestRunner() as runner:
         for value in ("one", "two", None):
-            context.change(value)
+            active.change(value)
             runner.run_test(test, {})
             OVER.add(value)
-        context.change(None)
+        active.change(None)
         runner.run_fixture(fixture, {})
         runner.run_test(test, {})
 
@@ -556,9 +556,9 @@ def test_traceback_of_work():
             threading.excepthook = before
         return frames(caught[0])
 
-    context.change("one")
+    active.change("one")
     with_us = of_work(), of_thread()
-    context.uninstall()
+    active.uninstall()
 
     assert with_us == (of_work(), of_thread())
 
@@ -570,7 +570,7 @@ def test_no_reference_is_kept():
         def fail(self):
             raise KeyError
 
-    context.change("one")
+    active.change("one")
     with ThreadPoolExecutor(1) as pool:
         payload = Payload()
         gone = weakref.ref(payload)
@@ -599,13 +599,13 @@ def test_cancelled_work():
 
 def test_within():
     """A block has a context of its own; what it puts in force to stay stays."""
-    context.change("one")
-    with context.within("two"):
-        assert context.current() == "two"
-    assert context.current() == "one"
-    with context.within(None):
-        context.change("to stay")
-    assert context.current() == "to stay"
+    active.change("one")
+    with active.within("two"):
+        assert active.carried() == "two"
+    assert active.carried() == "one"
+    with active.within(None):
+        active.change("to stay")
+    assert active.carried() == "to stay"
 
 
 def test_check():
@@ -613,14 +613,14 @@ def test_check():
     ours, original = threading.Thread.start, threading.Thread.start.__wrapped__
     try:
         threading.Thread.start = original
-        context.check()
+        active.check()
         assert threading.Thread.start is ours
 
         def mock(self):
             original(self)
 
         threading.Thread.start = mock
-        context.check()
+        active.check()
         assert threading.Thread.start is mock
     finally:
         threading.Thread.start = ours
@@ -628,7 +628,7 @@ def test_check():
 
 def test_uninstall():
     """Everything is put back."""
-    context.uninstall()
+    active.uninstall()
     item = sys.modules["concurrent.futures.thread"]._WorkItem
     owners = (
         *(threading.Thread, item, queue.Queue, asyncio.Queue),
@@ -636,9 +636,9 @@ def test_uninstall():
     )
     before = [dict(vars(owner)) for owner in owners]
 
-    context.install()
+    active.install()
     assert all(vars(owner) != was for owner, was in zip(owners, before, strict=True))
-    context.uninstall()
+    active.uninstall()
 
     assert [dict(vars(owner)) for owner in owners] == before
 
@@ -647,13 +647,13 @@ def test_late_import():
     """concurrent.futures isn't imported by us, and is patched when somebody imports it."""
     code = """
 import sys
-from pytest_reqord.interceptors import context
-context.install()
-context.change("one")
+from pytest_reqord.interceptors import active
+active.install()
+active.change("one")
 assert "concurrent.futures" not in sys.modules
 from concurrent.futures import ThreadPoolExecutor
 with ThreadPoolExecutor(1) as pool:
-    assert pool.submit(context.current).result() == "one"
+    assert pool.submit(active.carried).result() == "one"
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
 
@@ -671,4 +671,4 @@ def test_cost():
     with_context = each(lambda: item.__init__(subject, *arguments))
     without = each(lambda: original(subject, *arguments))
     assert with_context - without < 2e-6
-    assert each(context.current) < 2e-6
+    assert each(active.carried) < 2e-6

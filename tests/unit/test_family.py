@@ -8,8 +8,7 @@ from entries import interaction
 from pytest_reqord.codec import encode, load, render
 from pytest_reqord.errors import SequenceMismatchError
 from pytest_reqord.matching.matchers import DEFAULT_MATCH_ON, Matching
-from pytest_reqord.playback.index import Index
-from pytest_reqord.playback.replay import Replay
+from pytest_reqord.playback.replay import Index, Replay
 from pytest_reqord.recording.processes import Kin
 from pytest_reqord.storage import Family
 

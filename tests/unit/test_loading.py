@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from pytest_reqord.base import hints, loading
+from pytest_reqord.base import loading
+from pytest_reqord.recording import run_info
 
 
 @pytest.fixture(autouse=True)
@@ -16,11 +17,11 @@ def finders(monkeypatch):
 
 def test_module_that_was_forgotten(monkeypatch):
     """A module of ours that a tool deletes is the same one when it is imported again."""
-    spec = hints.__spec__
-    monkeypatch.delitem(sys.modules, "pytest_reqord.base.hints")
+    spec = run_info.__spec__
+    monkeypatch.delitem(sys.modules, "pytest_reqord.recording.run_info")
 
-    assert importlib.import_module("pytest_reqord.base.hints") is hints
-    assert hints.__spec__ is spec
+    assert importlib.import_module("pytest_reqord.recording.run_info") is run_info
+    assert run_info.__spec__ is spec
 
 
 def test_package_that_was_forgotten(monkeypatch):
@@ -36,9 +37,9 @@ def test_package_that_was_forgotten(monkeypatch):
 
 def test_reload(monkeypatch):
     """A module that somebody reloads is run again."""
-    monkeypatch.setattr(hints, "Test", None)
+    monkeypatch.setattr(run_info, "Test", None)
 
-    assert importlib.reload(hints).Test is not None
+    assert importlib.reload(run_info).Test is not None
 
 
 def test_no_such_module():

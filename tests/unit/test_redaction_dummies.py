@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from pytest_reqord.redaction import Redactor, dummy_for, is_dummy
-from pytest_reqord.redaction.echo import SHORTEST
+from pytest_reqord.redaction.redactor import SHORTEST
 
 NAMES = [
     "OPENAI_API_KEY",

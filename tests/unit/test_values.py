@@ -14,11 +14,19 @@ import pytest
 from hypothesis import given, strategies as st
 
 from pytest_reqord.base.clock import Clock, format_time, parse_time
-from pytest_reqord.base.hosts import host_of, is_local, is_metadata
-from pytest_reqord.base.models import Failure, Headers, Interaction, Request, Response
+from pytest_reqord.base.models import (
+    Failure,
+    Headers,
+    Interaction,
+    Request,
+    Response,
+    host_of,
+    is_local,
+    is_metadata,
+)
 from pytest_reqord.base.notes import Notes
 from pytest_reqord.errors import UsageError
-from pytest_reqord.settings.modes import access
+from pytest_reqord.settings.options import access
 from pytest_reqord.settings.paths import file_name, is_default_of, join_within, recorded_by
 
 NOW = datetime(2026, 11, 23, 7, 13, 32, 123456, tzinfo=timezone.utc)

@@ -6,7 +6,7 @@ import time
 import pytest
 from entries import interaction, number_of
 
-from pytest_reqord.storage.claims import Claim
+from pytest_reqord.storage.locks import Claim
 from pytest_reqord.writer.queue import Queue, Rhythm, Target
 
 A = Target("/a.yaml", staged=False)

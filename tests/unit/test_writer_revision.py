@@ -5,7 +5,7 @@ from entries import interaction, number_of
 
 from pytest_reqord import codec
 from pytest_reqord.base.models import Failure, Headers
-from pytest_reqord.cassette_file.revision import is_equal, revise
+from pytest_reqord.cassette_file.edit import is_equal, revise
 
 VOLATILE = frozenset({"date", "x-request-id"})
 

@@ -16,11 +16,10 @@ from pytest_reqord.base.clock import monotonic
 from pytest_reqord.base.models import Client
 from pytest_reqord.base.seam import Route
 from pytest_reqord.errors import UnsupportedClient
-from pytest_reqord.interceptors import active, imports, unhooked
+from pytest_reqord.interceptors import active, imports, unsupported
 from pytest_reqord.interceptors.added_headers import by_aiohttp
+from pytest_reqord.interceptors.aiohttp.connection import Held, Played, Tee, Teed, fail
 from pytest_reqord.interceptors.aiohttp.errors import Asked, changed, failed, failure_of
-from pytest_reqord.interceptors.aiohttp.live import Held, Tee, Teed, fail
-from pytest_reqord.interceptors.aiohttp.played import Played
 from pytest_reqord.interceptors.framing import is_websocket
 from pytest_reqord.interceptors.patching import Attributes, is_own
 
@@ -56,8 +55,8 @@ def install() -> bool:
     if missing:
         error = UnsupportedClient("aiohttp", _version(), f"this version has no {missing}")
         session = getattr(sys.modules["aiohttp"], "ClientSession", None)
-        unhooked.refuse(
-            "aiohttp", error, [unhooked.Entrance(session, "_request", _uri_of_requested)]
+        unsupported.refuse(
+            "aiohttp", error, [unsupported.Entrance(session, "_request", _uri_of_requested)]
         )
         return False
     module = sys.modules["aiohttp"]
@@ -65,7 +64,7 @@ def install() -> bool:
     if not is_own(connector, "connect") or not is_own(reader, "_wait"):
         _refuse_below(module)
         return False
-    unhooked.accept("aiohttp")
+    unsupported.accept("aiohttp")
     _patches.take(connector, "connect", _taking_connect)
     return _patches.take(reader, "_wait", _taking_wait)
 
@@ -94,13 +93,13 @@ def _missing() -> str:
 
 
 def _refuse_below(module: Any) -> None:
-    error = UnsupportedClient("aiohttp", _version(), unhooked.replaced("BaseConnector.connect"))
+    error = UnsupportedClient("aiohttp", _version(), unsupported.replaced("BaseConnector.connect"))
     connectors = (getattr(module, name, None) for name in ("TCPConnector", "UnixConnector"))
     entrances = [
-        unhooked.Entrance(each, "_create_connection", lambda arguments: arguments["req"].url)
+        unsupported.Entrance(each, "_create_connection", lambda arguments: arguments["req"].url)
         for each in connectors
     ]
-    unhooked.refuse("aiohttp", error, entrances)
+    unsupported.refuse("aiohttp", error, entrances)
 
 
 def _uri_of_requested(arguments: Mapping[str, Any]) -> Any:

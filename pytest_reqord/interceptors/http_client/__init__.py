@@ -8,25 +8,35 @@ answer. What is played is bytes, so that the client's own parser makes the respo
 
 from __future__ import annotations
 
+import errno
 import functools
+import socket
 import ssl
 import sys
+import weakref
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from pytest_reqord.base.models import Client
+from pytest_reqord.base.clock import monotonic
+from pytest_reqord.base.models import Client, Response
+from pytest_reqord.base.real import io
 from pytest_reqord.base.seam import Route
 from pytest_reqord.errors import UnsupportedClient
-from pytest_reqord.interceptors import active
+from pytest_reqord.interceptors import active, no_socket, socket_errors
 from pytest_reqord.interceptors.added_headers import by_http_client
-from pytest_reqord.interceptors.http_client.fake_socket import Wire
+from pytest_reqord.interceptors.framing import SWITCHED, to_wire
+from pytest_reqord.interceptors.no_socket import NoSocket
 from pytest_reqord.interceptors.patching import Attributes
+from pytest_reqord.interceptors.recorder import CONTINUE, Turn
 from pytest_reqord.interceptors.socket_errors import HAS_PROXY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["install", "uninstall"]
+    from pytest_reqord.base.models import Failure
+
+__all__ = ["Answer", "Wire", "answering", "failing", "install", "refusing", "uninstall"]
+
 
 _HTTPS_PORT = 443
 
@@ -267,3 +277,384 @@ def _base(connection: Any, real: Any = None) -> str:
     if port in (None, _HTTPS_PORT if is_tls else 80):
         return f"{'https' if is_tls else 'http'}://{host}"
     return f"{'https' if is_tls else 'http'}://{host}:{port}"
+
+
+# What a connection that plays receives: a recorded answer, piece by piece, and how it ends.
+
+
+class Answer:
+    """Gives a message in the pieces in which it came, then the error that it ended in.
+
+    :param error: makes the error; an answer that held it would hold, through its traceback, the
+        connection; None for one that ends in good order.
+    :param ends: whether the connection ends with it.
+    """
+
+    def __init__(
+        self,
+        pieces: list[bytes],
+        error: Callable[[], BaseException] | None = None,
+        *,
+        ends: bool = False,
+    ) -> None:
+        self._pieces = pieces
+        self._ends = ends
+        self._start = 0
+        self._error = error
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is something to receive, be it the end: on a played connection, at once."""
+        return bool(self._pieces) or self._error is not None or self._ends
+
+    def recv_into(self, buffer: Any, *, is_kept: int = 0) -> int:
+        """Receive a piece, or what fits of it.
+
+        :param is_kept: whether it is to be received once more.
+        """
+        if not self._pieces:
+            if self._error is None:
+                return 0
+            error = self._error()
+            if getattr(error, "errno", None):  # a socket that has raised it is at its end
+                self._error = None
+            raise error
+        piece, start = self._pieces[0], self._start
+        size = min(len(buffer), len(piece) - start)
+        buffer[:size] = memoryview(piece)[start : start + size]
+        if is_kept:
+            return size
+        if start + size == len(piece):
+            del self._pieces[0]
+            self._start = 0
+        else:
+            self._start += size
+        return size
+
+
+def answering(response: Response, method: str) -> Answer:
+    """A recorded response on its way to the client.
+
+    :param method: the request's method.
+    """
+    error: Callable[[], BaseException] | None = None
+    size = len(response.body)
+    is_cut = size in [arrival.offset for arrival in response.arrivals]
+    if response.broken is not None:
+        error = _error_of(response.broken)
+    elif not response.complete and not is_cut:
+        text = f"the recording ends here: only {size} bytes of this body were read"
+        error = functools.partial(ConnectionAbortedError, text)
+    return Answer(to_wire(response, method), error, ends=response.status == SWITCHED)
+
+
+def failing(failure: Failure) -> Answer:
+    """What came in place of a response."""
+    pieces = [piece for piece in (socket_errors.received(failure),) if piece]
+    return Answer(pieces, _error_of(failure))
+
+
+def _error_of(failure: Failure) -> Callable[[], BaseException] | None:
+    """Makes the error that a reader raises in the end, where there was one."""
+    if not socket_errors.is_broken(failure):
+        return None
+    return functools.partial(socket_errors.revive, failure)
+
+
+def refusing(error: BaseException) -> Answer:
+    """An error in place of a response."""
+    return Answer([], lambda: error)
+
+
+# What stands in ``sock`` of an HTTP connection: a socket to the client, a cassette behind it.
+
+
+_UNSET = object()
+
+_SWALLOWED = frozenset((errno.ECONNRESET, errno.EPIPE, errno.EPROTOTYPE))
+"""What urllib3 takes, while it sends, for a server that has answered already."""
+
+_PEEK = int(socket.MSG_PEEK)  # of an enum, which takes a microsecond to ask
+
+_NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""What a socket that may not wait raises: nothing is broken."""
+
+
+class Wire:
+    """A connection that plays, or records what goes over the real one.
+
+    Whatever it neither plays nor records it passes on, both ways and at once. It is a socket to
+    `socket.socket.makefile` and to the readers that this makes.
+
+    :param connection: the client's connection, whose ``connect`` makes the real socket.
+    :param real: the real socket; None where none may be needed.
+    :param base: scheme and authority of what is asked over it, ``https://api.example.com``.
+    :param client: what the connection is of.
+    :param connect: runs the client's own ``connect`` and gives the real socket.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        real: Any,
+        base: str,
+        client: Client,
+        connect: Callable[[Any, float | None], Any],
+    ) -> None:
+        self._connection = weakref.ref(connection)
+        self._real = real
+        self._base = base
+        self._client = client
+        self._connect = connect
+        self._timeout: Any = _UNSET
+        self._connect_timeout = connection.timeout
+        self._turn: Turn | None = None
+        self._interim: Answer | None = None  # a 100
+        self._answer: Answer | None = None
+        self._io_refs = 0  # how many readers are open; `makefile` and they count them
+        self._is_closed = False
+        self._was_played = False  # since the real connection was used
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # for code that asks what this is
+        if self._real is not None:
+            return type(self._real)
+        return ssl.SSLSocket if NoSocket(self._base).is_tls else socket.socket
+
+    # requests
+
+    def start(self) -> None:
+        """The client starts a request: whatever was before it is over."""
+        turn = self._turn
+        if turn is not None:
+            if turn.route is Route.RECORD:
+                turn.finish()
+            self._turn = self._interim = self._answer = None
+
+    def sendall(self, data: Any, *flags: int) -> None:
+        """Take bytes of a request; they go out at once if the request is live."""
+        if type(data) is not bytes:
+            data = bytes(memoryview(data))  # a TypeError is what a socket says, too
+        turn = self._turn
+        if turn is None or turn.is_over:
+            self.start()
+            turn = self._turn = Turn(self._base, self._client)
+        was_open = turn.is_open
+        turn.take(data)
+        if not turn.is_open:
+            return
+        if turn.route in (None, Route.RECORD):
+            if self._answer is None:
+                self._transmit(turn, data if was_open else turn.sent, *flags)
+        elif turn.is_complete and self._answer is None:
+            self._decide(turn)
+
+    def send(self, data: Any, *flags: int) -> int:
+        """As `sendall`.
+
+        :returns: how much of it was taken: all.
+        """
+        self.sendall(data, *flags)
+        return memoryview(data).nbytes
+
+    def _transmit(self, turn: Turn, data: bytes, *flags: int) -> None:
+        self._drop_stale()
+        if self._real is None and not self._open_late(turn):
+            return
+        if turn.route is None:
+            self._step_aside()
+        self._was_played = False
+        try:
+            self._real.sendall(data, *flags)
+        except OSError as error:
+            turn.break_off(error)
+            raise
+
+    def _step_aside(self) -> None:
+        """Leave a request that is nobody's to its client and the real socket."""
+        connection = self._connection()
+        if connection is not None and connection.sock is self:
+            connection.sock = self._real
+
+    def _open_late(self, turn: Turn) -> bool:
+        """Connect where ``connect`` was held back."""
+        connection = self._connection()
+        try:
+            self._real = self._connect(connection, self._connect_timeout)
+            if self._timeout is not _UNSET:
+                self._real.settimeout(self._timeout)
+        except Exception as error:  # noqa: BLE001 -- a client's connect raises its own
+            turn.fail(error, connection)
+            self._raise_or_hold(socket_errors.of_connect(error, connection), connection)
+            return False
+        return True
+
+    def _decide(self, turn: Turn) -> None:
+        """Play the answer, or go live with all that was held."""
+        played = turn.play()
+        if played is None:
+            self._transmit(turn, turn.sent)
+        elif isinstance(played, Response):
+            self._was_played = True
+            self._answer = answering(played, turn.method)
+        elif socket_errors.is_connecting(played):
+            connection = self._connection()
+            socket_errors.leave(connection, played)
+            self._raise_or_hold(socket_errors.revive(played, connection), connection)
+        else:
+            self._answer = failing(played)
+
+    def _drop_stale(self) -> None:
+        """Close a real connection that the server has closed while its place was played.
+
+        Its client can't have seen that. Of others it knows, and TLS has them readable for its own ends.
+        """
+        real = self._real
+        if self._was_played and real is not None and no_socket.is_readable(real.fileno()):
+            real.close()
+            self._real = None
+
+    def _raise_or_hold(self, error: BaseException, connection: Any) -> None:
+        """Raise an error of ``connect``, or have the reader do so where urllib3 wants it.
+
+        While it sends, urllib3 swallows a broken connection and doesn't know a timeout for one.
+        """
+        is_odd = isinstance(error, TimeoutError) or getattr(error, "errno", None) in _SWALLOWED
+        if not (is_odd and socket_errors.is_urllib3(connection)):
+            raise error
+        self._answer = refusing(error)
+
+    # responses
+
+    def makefile(self, mode: str = "r", buffering: int | None = None, **options: Any) -> Any:
+        """Give a file as a socket does."""
+        if mode == "rb" and buffering is None:  # as http.client asks for: in a third of the time
+            self._io_refs += 1
+            raw: Any = socket.SocketIO(cast("socket.socket", self), "r")
+            return io.BufferedReader(raw)
+        return socket.socket.makefile(cast("Any", self), cast("Any", mode), buffering, **options)
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Receive bytes of the response, recorded or real."""
+        turn = self._turn
+        view = memoryview(buffer)[:nbytes] if nbytes else buffer
+        if turn is not None and not self._is_live(turn):
+            reply = self._reply(turn)
+            if reply is not None:
+                return reply.recv_into(view, is_kept=flags & _PEEK)
+        if self._real is None:
+            return 0
+        return self._receive(view, flags)
+
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        """As `recv_into`."""
+        buffer = bytearray(bufsize)
+        return bytes(buffer[: self.recv_into(buffer, 0, flags)])
+
+    def _is_live(self, turn: Turn) -> bool:
+        """Whether a request goes over the real connection, recorded or not."""
+        return turn.route in (None, Route.RECORD) and self._answer is None
+
+    def _reply(self, turn: Turn) -> Answer | None:
+        """What the client receives for a request that was held; None where it went live."""
+        if turn.awaits_continue:
+            turn.be_continued()
+            self._interim = Answer([CONTINUE])
+        if self._interim is not None and self._interim.is_due:
+            return self._interim
+        turn.is_answered = True
+        if self._answer is None:
+            try:
+                self._decide(turn)
+            except BaseException as error:  # noqa: BLE001 -- whoever reads on has to see it again
+                self._answer = refusing(error)
+        return self._answer
+
+    def _receive(self, view: Any, flags: int) -> int:
+        """Receive from the real connection, and keep a copy for a cassette."""
+        turn = self._turn
+        since = monotonic()
+        try:
+            size = _recv_into(self._real, view, flags)
+        except _NOT_YET:
+            raise
+        except OSError as error:
+            if turn is not None:
+                turn.break_off(error)
+            raise
+        if turn is not None and not flags & _PEEK:
+            turn.receive(bytes(memoryview(view)[:size]), since, is_all=size < len(view))
+        return size
+
+    def fileno(self) -> int:
+        """A descriptor to wait on: the real one, or one that is as ready as it should be."""
+        turn = self._turn
+        if turn is None or self._is_live(turn):
+            return no_socket.quiet() if self._real is None else int(self._real.fileno())
+        replies = (self._interim, self._answer)
+        is_due = any(reply is not None and reply.is_due for reply in replies)
+        return no_socket.ready() if is_due or turn.awaits_continue else no_socket.quiet()
+
+    def _decref_socketios(self) -> None:
+        """A reader was closed; the last one ends the response."""
+        self._io_refs -= 1
+        turn = self._turn
+        if self._io_refs == 0 and turn is not None and turn.route is Route.RECORD:
+            turn.close_reader()
+        if self._is_closed:
+            self.close()
+
+    # what else a socket can do
+
+    def settimeout(self, value: float | None) -> None:
+        """Set the timeout of reads and writes in seconds."""
+        self._timeout = value
+        if self._real is not None:
+            self._real.settimeout(value)
+
+    def gettimeout(self) -> float | None:
+        """The timeout of reads and writes in seconds."""
+        if self._real is not None:
+            return self._real.gettimeout()  # type: ignore[no-any-return]
+        timeout = self._connect_timeout if self._timeout is _UNSET else self._timeout
+        is_number = timeout is None or isinstance(timeout, (int, float))
+        return timeout if is_number else socket.getdefaulttimeout()
+
+    def setblocking(self, flag: bool) -> None:
+        """Wait without a timeout, or never."""
+        self.settimeout(None if flag else 0.0)
+
+    def setsockopt(self, *arguments: Any) -> None:
+        """Set an option of the real socket."""
+        if self._real is not None:
+            self._real.setsockopt(*arguments)
+
+    def shutdown(self, how: int) -> None:
+        """End one or both directions."""
+        if self._real is not None:
+            self._real.shutdown(how)
+
+    def close(self) -> None:
+        """Close the connection; a reader that is open reads on."""
+        self._is_closed = True
+        if self._io_refs:
+            return
+        if self._real is not None:
+            self._real.close()
+        if self._turn is not None and self._turn.route is Route.RECORD:
+            self._turn.finish()
+
+    def __getattr__(self, name: str) -> Any:
+        if self._real is not None:
+            return getattr(self._real, name)
+        return getattr(NoSocket(self._base), name)
+
+
+def _recv_into(real: Any, view: Any, flags: int) -> int:
+    """Receive from a socket, or from what is used as one and has no ``recv_into``."""
+    more = (0, flags) if flags else ()
+    if hasattr(real, "recv_into"):
+        return int(real.recv_into(view, *more))
+    data = real.recv(len(view), *more[1:])
+    view[: len(data)] = data
+    return len(data)

@@ -12,17 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from pytest_reqord.base.models import Client, Failure, Headers, Response
 from pytest_reqord.base.seam import Route
 from pytest_reqord.errors import UnsupportedClient
-from pytest_reqord.interceptors import active, imports, recorder, unhooked
+from pytest_reqord.interceptors import active, imports, recorder, unsupported
 from pytest_reqord.interceptors.added_headers import by_nobody
 from pytest_reqord.interceptors.framing import SWITCHED, is_websocket
 from pytest_reqord.interceptors.httpx import httpcore_pool
-from pytest_reqord.interceptors.httpx.errors import (
-    break_off,
-    describe,
-    describe_end,
-    end_switched,
-    rebuild,
-)
 from pytest_reqord.interceptors.httpx.streams import (
     Held,
     NoStream,
@@ -31,6 +24,11 @@ from pytest_reqord.interceptors.httpx.streams import (
     Spoken,
     Switched,
     Teed,
+    break_off,
+    describe,
+    describe_end,
+    end_switched,
+    rebuild,
 )
 from pytest_reqord.interceptors.no_socket import NoSocket
 from pytest_reqord.interceptors.patching import Attributes, is_own
@@ -245,7 +243,7 @@ def install() -> bool:
         missing = [each for each, is_there in patched.items() if is_there is None]
         seam = next((each for each in missing if each.module == library), None)
         if seam is None:
-            unhooked.accept(library)
+            unsupported.accept(library)
         else:
             _refuse(seam)
     return all(patched.values())
@@ -280,8 +278,8 @@ def _refuse(seam: Seam) -> None:
         f"this version has no {seam.transport}.{seam.method}",
     )
     clients = (getattr(module, name, None) for name in ("Client", "AsyncClient"))
-    unhooked.refuse(
-        seam.module, error, [unhooked.Entrance(each, "send", _uri_of_sent) for each in clients]
+    unsupported.refuse(
+        seam.module, error, [unsupported.Entrance(each, "send", _uri_of_sent) for each in clients]
     )
 
 

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.errors import UnsupportedClient
-from pytest_reqord.interceptors import active, unhooked
+from pytest_reqord.interceptors import active, unsupported
 from pytest_reqord.interceptors.patching import Attributes, is_own
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _ask(package: str, request: Any) -> None:
         return
     # something that isn't a mock stands in our place: it should have been recorded
     version = getattr(sys.modules[library], "__version__", "")
-    reason = unhooked.replaced("transport's method")
+    reason = unsupported.replaced("transport's method")
     active.refuse(UnsupportedClient(library, version, reason), uri)
 
 

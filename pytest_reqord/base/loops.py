@@ -11,7 +11,7 @@ from pytest_reqord.base.real import start_new_thread
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["in_thread", "is_in_loop", "loop_sleep"]
+__all__ = ["in_thread", "is_alone", "is_in_loop", "loop_sleep"]
 
 _T = TypeVar("_T")
 
@@ -25,6 +25,28 @@ def loop_sleep() -> Callable[[float], Awaitable[None]] | None:
 def is_in_loop() -> bool:
     """Return whether an event loop runs in this thread, of asyncio or trio."""
     return _running()[0] is not None
+
+
+def is_alone() -> bool:
+    """Return whether this thread runs one thing after another: no greenlets, a loop of one task."""
+    if "greenlet" in sys.modules and sys.modules["greenlet"].getcurrent().parent is not None:
+        return False
+    library, _ = _running()
+    if library is None:
+        return True
+    if hasattr(library, "lowlevel"):  # trio
+        return _is_only_task_of_trio(library.lowlevel.current_task())
+    return bool(library.all_tasks() == {library.current_task()})
+
+
+def _is_only_task_of_trio(task: Any) -> bool:
+    if any(nursery.child_tasks for nursery in task.child_nurseries):
+        return False
+    while task.parent_nursery is not None:
+        if len(task.parent_nursery.child_tasks) > 1:
+            return False
+        task = task.parent_nursery.parent_task
+    return True
 
 
 async def in_thread(function: Callable[[], _T]) -> _T:

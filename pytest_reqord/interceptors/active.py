@@ -43,6 +43,7 @@ __all__ = [
     "close",
     "current",
     "enter",
+    "has_threads",
     "in_force",
     "install",
     "is_over",
@@ -386,6 +387,9 @@ _MISSING = object()
 _OF_THREAD = "_reqord_context"
 _STARTED_IN = "_reqord_started_in"
 
+_POOLS = ("concurrent.futures.thread", "multiprocessing.pool", "anyio._backends._asyncio")
+"""The modules whose threads wait for work."""
+
 _IMMUTABLE = 1 << 8  # of a type in C, as gevent puts in the place of queue.Queue
 
 _UNKNOWN = object()
@@ -515,6 +519,24 @@ def within(value: object) -> Iterator[None]:
     finally:
         if _context.get() is value:
             _context.set(before)
+
+
+def has_threads() -> bool:
+    """Return whether threads run that were started in the context that this code runs in.
+
+    Those of pools don't count, for most of the time they have nothing to do.
+    """
+    value, own = carried(), get_ident()
+    active: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]  # noqa: SLF001 -- as below
+    for number, thread in tuple(active.items()):
+        started_in = thread.__dict__.get(_STARTED_IN)
+        if isinstance(started_in, Worker):
+            started_in = started_in.started_in
+        if started_in is not None and started_in is value and number != own:
+            code = thread.__dict__.get("_target") or type(thread)
+            if code.__module__ not in _POOLS:
+                return True
+    return False
 
 
 def thread_name() -> str:

@@ -177,6 +177,15 @@ class Candidates:
             same = self._first(self._by_body.get((detail, body_key(live))), live, taken)
         return self._first(self._by_detail.get(detail), live, taken) if same is None else same
 
+    def oldest(self, live: Request, detail: Any, taken: Container[int]) -> int | None:
+        """Return the oldest candidate that isn't taken, whatever its body."""
+        at = self._first(self._by_detail.get(detail), live, taken)
+        while at is None and self._reads_another():
+            while self._matching.compares_pairs and self._reads_another():
+                pass  # or each would be compared again with every one that is read
+            at = self._first(self._by_detail.get(detail), live, taken)
+        return at
+
     def _first(self, queue: deque[int] | None, live: Request, taken: Container[int]) -> int | None:
         if queue is None:
             return None

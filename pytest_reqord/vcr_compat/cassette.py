@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord import storage
+from pytest_reqord.base import loops
 from pytest_reqord.base.clock import format_time
 from pytest_reqord.base.lazy import once
 from pytest_reqord.base.models import Headers, Interaction, Request, Response
@@ -15,6 +16,7 @@ from pytest_reqord.base.real import os, threading
 from pytest_reqord.cassette_file.cache import is_ours, read_document
 from pytest_reqord.codec import Entry
 from pytest_reqord.errors import CassetteFormatError, CassetteMiss, SequenceMismatchError
+from pytest_reqord.interceptors import active
 from pytest_reqord.matching.matchers import Matching, hidden_parameters, hide
 from pytest_reqord.playback.replay import Candidates, Claimed, Index, has_drifted
 from pytest_reqord.recording.opening import Opening, save_into
@@ -48,6 +50,32 @@ if TYPE_CHECKING:
 __all__ = ["Suite", "VcrCassette", "VcrOpening", "VcrReplay"]
 
 
+class OneByOne:
+    """Knows whether a test asks for one thing after another: made where its cassette opens.
+
+    Once it has asked for several things at once, in threads, tasks, greenlets or child processes,
+    it is taken to do so until its end.
+    """
+
+    def __init__(self) -> None:
+        self._opened_in = self._here()
+        self._is_true = True
+
+    def __call__(self) -> bool:
+        """Return whether nothing but the code that asks here and now may ask."""
+        self._is_true = (
+            self._is_true
+            and self._here() == self._opened_in
+            and not active.has_threads()
+            and loops.is_alone()
+        )
+        return self._is_true
+
+    @staticmethod
+    def _here() -> tuple[int, int]:
+        return os.getpid(), threading.get_ident()
+
+
 class VcrReplay:
     """What one opening of a cassette has played of it; see `pytest_reqord.playback.replay.Player`.
 
@@ -56,6 +84,9 @@ class VcrReplay:
     :param redact: what a live request went through already, so that a stored one can be compared.
     :param owner: the test, as its recordings name it.
     :param cassette: the cassette's path, for errors.
+    :param asks_one_by_one: whether the test asks for one thing after another: then the first one
+        that matches is played, and else the one whose body is equal, so that concurrent requests
+        to one URL get their own answers.
     :param repeats: whether an interaction is played again, always the same one.
     :param strict_order: whether interactions are played by position only.
     """
@@ -68,6 +99,7 @@ class VcrReplay:
         owner: str,
         cassette: str,
         *,
+        asks_one_by_one: Callable[[], bool],
         repeats: bool,
         strict_order: bool,
     ) -> None:
@@ -77,6 +109,7 @@ class VcrReplay:
         self._redact = redact
         self._owner = owner
         self._cassette = cassette
+        self._asks_one_by_one = asks_one_by_one
         self._repeats = repeats
         self._strict_order = strict_order
         self._played: list[int] = []
@@ -138,7 +171,9 @@ class VcrReplay:
     def _find(self, live: Request) -> int | None:
         taken: Container[int] = () if self._repeats else self._taken
         groups = self._groups.get(self._matching.key(live.method, live.uri), ())
-        found = (group.find(live, self._matching.detail(live), taken) for group in groups)
+        detail = self._matching.detail(live)
+        find = Candidates.oldest if self._asks_one_by_one() else Candidates.find
+        found = (find(group, live, detail, taken) for group in groups)
         return next((at for at in found if at is not None), None)
 
     @cached_property
@@ -467,6 +502,7 @@ class VcrOpening(Opening):
         self._sent: dict[datetime, Sent | None] = {}
         self._persisted: Held | None = None
         self._own: Persisted | Serialized | None = None
+        self._asks_one_by_one = OneByOne()
         if options.persister is not None:
             self._own = Persisted(options.persister, str(plan.path), options.serializer)
             self._persisted = self._own.load()
@@ -584,6 +620,7 @@ class VcrOpening(Opening):
             self._redacting.stored,
             self.owner,
             self.plan.file,
+            asks_one_by_one=self._asks_one_by_one,
             repeats=self.plan.settings.allow_playback_repeats,
             strict_order=self.plan.settings.strict_order,
         )

@@ -82,6 +82,130 @@ def test_concurrent_requests_get_their_own_answers(suite):
         suite.runpytest().assert_outcomes(passed=1)
 
 
+ANSWERS = [("1", "one"), ("2", "two"), ("3", "three")]
+
+ASK = """
+import contextvars, os, threading, anyio, gevent, httpx, trio
+from concurrent.futures import ThreadPoolExecutor
+
+URL = "http://api.invalid/a"
+
+def ask(number):
+    return requests.post(URL, data=str(number)).text
+
+async def ask_async(number):
+    async with httpx.AsyncClient() as client:
+        return (await client.post(URL, content=str(number))).text
+"""
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "def test_it(): return [ask(2), ask(3)]",
+        "def test_it(): return [asyncio.run(ask_async(number)) for number in (2, 3)]",
+        "def test_it(): return [trio.run(ask_async, number) for number in (2, 3)]",
+        """
+async def both():
+    await asyncio.to_thread(int)  # its thread is there ever after, and has nothing to do
+    return [await ask_async(2), await ask_async(3)]
+
+def test_it(): return asyncio.run(both())
+""",
+        """
+async def both():
+    await anyio.to_thread.run_sync(int)
+    return [await ask_async(2), await ask_async(3)]
+
+def test_it(): return asyncio.run(both())
+""",
+    ],
+    ids=["plain", "asyncio", "trio", "to_thread", "anyio"],
+)
+def test_one_request_after_another_gets_what_vcr_would_play(suite, test):
+    """A file that was recorded again has older bodies first, and the test expects their answers."""
+    file = cassette(*(entry("a", text, "POST", body) for body, text in ANSWERS))
+    test = f"{ASK}\n{test}\nbare = test_it\ndef test_it(): assert bare() == ['one', 'two']"
+
+    play(suite, file, test).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        """
+async def all_of_them():
+    return await asyncio.gather(*map(ask_async, (3, 1, 2)))
+
+def test_it(): return asyncio.run(all_of_them())
+""",
+        """
+async def all_of_them():
+    other = asyncio.create_task(ask_async(1))
+    return [await ask_async(3), await other, await ask_async(2)]
+
+def test_it(): return asyncio.run(all_of_them())
+""",
+        """
+async def all_of_them():
+    answers = {}
+
+    async def note(number):
+        answers[number] = await ask_async(number)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(note, 3)
+        await note(2)
+        nursery.start_soon(note, 1)
+    return [answers[3], answers[1], answers[2]]
+
+def test_it(): return trio.run(all_of_them)
+""",
+        """
+def test_it():
+    with ThreadPoolExecutor(1) as pool:
+        return [pool.submit(ask, 3).result(), ask(1), pool.submit(ask, 2).result()]
+""",
+        """
+def test_it():
+    may_ask, answers = threading.Event(), {}
+
+    def note():
+        may_ask.wait()
+        answers[1] = ask(1)
+
+    thread = threading.Thread(target=note)
+    thread.start()
+    first = ask(3)
+    may_ask.set()
+    thread.join()
+    return [first, answers[1], ask(2)]
+""",
+        """
+def test_it():
+    return [one.get() for one in [gevent.spawn(ask, number) for number in (3, 1, 2)]]
+""",
+        """
+def test_it():
+    from_child, to_parent = os.pipe()
+    if not os.fork():
+        os.write(to_parent, ask(3).encode())
+        os._exit(0)
+    os.wait()
+    return [os.read(from_child, 99).decode(), ask(1), ask(2)]
+""",
+    ],
+    ids=["tasks", "beside_a_task", "trio", "pool", "beside_a_thread", "greenlets", "child"],
+)
+def test_requests_at_once_get_their_own_answers(suite, test):
+    """In whatever order they come, and from then on: in tasks, threads, greenlets, a child."""
+    file = cassette(*(entry("a", text, "POST", body) for body, text in ANSWERS))
+    expected = ["three", "one", "two"]
+    test = f"{ASK}\n{test}\nbare = test_it\ndef test_it(): assert bare() == {expected}"
+
+    play(suite, file, test).assert_outcomes(passed=1)
+
+
 SECRETS = """
         import os, requests, pytest
 

@@ -89,20 +89,41 @@ def private(name: str) -> Any:
 
     :param name: a package without files of its own but modules.
     """
-
-    def taken_out() -> dict[str, ModuleType]:
-        heads = {name, *_STAND_INS}
-        parts = [each for each in list(sys.modules) if each.partition(".")[0] in heads]
-        return {each: sys.modules.pop(each) for each in parts}
-
-    import_module(name)  # as ever, and with it what it imports, which is not for us alone
-    others = taken_out()
+    _import(name)  # as ever, and with it what it imports, which is not for us alone
+    others = _taken_out(name)
+    # in their places: the interpreter clears modules in the reverse order at its end, and what
+    # closes a socket then needs `io`
+    originals = {each: sys.modules[each] for each in _STAND_INS}
     sys.modules.update(_STAND_INS)
     try:
         return import_module(name)
     finally:
-        _kept.append(taken_out())
+        sys.modules.update(originals)
+        _kept.append(_taken_out(name))
         sys.modules.update(others)
+
+
+def _taken_out(name: str) -> dict[str, ModuleType]:
+    parts = [each for each in list(sys.modules) if each.partition(".")[0] == name]
+    return {each: sys.modules.pop(each) for each in parts}
+
+
+def _import(name: str) -> None:
+    """Import a library, also while the interpreter ends.
+
+    ``concurrent.futures``, which filelock wants for its async locks, refuses that then, for it has
+    its threads joined at the end of the main one. There won't be any.
+    """
+    try:
+        import_module(name)
+    except RuntimeError:
+        all_threads: Any = sys.modules["threading"]
+        register = all_threads._register_atexit  # noqa: SLF001 -- what refuses
+        all_threads._register_atexit = lambda *_: None  # noqa: SLF001
+        try:
+            import_module(name)
+        finally:
+            all_threads._register_atexit = register  # noqa: SLF001
 
 
 _STAND_INS: dict[str, ModuleType] = {}  # what such a library gets where it imports these

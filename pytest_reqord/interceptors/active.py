@@ -47,6 +47,7 @@ __all__ = [
     "in_force",
     "install",
     "is_over",
+    "leave_if_ending",
     "lose",
     "observe_outside",
     "observe_refused",
@@ -343,6 +344,18 @@ def stand_aside(owner: object) -> None:
 def step_back_in(owner: object) -> None:
     """Take again what `stand_aside` left to another tool, if it did."""
     _others[:] = [one for one in _others if one[0] is not owner]
+
+
+def leave_if_ending() -> None:
+    """End this thread if the interpreter is about to, as it does with daemon threads.
+
+    Its test, or its script, has ended with the main thread, and so has the cassette: whatever the
+    thread were told of that would be printed by an interpreter that is nearly gone.
+
+    :raises SystemExit: which ends a thread, and is printed by none.
+    """
+    if threading.current_thread().daemon and not threading.main_thread().is_alive():
+        raise SystemExit
 
 
 @contextmanager

@@ -4,10 +4,14 @@ Forks need nothing: the child has its parent's memory. A ``subprocess`` gets env
 and a process of ``multiprocessing`` that is spawned an object that acts when it is unpickled:
 before the module of its target is imported, and with no variable that its own children would
 inherit.
+
+And the place where a process of ``multiprocessing`` ends: it may do so by ``os._exit``, and
+``atexit`` isn't asked.
 """
 
 from __future__ import annotations
 
+import atexit
 import functools
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -47,20 +51,23 @@ def _nobody() -> None:
 
 _variables: Callable[[Mapping[str, str]], Mapping[str, str]] = _nothing
 _carried: Callable[[], object | None] = _nobody
+_ended: Callable[[], object] = _nobody
 _seams: list[_Seam] = []
 
 
 def install(
     variables: Callable[[Mapping[str, str]], Mapping[str, str]],
     carried: Callable[[], object | None],
+    ended: Callable[[], object],
 ) -> None:
     """Give something to the children that are started from now on.
 
     :param variables: what to set in the environment of a ``subprocess``, given that environment.
     :param carried: what to pickle with a process of ``multiprocessing``; None for nothing.
+    :param ended: called at the end of a process of ``multiprocessing``, in that process.
     """
-    global _variables, _carried
-    _variables, _carried = variables, carried
+    global _variables, _carried, _ended
+    _variables, _carried, _ended = variables, carried, ended
     imports.unwatch(_LATE)
     imports.watch(_LATE)
 
@@ -74,17 +81,17 @@ def check() -> None:
 
 def uninstall() -> None:
     """Put the originals back."""
-    global _variables, _carried
+    global _variables, _carried, _ended
     imports.unwatch(_LATE)
     for seam in _seams:
         if vars(seam.owner).get(seam.name) is seam.ours:
             setattr(seam.owner, seam.name, seam.original)
     _seams.clear()
-    _variables, _carried = _nothing, _nobody
+    _variables, _carried, _ended = _nothing, _nobody, _nobody
 
 
 def _take(owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
-    if not any(seam.owner is owner for seam in _seams):
+    if not any(seam.owner is owner and seam.name == name for seam in _seams):
         original = vars(owner)[name]
         _seams.append(_Seam(owner, name, original, wrap(original)))
     check()
@@ -95,7 +102,9 @@ def _take_subprocess() -> None:
 
 
 def _take_multiprocessing() -> None:
-    _take(sys.modules["multiprocessing.process"].BaseProcess, "start", _with_carried)
+    process = sys.modules["multiprocessing.process"].BaseProcess
+    _take(process, "start", _with_carried)
+    _take(process, "_bootstrap", _with_end)
 
 
 _LATE = {"subprocess": _take_subprocess, "multiprocessing.process": _take_multiprocessing}
@@ -131,3 +140,17 @@ def _with_carried(original: Callable[[Any], None]) -> Any:
         original(self)
 
     return start
+
+
+def _with_end(original: Callable[..., int]) -> Any:
+    @functools.wraps(original)
+    def _bootstrap(self: Any, *args: Any, **options: Any) -> int:
+        ended = _ended
+        # since Python 3.13 what is registered there is forgotten by a fork and runs after this
+        atexit.register(ended)
+        try:
+            return original(self, *args, **options)
+        finally:
+            ended()
+
+    return _bootstrap

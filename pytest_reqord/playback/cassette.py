@@ -29,6 +29,7 @@ from pytest_reqord.errors import (
     ReqordError,
     UnsupportedClient,
 )
+from pytest_reqord.interceptors.active import leave_if_ending
 from pytest_reqord.settings.options import SAVED_AT_END
 
 if TYPE_CHECKING:
@@ -312,6 +313,7 @@ class Cassette:
             request = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
             if request is None:
                 return None
+            leave_if_ending()
             why = f"after {self.owner or self._file} had ended"
             raise self._refuse(CassetteClosed(request, self._file, self.owner), uri, worker, why)
         if is_metadata(host):
@@ -363,6 +365,10 @@ class Cassette:
         """Take no more requests; what is still being read is recorded as far as it came."""
         self._unfinished.finish_all()
         self._is_closed = True
+
+    def finish(self) -> None:
+        """Record what is still being read, as far as it came."""
+        self._unfinished.finish()
 
     def after_fork(self) -> None:
         """Be a forked child: what is on its way and what went wrong is the parent's."""
@@ -549,11 +555,15 @@ class Unfinished:
         A request that is under way in another thread goes on, and what comes of it is too late: its
         test's recording is settled.
         """
-        for finish in list(self._finishers.values()):
-            finish()
+        self.finish()
         with self._lock:
             self._is_over = True
             self._finishers.clear()
+
+    def finish(self) -> None:
+        """End what is open now; more may come."""
+        for finish in list(self._finishers.values()):
+            finish()
 
     def forget(self) -> None:
         """Be a forked child, where all of them are the parent's and the lock may be held."""

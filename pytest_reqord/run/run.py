@@ -317,6 +317,7 @@ class Run:
         registry.ensure()
         opening = Opening(self._planning.join(shared, attempt), self._services, attempt)
         opening.kin = kin
+        opening.prepare()  # nothing can be imported any more when its process ends
         self._unsettled[id(opening)] = opening
         self.be_child()
         return opening

@@ -199,3 +199,13 @@ with tempfile.TemporaryDirectory() as folder, library.FileLock(folder + "/lock")
     pass
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_modules_keep_their_places():
+    """What is imported for us alone leaves the order of modules as it was: they are cleared by it."""
+    code = (
+        "import sys, socket; before = list(sys.modules)\n"
+        "from pytest_reqord.storage import locks\n"
+        "assert list(sys.modules)[: len(before)] == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=20)

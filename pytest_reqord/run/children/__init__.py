@@ -8,6 +8,7 @@ first request.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import pickle
 from contextlib import contextmanager
@@ -53,7 +54,7 @@ def install(run: Run) -> None:
     """Let the children of this process use the cassettes of a run."""
     global _run  # noqa: PLW0603 -- one run a process
     _run = run
-    child_processes.install(_variables, _carried)
+    child_processes.install(_variables, _carried, _end)
 
 
 def uninstall() -> None:
@@ -66,7 +67,7 @@ def uninstall() -> None:
 @contextmanager
 def guarded() -> Iterator[None]:
     """Have children hold to the network guard in a run that uses no cassette, too."""
-    child_processes.install(_variables, _carried)
+    child_processes.install(_variables, _carried, _end)
     try:
         yield
     finally:
@@ -91,11 +92,11 @@ def enter(ticket: Ticket | None, guard: Mapping[str, str]) -> None:
         from pytest_reqord import network_guard  # late: most suites have no guard
 
         network_guard.install_from_environment(guard)
-        child_processes.install(_variables, _carried)
+        child_processes.install(_variables, _carried, _end)
     if ticket is not None:
         _joined = Joined(ticket)
         registry.ensure()
-        child_processes.install(_variables, _carried)
+        child_processes.install(_variables, _carried, _end)
         active.open_test(_joined)
 
 
@@ -174,12 +175,25 @@ def _after_fork_in_child() -> None:
         run.be_child()
 
 
+# ends
+
+
+def _end() -> None:
+    """Record what this process, a child, has not read to its end, while there is an interpreter."""
+    for run in _runs():
+        if run.is_child:
+            for opening in run.openings():
+                opening.cassette.finish()
+
+
 def _runs() -> list[Run]:
     joined = _joined.run_if_made if _joined else None
     return [run for run in (_run, joined) if run is not None]
 
 
 os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+# a child's own handlers, which may make requests, are registered later, and so run before it
+atexit.register(_end)
 
 
 # What a child process is given to find the cassette of its parent.
@@ -247,6 +261,7 @@ class Joined:
     def _cassette(self, method: str, uri: str) -> Cassette:
         made = self._made
         if made is None:
+            active.leave_if_ending()
             request = Request(method, without_secrets(uri), Headers(()), b"")
             raise CassetteClosed(request, self.ticket.cassette, self.ticket.owner)
         if isinstance(made, str):

@@ -27,13 +27,12 @@ __all__ = [
     "Client",
     "Failure",
     "Headers",
+    "Host",
     "Interaction",
     "Request",
     "Response",
     "Sent",
     "host_of",
-    "is_local",
-    "is_metadata",
     "without_secrets",
 ]
 
@@ -362,8 +361,21 @@ _METADATA = frozenset(
 )
 
 
-def host_of(uri: str) -> str:
-    """The host name or address of a URI, in lower case; empty where there is none."""
+class Host(NamedTuple):
+    """The host that a URI names.
+
+    :param name: its name or address, in lower case; empty where there is none.
+    :param is_local: whether it is this machine, as VCR.py's ``ignore_localhost`` has it.
+    :param is_metadata: whether it is a cloud's metadata service.
+    """
+
+    name: str
+    is_local: bool
+    is_metadata: bool
+
+
+def host_of(uri: str) -> Host:
+    """Tell which host a URI names, and of which kind it is."""
     base = _BASE.match(uri)  # most URIs are new, and taking one apart takes 20 us; few hosts are
     return _host(uri if base is None else base[0])
 
@@ -372,8 +384,9 @@ _BASE = re.compile(r"[a-z]+://[^/?#]*")
 
 
 @lru_cache(maxsize=1024)
-def _host(uri: str) -> str:
-    return (urlsplit(uri).hostname or "").lower()
+def _host(uri: str) -> Host:
+    name = (urlsplit(uri).hostname or "").lower()
+    return Host(name, name in _LOCAL, name in _METADATA)
 
 
 def without_secrets(uri: str) -> str:
@@ -381,13 +394,3 @@ def without_secrets(uri: str) -> str:
     scheme, separator, rest = uri.partition("?")[0].partition("://")
     place, slash, path = rest.partition("/")
     return f"{scheme}{separator}{place.rpartition('@')[2]}{slash}{path}"
-
-
-def is_local(host: str) -> bool:
-    """Whether a host is this machine, as VCR.py's ``ignore_localhost`` has it."""
-    return host in _LOCAL
-
-
-def is_metadata(host: str) -> bool:
-    """Whether a host is a cloud's metadata service."""
-    return host in _METADATA

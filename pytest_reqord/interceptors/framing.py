@@ -171,7 +171,11 @@ def _no_chunk(garbage: bytes) -> Failure:
 
 def is_chunked(headers: Headers) -> bool:
     """Whether the last transfer coding is ``chunked``."""
-    return headers.get("transfer-encoding", "").lower().endswith("chunked")
+    return _is_chunked(headers.get("transfer-encoding", ""))
+
+
+def _is_chunked(coding: str) -> bool:
+    return coding.lower().endswith("chunked")
 
 
 def is_websocket(upgrade: str | None) -> bool:
@@ -197,9 +201,11 @@ def _pieces(response: Response, method: str) -> list[bytes]:
     body = response.body
     if is_bodiless(method, response.status):
         return [_head(response)]
-    if is_chunked(response.headers) and response.status != SWITCHED:
+    block = _block(response.headers)
+    if block.is_chunked and response.status != SWITCHED:
         return _chunked(response)
-    response = _with_true_length(response)
+    if block.length != str(len(body)):
+        response = _with_true_length(response)
     if not response.arrivals:
         return [_head(response) + body]
     # a body that a hand has shortened may have none of the places at which parts of it arrived
@@ -307,24 +313,36 @@ def _arrivals(
     return tuple(Arrival(offset, seconds) for offset, seconds in found.items())
 
 
-@lru_cache(maxsize=512)  # the same heads repeat all through a suite
-def _head_bytes(version: str, status: int, reason: str, headers: Headers) -> bytes:
+class _Block(NamedTuple):
+    """The header lines of a response as they are sent, and what they say of its body.
+
+    :param length: ``Content-Length`` as it stands there; None where it doesn't.
+    """
+
+    data: bytes
+    is_chunked: bool
+    length: str | None
+
+
+@lru_cache(maxsize=512)  # the same lines repeat all through a suite
+def _block(headers: Headers) -> _Block:
     text = headers.text.replace("\r\n", "\n").replace("\n", "\r\n")
-    head = f"HTTP/{version} {status} {reason}\r\n{text}\r\n"
-    return head.encode("latin-1", "replace")
+    coding, length = headers.get("transfer-encoding", ""), headers.get("content-length")
+    return _Block(text.encode("latin-1", "replace"), _is_chunked(coding), length)
 
 
 def _head(response: Response) -> bytes:
     version = response.http_version
     if not version.startswith(("1.", "0.9")):
         version = "1.1"  # recorded over HTTP/2; this connection has no other way to say it
-    return _head_bytes(version, response.status, response.reason, response.headers)
+    line = f"HTTP/{version} {response.status} {response.reason}\r\n"
+    return line.encode("latin-1", "replace") + _block(response.headers).data + b"\r\n"
 
 
 def _with_true_length(response: Response) -> Response:
     """A response whose body was edited by hand, redacted or recompressed, with its new length."""
     headers, actual = response.headers, str(len(response.body))
-    length = None if headers.get("content-length") == actual else length_of(headers)
+    length = length_of(headers)
     if length in (None, len(response.body)) or not response.complete:
         return response
     pairs = (

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pytest_reqord.base.clock import monotonic
 from pytest_reqord.base.models import Arrival, Failure, Headers, Request, Response
 from pytest_reqord.base.seam import Route
-from pytest_reqord.interceptors import active
 from pytest_reqord.interceptors.framing import (
     INTERIM,
     SWITCHED,
@@ -561,9 +560,12 @@ class Turn:
 
     :param base: scheme and authority of the connection, ``https://api.example.com``.
     :param client: what sends it.
+    :param begun: its exchange, None where it is no cassette's; or what makes it of method and URI,
+        once these are read, for bytes that come without a word of their client's.
     """
 
     __slots__ = (
+        "_begun",
         "_client",
         "_exchange",
         "_failure",
@@ -578,8 +580,14 @@ class Turn:
         "uri",
     )
 
-    def __init__(self, base: str, client: Client) -> None:
+    def __init__(
+        self,
+        base: str,
+        client: Client,
+        begun: Exchange | Callable[[str, str], Exchange | None] | None,
+    ) -> None:
         self.base = base
+        self._begun = begun
         self._client = client
         self.uri = ""
         self.route: Route | None = None
@@ -654,7 +662,8 @@ class Turn:
         written = self._written
         target = written.target
         self.uri = target if "://" in target else self.base + target
-        exchange = active.begin(written.method, self.uri)
+        begun, self._begun = self._begun, None
+        exchange = begun(written.method, self.uri) if callable(begun) else begun
         self.is_open = True
         if exchange is not None:
             exchange.client = self._client

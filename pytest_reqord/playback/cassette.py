@@ -17,8 +17,6 @@ from pytest_reqord.base.models import (
     Request,
     Response,
     host_of,
-    is_local,
-    is_metadata,
 )
 from pytest_reqord.base.real import Path, os, threading
 from pytest_reqord.base.seam import Route
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pytest_reqord.base.clock import Clock
-    from pytest_reqord.base.models import Client
+    from pytest_reqord.base.models import Client, Host
     from pytest_reqord.base.seam import Exchange
     from pytest_reqord.playback.replay import Index, Player, Stored
     from pytest_reqord.settings.options import Access
@@ -70,6 +68,8 @@ class Source(Protocol):
 
     redactor: Filter
     clock: Clock
+    is_child: bool
+    """Whether this is a child process, whose parent may close the cassette."""
     lets_through: bool
     """Whether the filter may let requests through, which only a whole request tells."""
 
@@ -302,7 +302,8 @@ class Cassette:
     @property
     def is_closed(self) -> bool:
         """Whether its test is over, so that it takes no more requests."""
-        return self._is_closed or self._source.is_over
+        # asked three times a request, and only a child has a parent that may have closed it
+        return self._is_closed or (self._source.is_child and self._source.is_over)
 
     def begin(self, method: str, uri: str, worker: str) -> Exchange | None:
         """See `pytest_reqord.base.seam.Recorder.begin`."""
@@ -316,9 +317,9 @@ class Cassette:
             leave_if_ending()
             why = f"after {self.owner or self._file} had ended"
             raise self._refuse(CassetteClosed(request, self._file, self.owner), uri, worker, why)
-        if is_metadata(host):
-            return None if self.access.record else Unreachable(host)
-        if self.record_mode == "verify" and not self._stored():
+        if host.is_metadata:
+            return None if self.access.record else Unreachable(host.name)
+        if self.settings.record_mode == "verify" and not self._stored():
             request = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
             if request is not None:
                 raise self._miss(request, worker)
@@ -338,7 +339,7 @@ class Cassette:
             return None
         if self.is_closed:
             return Route.PLAY  # and `begin` says why not
-        if is_metadata(host) and self.access.record:
+        if host.is_metadata and self.access.record:
             return None
         route = Route.EITHER if self.settings.rerecord else self._route("", uri)
         if route is Route.RECORD and self.settings.record_errors:
@@ -355,7 +356,7 @@ class Cassette:
         if self.access.record and not why:
             return True
         reason = (
-            f"it wanted {host or 'the network'}, and can't be recorded or played{why and ': '}{why}."
+            f"it wanted {host.name or 'the network'}, and can't be recorded or played{why and ': '}{why}."
             f" Let its host through with ignore_hosts, or use another {'version' if why else 'client'}"
         )
         why = f"{client} can't be recorded"
@@ -377,15 +378,14 @@ class Cassette:
 
     # what decides
 
-    def _is_ignored(self, host: str) -> bool:
+    def _is_ignored(self, host: Host) -> bool:
         settings = self.settings
-        return (settings.ignore_localhost and is_local(host)) or (
-            bool(settings.ignore_hosts) and host in settings.ignore_hosts
+        return (settings.ignore_localhost and host.is_local) or (
+            bool(settings.ignore_hosts) and host.name in settings.ignore_hosts
         )
 
     def _route(self, method: str, uri: str) -> Route:
-        patterns = self.settings.rerecord_of(method, uri)
-        if patterns:
+        if self.settings.rerecord and (patterns := self.settings.rerecord_of(method, uri)):
             self.rerecorded.update(patterns)
             return Route.RECORD
         if not self.access.record:

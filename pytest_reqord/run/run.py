@@ -355,7 +355,7 @@ class Run:
         """Count the requests that are made while no cassette is in force, by host."""
         self._watches_outside = True
         registry.ensure()
-        active.observe_outside(lambda uri: self.notes.outside.update([host_of(uri)]))
+        active.observe_outside(lambda uri: self.notes.outside.update([host_of(uri).name]))
 
     def resume(self) -> None:
         """Take again what another run in this process, which began after it, has let go of."""
@@ -366,10 +366,10 @@ class Run:
             self.watch_outside()
 
     def _note_untaken(self, client: str, uri: str) -> None:
-        self.notes.untaken[f"{client} connected to {host_of(uri) or 'a host'}"] += 1
+        self.notes.untaken[f"{client} connected to {host_of(uri).name or 'a host'}"] += 1
 
     def _note_refused(self, uri: str, worker: str, why: str) -> None:
-        self.notes.refused[f"{host_of(uri) or 'a host'} by the thread {worker}: {why}"] += 1
+        self.notes.refused[f"{host_of(uri).name or 'a host'} by the thread {worker}: {why}"] += 1
 
     def hold(self) -> None:
         """Keep the run's staging folder until its workers are done."""

@@ -80,7 +80,7 @@ class Memory:
     """The source of a cassette that has no file."""
 
     redactor = NoRedactor()
-    lets_through = False
+    is_child = lets_through = False
     is_over = False
 
     def __init__(self, interactions: list[Interaction], settings: Settings, clock: Clock) -> None:

@@ -21,8 +21,6 @@ from pytest_reqord.base.models import (
     Request,
     Response,
     host_of,
-    is_local,
-    is_metadata,
 )
 from pytest_reqord.base.notes import Notes
 from pytest_reqord.errors import UsageError
@@ -208,7 +206,6 @@ def test_notes_are_merged_over_processes():
 
 def test_hosts():
     """Hosts are found in lower case; metadata services and this machine are known."""
-    assert host_of("http://API.Example.com:1/x") == "api.example.com"
-    assert is_metadata(host_of("http://169.254.169.254/latest"))
-    assert is_local(host_of("http://[::1]:8000/"))
-    assert not is_local("example.com")
+    assert host_of("http://API.Example.com:1/x") == ("api.example.com", False, False)
+    assert host_of("http://169.254.169.254/latest").is_metadata
+    assert host_of("http://[::1]:8000/").is_local

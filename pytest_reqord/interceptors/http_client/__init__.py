@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_reqord.base.models import Failure
+    from pytest_reqord.base.seam import Exchange
 
 __all__ = ["Answer", "Wire", "answering", "failing", "install", "refusing", "uninstall"]
 
@@ -138,30 +139,31 @@ def _wrap_putrequest(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _begin(connection: Any) -> None:
-    """Have a request go over a wire if a cassette is in force, and else over the real socket.
+    """Have a request go over a wire if it is a cassette's, and else over the real socket.
 
-    It is asked once a request: one that is under way when a cassette opens or closes goes on as it
-    began.
+    The cassette is asked here, once a request: one that is under way when a cassette opens or
+    closes goes on as it began.
     """
-    sock = connection.sock
-    if type(sock) is Wire:
-        sock.start()  # and it steps aside for a request that is no cassette's
-    elif active.current() is None:
-        active.begin(connection._method, _uri(connection))  # noqa: SLF001 -- as `putrequest` left it
-    elif sock is not None:
-        connection.sock = _wire(connection, sock)
-    elif connection.auto_open:
-        _open(connection)
-
-
-def _open(connection: Any) -> None:
-    """Do what ``send`` does where there is no socket yet: connect, or be ready to play."""
-    if active.route(_uri(connection)) in (Route.PLAY, Route.EITHER):
-        _hold_back(connection)
-        return
-    _connect_at_once(type(connection).connect, connection)
+    exchange = active.begin(connection._method, _uri(connection))  # noqa: SLF001 -- as `putrequest` left it
     if type(connection.sock) is not Wire:
-        connection.sock = _wire(connection, connection.sock)
+        if exchange is None:
+            return
+        if connection.sock is None:
+            if not connection.auto_open:
+                return
+            _open(connection, exchange)
+        if type(connection.sock) is not Wire:
+            connection.sock = _wire(connection, connection.sock)
+    connection.sock.start(exchange)  # it steps aside for a request that is no cassette's
+
+
+def _open(connection: Any, exchange: Exchange) -> None:
+    """Do what ``send`` does where there is no socket yet: connect, or be ready to play."""
+    # an error while connecting is recorded with its request, which is known later
+    if exchange.route is Route.RECORD and not exchange.records_errors:
+        _connect_at_once(type(connection).connect, connection)
+    else:
+        _hold_back(connection)
 
 
 def _wire(connection: Any, real: Any) -> Wire:
@@ -423,8 +425,12 @@ class Wire:
 
     # requests
 
-    def start(self) -> None:
+    def start(self, exchange: Exchange | None) -> None:
         """The client starts a request: whatever was before it is over."""
+        self._end_turn()
+        self._turn = Turn(self._base, self._client, exchange)
+
+    def _end_turn(self) -> None:
         turn = self._turn
         if turn is not None:
             if turn.route is Route.RECORD:
@@ -437,8 +443,8 @@ class Wire:
             data = bytes(memoryview(data))  # a TypeError is what a socket says, too
         turn = self._turn
         if turn is None or turn.is_over:
-            self.start()
-            turn = self._turn = Turn(self._base, self._client)
+            self._end_turn()
+            turn = self._turn = Turn(self._base, self._client, active.begin)
         was_open = turn.is_open
         turn.take(data)
         if not turn.is_open:

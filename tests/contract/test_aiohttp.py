@@ -11,6 +11,7 @@ import ssl
 from contextlib import asynccontextmanager
 from unittest.mock import Mock
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aioresponses import aioresponses
@@ -22,7 +23,7 @@ from pytest_reqord.base.models import Arrival
 from pytest_reqord.errors import CassetteMissError, UnsupportedClient
 from pytest_reqord.interceptors import active, aiohttp as aiohttp_interceptor, unsupported
 
-VERSION = tuple(map(int, aiohttp_interceptor.__version__.split(".")[:2]))
+VERSION = tuple(map(int, aiohttp.__version__.split(".")[:2]))
 RETRIES = pytest.mark.skipif(VERSION < (3, 10), reason="it retries nothing")
 
 
@@ -54,10 +55,7 @@ def run(main):
 
 
 async def fetch(url, method="GET", **options):
-    async with (
-        aiohttp_interceptor.ClientSession() as session,
-        session.request(method, url, **options) as got,
-    ):
+    async with aiohttp.ClientSession() as session, session.request(method, url, **options) as got:
         return await got.read()
 
 
@@ -66,54 +64,54 @@ async def fetch(url, method="GET", **options):
 
 def test_put_back():
     """Uninstalling gives each class its own method back."""
-    seam = aiohttp_interceptor.BaseConnector.connect, aiohttp_interceptor.StreamReader._wait
+    seam = aiohttp.BaseConnector.connect, aiohttp.StreamReader._wait
 
     aiohttp_interceptor.uninstall()
 
-    own = aiohttp_interceptor.BaseConnector.connect, aiohttp_interceptor.StreamReader._wait
+    own = aiohttp.BaseConnector.connect, aiohttp.StreamReader._wait
     assert all(ours is not theirs for ours, theirs in zip(seam, own, strict=True))
     assert [one.__module__ for one in own] == ["aiohttp.connector", "aiohttp.streams"]
 
 
 def test_installed_twice():
     """Installing again changes nothing."""
-    ours = aiohttp_interceptor.BaseConnector.connect
+    ours = aiohttp.BaseConnector.connect
 
     aiohttp_interceptor.install()
 
-    assert aiohttp_interceptor.BaseConnector.connect is ours
+    assert aiohttp.BaseConnector.connect is ours
 
 
 def test_undone_by_another_tool():
     """A seam that another tool's teardown undid is put back."""
-    ours = aiohttp_interceptor.BaseConnector.connect
-    aiohttp_interceptor.BaseConnector.connect = ours.__wrapped__
+    ours = aiohttp.BaseConnector.connect
+    aiohttp.BaseConnector.connect = ours.__wrapped__
 
     aiohttp_interceptor.check()
 
-    assert aiohttp_interceptor.BaseConnector.connect is ours
+    assert aiohttp.BaseConnector.connect is ours
 
 
 def test_mocked_seam(monkeypatch):
     """What a mock has put in our place stays, also through check and uninstall."""
 
     async def mock(*_):
-        raise aiohttp_interceptor.ClientConnectionError("mocked")
+        raise aiohttp.ClientConnectionError("mocked")
 
-    monkeypatch.setattr(aiohttp_interceptor.BaseConnector, "connect", mock)
+    monkeypatch.setattr(aiohttp.BaseConnector, "connect", mock)
 
     aiohttp_interceptor.check()
     aiohttp_interceptor.uninstall()
 
-    assert aiohttp_interceptor.BaseConnector.connect is mock
+    assert aiohttp.BaseConnector.connect is mock
 
 
 def test_put_back_by_another_tool(place):
     """A tool that puts ours back after we have left does no harm, now or when we come again."""
-    ours = aiohttp_interceptor.BaseConnector.connect
+    ours = aiohttp.BaseConnector.connect
     aiohttp_interceptor.uninstall()
-    own = aiohttp_interceptor.BaseConnector.connect
-    aiohttp_interceptor.BaseConnector.connect = ours
+    own = aiohttp.BaseConnector.connect
+    aiohttp.BaseConnector.connect = ours
     tape = Tape()
 
     assert run(lambda: fetch(f"{place.url}/body/left")) == b"left"
@@ -122,20 +120,20 @@ def test_put_back_by_another_tool(place):
         run(lambda: fetch(f"{place.url}/body/again"))
     assert len(tape.interactions) == 1
     aiohttp_interceptor.uninstall()
-    assert aiohttp_interceptor.BaseConnector.connect is own
+    assert aiohttp.BaseConnector.connect is own
 
 
 @pytest.mark.parametrize("name", ["connect", "_create_connection"])
 def test_unknown_version(monkeypatch, name):
     """A version without the seam is refused by name at its first request, and nothing is patched."""
     aiohttp_interceptor.uninstall()
-    own = aiohttp_interceptor.StreamReader._wait
-    monkeypatch.delattr(aiohttp_interceptor.BaseConnector, name)
+    own = aiohttp.StreamReader._wait
+    monkeypatch.delattr(aiohttp.BaseConnector, name)
 
     assert not aiohttp_interceptor.install()
     try:
         refused(rf"^aiohttp 3\..*BaseConnector.{name}")
-        assert aiohttp_interceptor.StreamReader._wait is own
+        assert aiohttp.StreamReader._wait is own
     finally:
         unsupported.uninstall()
 
@@ -148,7 +146,7 @@ def test_changed_seam(monkeypatch):
         """As of a release to come: without traces and timeout."""
 
     connect.__module__ = "aiohttp.connector"
-    monkeypatch.setattr(aiohttp_interceptor.BaseConnector, "connect", connect)
+    monkeypatch.setattr(aiohttp.BaseConnector, "connect", connect)
 
     assert not aiohttp_interceptor.install()
     try:
@@ -160,14 +158,14 @@ def test_changed_seam(monkeypatch):
 def test_hidden_by_another_tool(monkeypatch, place):
     """A stranger in our place that connects is an error, also while recording; then we are back."""
     aiohttp_interceptor.uninstall()
-    original = aiohttp_interceptor.BaseConnector.connect
+    original = aiohttp.BaseConnector.connect
 
     async def stranger(self, req, traces, timeout):
         return await original(self, req, traces, timeout)
 
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(aiohttp_interceptor.BaseConnector, "connect", stranger)
+            patch.setattr(aiohttp.BaseConnector, "connect", stranger)
             assert not aiohttp_interceptor.install()
             assert run(lambda: fetch(f"{place.url}/body/free")) == b"free"
             refused(r"^aiohttp 3\..*BaseConnector.connect was replaced", f"{place.url}/body/a")
@@ -187,11 +185,11 @@ def refused(pattern, url="http://api.test/"):
         assert cassette.take_refusals() == [caught.value]
 
 
-class Mocked(aiohttp_interceptor.ClientResponse):
+class Mocked(aiohttp.ClientResponse):
     """What aioresponses 0.7.9 makes lacks an argument that aiohttp 3.14 asks for."""
 
     def __init__(self, *args, **options):
-        if "stream_writer" in inspect.signature(aiohttp_interceptor.ClientResponse).parameters:
+        if "stream_writer" in inspect.signature(aiohttp.ClientResponse).parameters:
             options["stream_writer"] = Mock(output_size=0)
         super().__init__(*args, **options)
 
@@ -224,7 +222,7 @@ async def generated():
     ("method", "options"),
     [
         ("GET", {}),
-        ("GET", {"timeout": aiohttp_interceptor.ClientTimeout(total=5, sock_read=5)}),
+        ("GET", {"timeout": aiohttp.ClientTimeout(total=5, sock_read=5)}),
         ("POST", {"data": b"body"}),
         ("POST", {"data": generated}),
         ("POST", {"data": b"body", "expect100": True}),
@@ -274,7 +272,7 @@ def test_session_before_the_cassette(place):
     tape = Tape()
 
     async def main():
-        async with aiohttp_interceptor.ClientSession() as session:
+        async with aiohttp.ClientSession() as session:
 
             async def get():
                 async with session.get(f"{place.url}/connection/keep") as response:
@@ -297,7 +295,7 @@ def test_stale_connection(place):
     tape = Tape()
 
     async def main():
-        async with aiohttp_interceptor.ClientSession() as session:
+        async with aiohttp.ClientSession() as session:
             url = f"{place.url}/connection/drop"
             bodies = []
             for _ in range(3):
@@ -335,17 +333,15 @@ def test_limit(place):
 
     async def main():
         events = []
-        trace = aiohttp_interceptor.TraceConfig()
+        trace = aiohttp.TraceConfig()
 
         async def note(_, __, params):
             events.append(type(params).__name__)
 
         trace.on_connection_queued_end.append(note)
         trace.on_connection_create_end.append(note)
-        connector = aiohttp_interceptor.TCPConnector(limit=1)
-        async with aiohttp_interceptor.ClientSession(
-            connector=connector, trace_configs=[trace]
-        ) as session:
+        connector = aiohttp.TCPConnector(limit=1)
+        async with aiohttp.ClientSession(connector=connector, trace_configs=[trace]) as session:
 
             async def get(name):
                 async with session.get(f"{place.url}/body/{name}") as response:
@@ -371,7 +367,7 @@ def test_cancelled(place, turns):
         run(lambda: fetch(f"{place.url}/body/there"))
 
     async def main():
-        async with aiohttp_interceptor.ClientSession() as session:
+        async with aiohttp.ClientSession() as session:
             task = asyncio.ensure_future(session.get(f"{place.url}/body/there"))
             for _ in range(turns):
                 await asyncio.sleep(0)
@@ -395,7 +391,7 @@ def test_recording_does_not_wait(place):
 
     async def main():
         async with (
-            aiohttp_interceptor.ClientSession() as session,
+            aiohttp.ClientSession() as session,
             session.get(f"{place.url}/sse/3?gate=g") as response,
         ):
             lines = []
@@ -435,7 +431,7 @@ def test_arrivals(place):
 
     async def main(delay):
         async with (
-            aiohttp_interceptor.ClientSession() as session,
+            aiohttp.ClientSession() as session,
             session.get(f"{place.url}/sse/3?pause=0.1&close") as response,
         ):
             pieces = []
@@ -460,7 +456,7 @@ def test_polled_stream(place):
 
     async def main():
         async with (
-            aiohttp_interceptor.ClientSession() as session,
+            aiohttp.ClientSession() as session,
             session.get(f"{place.url}/sse/2?pause=0.1&close") as response,
         ):
             pieces = []
@@ -484,7 +480,7 @@ def test_partly_read(place):
 
     async def main(events):
         async with (
-            aiohttp_interceptor.ClientSession() as session,
+            aiohttp.ClientSession() as session,
             session.get(f"{place.url}/endless") as response,
         ):
             seen = [await response.content.readuntil(b"\n\n") for _ in range(events)]
@@ -495,7 +491,7 @@ def test_partly_read(place):
         recorded = run(lambda: main(2))
     with tape.playing(), offline():
         assert run(lambda: main(2)) == recorded
-    ends = pytest.raises(aiohttp_interceptor.ClientPayloadError, match="the recording ends here")
+    ends = pytest.raises(aiohttp.ClientPayloadError, match="the recording ends here")
     with tape.playing(), offline(), ends:
         run(lambda: main(50))
     assert not tape.interactions[0].response.complete
@@ -506,7 +502,7 @@ def test_cassette_closes_first(place):
     tape = Tape()
 
     async def main():
-        async with aiohttp_interceptor.ClientSession() as session:
+        async with aiohttp.ClientSession() as session:
             with tape.recording():
                 response = await session.get(f"{place.url}/sse/2?gate=g")
                 first = await response.content.readuntil(b"\n\n")
@@ -526,7 +522,7 @@ def test_transport(place):
 
     async def main():
         async with (
-            aiohttp_interceptor.ClientSession() as session,
+            aiohttp.ClientSession() as session,
             session.get(f"{place.url}/endless") as response,
         ):
             transport = response.connection.transport
@@ -562,9 +558,7 @@ def test_new_episodes(place):
     place.server.reset()
 
     async def main():
-        async with aiohttp_interceptor.ClientSession(
-            connector=aiohttp_interceptor.TCPConnector(limit=1)
-        ) as session:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session:
             bodies = []
             for number in (1, 2, 3):
                 async with session.get(f"{place.url}/connection/keep?{number}") as response:
@@ -620,7 +614,7 @@ def test_late_stream(place):
 
     async def main():
         async with (
-            aiohttp_interceptor.ClientSession() as session,
+            aiohttp.ClientSession() as session,
             session.get(f"{place.url}/sse/3?gate=g") as response,
         ):
             pieces = []
@@ -639,7 +633,7 @@ def test_late_early_close(place):
     """A late connection whose response isn't read to its end isn't kept."""
 
     async def main():
-        async with aiohttp_interceptor.ClientSession() as session:
+        async with aiohttp.ClientSession() as session:
             response = await session.get(f"{place.url}/endless")
             await response.content.readany()
             response.release()
@@ -672,11 +666,9 @@ def test_late_cancelled(place):
     tape = Tape()
 
     async def main():
-        async with aiohttp_interceptor.ClientSession() as session:
+        async with aiohttp.ClientSession() as session:
             with pytest.raises(asyncio.TimeoutError):
-                await session.get(
-                    f"{place.url}/slow/1", timeout=aiohttp_interceptor.ClientTimeout(total=0.05)
-                )
+                await session.get(f"{place.url}/slow/1", timeout=aiohttp.ClientTimeout(total=0.05))
 
     either(tape, main)
 
@@ -690,7 +682,7 @@ def failing(action):
     async def main():
         try:
             await action()
-        except (aiohttp_interceptor.ClientError, asyncio.TimeoutError) as error:
+        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
             return visible(error)
 
     return main
@@ -728,7 +720,7 @@ def test_errors(place, path, method):
 )
 def test_timeouts(place, timeout):
     """A timeout is the same timeout again, without the wait."""
-    options = {"timeout": aiohttp_interceptor.ClientTimeout(**timeout)}
+    options = {"timeout": aiohttp.ClientTimeout(**timeout)}
 
     bare, recorded, played = errors_of(
         failing(lambda: fetch(f"{place.url}/slow/1", **options)),
@@ -774,7 +766,7 @@ def test_proxy(place_of, url):
     async def main():
         try:
             await fetch(url or "https://any/", proxy=proxy)
-        except aiohttp_interceptor.ClientError as error:
+        except aiohttp.ClientError as error:
             headers = list((getattr(error, "headers", None) or {}).items())
             return visible(error), headers, getattr(error, "host", "")
 
@@ -787,7 +779,7 @@ def test_proxy(place_of, url):
 def test_fingerprint(place_of):
     """A certificate that isn't the one whose fingerprint is known is the same error again."""
     url = f"{place_of('tls').url}/json"
-    fingerprint = aiohttp_interceptor.Fingerprint(bytes(range(200, 232)))
+    fingerprint = aiohttp.Fingerprint(bytes(range(200, 232)))
 
     async def main():
         seen = await failing(lambda: fetch(url, ssl=fingerprint))()
@@ -818,7 +810,7 @@ def hanging(monkeypatch):
     async def hang(*_, **__):
         await asyncio.sleep(10)
 
-    monkeypatch.setattr(aiohttp_interceptor.TCPConnector, "_create_connection", hang)
+    monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", hang)
 
 
 @pytest.mark.usefixtures("hanging")
@@ -839,7 +831,7 @@ def test_cancelled_connecting():
 @pytest.mark.usefixtures("hanging")
 def test_connect_timeout():
     """A connection that takes too long is the client's own timeout again."""
-    options = {"timeout": aiohttp_interceptor.ClientTimeout(connect=0.05)}
+    options = {"timeout": aiohttp.ClientTimeout(connect=0.05)}
 
     bare, recorded, played = errors_of(failing(lambda: fetch("http://api.test/", **options)))
 
@@ -853,12 +845,12 @@ def test_raised_for_status(place):
 
     async def main():
         async with (
-            aiohttp_interceptor.ClientSession() as session,
+            aiohttp.ClientSession() as session,
             session.get(f"{place.url}/json?status=404") as response,
         ):
             response.raise_for_status()
 
-    with tape.recording(), pytest.raises(aiohttp_interceptor.ClientResponseError):
+    with tape.recording(), pytest.raises(aiohttp.ClientResponseError):
         run(main)
 
     assert tape.interactions[0].response.status == 404
@@ -899,7 +891,7 @@ async def echo_socket():
 
 
 async def say_hello():
-    async with echo_socket() as url, aiohttp_interceptor.ClientSession() as session:
+    async with echo_socket() as url, aiohttp.ClientSession() as session:
         ws = await session.ws_connect(url)
         await ws.send_str("hello")
         answer = await ws.receive_str()

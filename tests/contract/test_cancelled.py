@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import aiohttp
+import httpx
 import httpx2
 import pytest
 import trio
@@ -17,11 +19,11 @@ from pytest_reqord.interceptors import (
 )
 
 CLIENTS = {
-    "httpx": (asyncio, httpx_interceptor.AsyncClient),
-    "httpx-trio": (trio, httpx_interceptor.AsyncClient),
+    "httpx": (asyncio, httpx.AsyncClient),
+    "httpx-trio": (trio, httpx.AsyncClient),
     "httpx2": (asyncio, httpx2.AsyncClient),
     "httpx2-trio": (trio, httpx2.AsyncClient),
-    "aiohttp": (asyncio, aiohttp_interceptor.ClientSession),
+    "aiohttp": (asyncio, aiohttp.ClientSession),
 }
 
 
@@ -46,7 +48,7 @@ def client(request):
 
 async def read(session, url):
     """Whatever comes of a body, piece by piece."""
-    if isinstance(session, aiohttp_interceptor.ClientSession):
+    if isinstance(session, aiohttp.ClientSession):
         async with session.get(url) as response:
             return b"".join([piece async for piece in response.content.iter_any()])
     async with session.stream("GET", url) as response:
@@ -122,6 +124,6 @@ def test_not_cancelled_again(client, place, path, monkeypatch):
 
     assert recorder.patience(kept) == 2
     monkeypatch.setattr(recorder, "patience", lambda answer: 0.01 if answer == kept else 0)
-    errors = httpx_interceptor.HTTPError, httpx2.HTTPError, aiohttp_interceptor.ClientError
+    errors = httpx.HTTPError, httpx2.HTTPError, aiohttp.ClientError
     with tape.playing(), pytest.raises(errors, match="ends here: its reader was cancelled"):
         run(client, place, path)

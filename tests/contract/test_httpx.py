@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from unittest import mock
 
+import httpx
 import httpx2
 import pytest
 import respx
@@ -25,7 +26,7 @@ from pytest_reqord.interceptors.httpx import httpcore_pool
 from pytest_reqord.interceptors.httpx.streams import rebuild
 
 LIBRARIES = pytest.mark.parametrize(
-    "library", [httpx_interceptor, httpx2], ids=lambda library: library.__name__
+    "library", [httpx, httpx2], ids=lambda library: library.__name__
 )
 
 
@@ -62,40 +63,40 @@ def test_put_back(library):
 
 def test_installed_twice():
     """Installing again changes nothing."""
-    ours = httpx_interceptor.HTTPTransport.handle_request
+    ours = httpx.HTTPTransport.handle_request
 
     httpx_interceptor.install()
 
-    assert httpx_interceptor.HTTPTransport.handle_request is ours
+    assert httpx.HTTPTransport.handle_request is ours
 
 
 def test_undone_by_another_tool():
     """A seam that another tool's teardown undid is put back."""
-    ours = httpx_interceptor.HTTPTransport.handle_request
-    httpx_interceptor.HTTPTransport.handle_request = ours.__wrapped__
+    ours = httpx.HTTPTransport.handle_request
+    httpx.HTTPTransport.handle_request = ours.__wrapped__
 
     httpx_interceptor.check()
 
-    assert httpx_interceptor.HTTPTransport.handle_request.__wrapped__ is ours.__wrapped__
-    assert httpx_interceptor.HTTPTransport.handle_request is not ours.__wrapped__
+    assert httpx.HTTPTransport.handle_request.__wrapped__ is ours.__wrapped__
+    assert httpx.HTTPTransport.handle_request is not ours.__wrapped__
 
 
 def test_mocked_seam(monkeypatch):
     """What a mock has put in our place stays, also through check and uninstall."""
 
     def mock(_, __):
-        return httpx_interceptor.Response(200, text="mocked")
+        return httpx.Response(200, text="mocked")
 
-    monkeypatch.setattr(httpx_interceptor.HTTPTransport, "handle_request", mock)
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", mock)
     tape = Tape()
 
     httpx_interceptor.check()
     with tape.recording():
-        text = httpx_interceptor.get("http://api.test/").text
+        text = httpx.get("http://api.test/").text
 
     assert (text, tape.interactions) == ("mocked", [])
     httpx_interceptor.uninstall()
-    assert httpx_interceptor.HTTPTransport.handle_request is mock
+    assert httpx.HTTPTransport.handle_request is mock
 
 
 @pytest.mark.parametrize("is_recording", [False, True], ids=["playing", "recording"])
@@ -128,12 +129,12 @@ def test_mock_before_us(monkeypatch, place):
     """A seam that was left to a mock is patched once that is gone."""
     httpx_interceptor.uninstall()
     with monkeypatch.context() as patch:
-        patch.setattr(httpx_interceptor.HTTPTransport, "handle_request", mock.Mock())
+        patch.setattr(httpx.HTTPTransport, "handle_request", mock.Mock())
         patch.setattr(httpx2, "HTTPTransport", mock.MagicMock())
         assert not httpx_interceptor.install()
 
     assert httpx_interceptor.install()
-    for library in (httpx_interceptor, httpx2):
+    for library in (httpx, httpx2):
         tape = Tape()
         with tape.recording():
             library.get(f"{place.url}/body/a")
@@ -142,18 +143,18 @@ def test_mock_before_us(monkeypatch, place):
 
 def test_wrapped_by_another_tool(monkeypatch, place):
     """Another tool's wrapper around ours doesn't make us record a request twice."""
-    ours = httpx_interceptor.HTTPTransport.handle_request
+    ours = httpx.HTTPTransport.handle_request
 
     @functools.wraps(ours)
     def traced(self, request):
         return ours(self, request)
 
-    monkeypatch.setattr(httpx_interceptor.HTTPTransport, "handle_request", traced)
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", traced)
     httpx_interceptor.install()
     httpx_interceptor.check()
     tape = Tape()
     with tape.recording():
-        httpx_interceptor.get(f"{place.url}/body/a")
+        httpx.get(f"{place.url}/body/a")
     assert len(tape.interactions) == 1
 
 
@@ -162,7 +163,7 @@ def test_hidden_by_another_tool(monkeypatch, place, is_async):
     """A stranger in our place that sends what it is given is an error, also while recording."""
     httpx_interceptor.uninstall()
     httpcore_pool.install()
-    owner = httpx_interceptor.AsyncHTTPTransport if is_async else httpx_interceptor.HTTPTransport
+    owner = httpx.AsyncHTTPTransport if is_async else httpx.HTTPTransport
     name = "handle_async_request" if is_async else "handle_request"
     original = getattr(owner, name)
 
@@ -173,7 +174,7 @@ def test_hidden_by_another_tool(monkeypatch, place, is_async):
     httpx_interceptor.install()
 
     async def get():
-        async with httpx_interceptor.AsyncClient() as client:
+        async with httpx.AsyncClient() as client:
             await client.get(f"{place.url}/body/a")
 
     tape = Tape()
@@ -182,7 +183,7 @@ def test_hidden_by_another_tool(monkeypatch, place, is_async):
             tape.recording(),
             pytest.raises(UnsupportedClient, match=r"^httpx \d.*was replaced, before"),
         ):
-            asyncio.run(get()) if is_async else httpx_interceptor.get(f"{place.url}/body/a")
+            asyncio.run(get()) if is_async else httpx.get(f"{place.url}/body/a")
     finally:
         httpcore_pool.uninstall()
     assert (tape.interactions, place.server.seen) == ([], [])
@@ -197,10 +198,10 @@ def test_respx():
 
     with respx.mock, tape.recording(), offline():
         respx.get("http://api.test/").respond(text="mocked")
-        recorded = httpx_interceptor.get("http://api.test/").text
+        recorded = httpx.get("http://api.test/").text
     with respx.mock, tape.playing() as cassette:
         respx.get("http://api.test/").respond(text="mocked again")
-        played = httpx_interceptor.get("http://api.test/").text
+        played = httpx.get("http://api.test/").text
 
     assert (recorded, played) == ("mocked", "mocked again")
     assert (tape.interactions, cassette.misses) == ([], ())
@@ -263,13 +264,13 @@ def test_websocket_on_replay(library, place):
 # -- transports on top -------------------------------------------------------------------------
 
 
-class Outer(httpx_interceptor.HTTPTransport):
+class Outer(httpx.HTTPTransport):
     def handle_request(self, request):
         request.headers["X-Outer"] = "yes"
         return super().handle_request(request)
 
 
-class Around(httpx_interceptor.BaseTransport):
+class Around(httpx.BaseTransport):
     def __init__(self):
         self.inner = Outer()
 
@@ -285,7 +286,7 @@ def test_transport_on_top(transport, place):
     """A transport built on the real one is recorded once, with what it changes."""
 
     def ask():
-        with httpx_interceptor.Client(transport=transport()) as client:
+        with httpx.Client(transport=transport()) as client:
             return client.get(f"{place.url}/echo").json()
 
     tape = Tape()
@@ -300,9 +301,7 @@ def test_mounted_transport(place):
     """A mounted transport is taken as any other."""
 
     def ask():
-        with httpx_interceptor.Client(
-            mounts={"all://": httpx_interceptor.HTTPTransport()}
-        ) as client:
+        with httpx.Client(mounts={"all://": httpx.HTTPTransport()}) as client:
             return seen_of(client.get(f"{place.url}/json"))
 
     tape = Tape()
@@ -316,10 +315,8 @@ def test_called_directly(place):
     """A transport that is called without a client gives the same pieces."""
 
     def ask():
-        with httpx_interceptor.HTTPTransport() as transport:
-            response = transport.handle_request(
-                httpx_interceptor.Request("GET", f"{place.url}/chunked/3,4")
-            )
+        with httpx.HTTPTransport() as transport:
+            response = transport.handle_request(httpx.Request("GET", f"{place.url}/chunked/3,4"))
             return response.status_code, response.headers.raw, list(response.stream)
 
     tape = Tape()
@@ -331,7 +328,7 @@ def test_called_directly(place):
 
 def test_own_request(place):
     """The caller's own request is the same object after a body was teed, its stream included."""
-    with Tape().recording(), httpx_interceptor.Client() as client:
+    with Tape().recording(), httpx.Client() as client:
         request = client.build_request("POST", f"{place.url}/echo", content=iter([b"a", b"b"]))
         stream = request.stream
         response = client.send(request)
@@ -395,7 +392,7 @@ def test_event_before_the_next(place):
 
     with (
         Tape().recording(),
-        httpx_interceptor.stream("GET", f"{place.url}/sse/3?gate=live", timeout=5) as response,
+        httpx.stream("GET", f"{place.url}/sse/3?gate=live", timeout=5) as response,
     ):
         for event in response.iter_bytes():
             seen.append(event)
@@ -409,14 +406,12 @@ def test_read_further_than_recorded(place):
     tape = Tape()
     url = f"{place.url}/chunked/3,4,5?pause=0.05"
 
-    with tape.recording(), httpx_interceptor.stream("GET", url) as response:
+    with tape.recording(), httpx.stream("GET", url) as response:
         live = next(response.iter_raw())
-    with tape.playing(), httpx_interceptor.stream("GET", url) as response:
+    with tape.playing(), httpx.stream("GET", url) as response:
         played = response.iter_raw()
         assert next(played) == live
-        with pytest.raises(
-            httpx_interceptor.RemoteProtocolError, match="recording ends here"
-        ) as caught:
+        with pytest.raises(httpx.RemoteProtocolError, match="recording ends here") as caught:
             next(played)
 
     assert caught.value.request.url == url
@@ -426,7 +421,7 @@ def test_never_closed(place):
     """A response that is still open when its cassette closes is kept as far as it was read."""
     tape = Tape()
 
-    with httpx_interceptor.Client() as client, tape.recording():
+    with httpx.Client() as client, tape.recording():
         request = client.build_request("GET", f"{place.url}/endless")
         response = client.send(request, stream=True)
         first = next(response.iter_raw())
@@ -439,7 +434,7 @@ def test_read_to_the_length(place):
     """A body whose length is known is complete when all of it was read, its end unasked for."""
     tape = Tape()
 
-    with tape.recording(), httpx_interceptor.stream("GET", f"{place.url}/json") as response:
+    with tape.recording(), httpx.stream("GET", f"{place.url}/json") as response:
         next(response.iter_raw())
 
     assert [one.response.complete for one in tape.interactions] == [True]
@@ -450,7 +445,7 @@ def test_arrivals(place):
     tape = Tape()
 
     with tape.recording():
-        httpx_interceptor.get(f"{place.url}/slow/0.05?body=0.1")
+        httpx.get(f"{place.url}/slow/0.05?body=0.1")
 
     [arrival] = tape.interactions[0].response.arrivals
     assert arrival == Arrival(5, pytest.approx(0.15, abs=0.1))
@@ -462,8 +457,8 @@ def test_large_pieces(place):
     url = f"{place.url}/binary/200000"
 
     with tape.recording():
-        live = httpx_interceptor.get(url).content
-    with tape.playing(), httpx_interceptor.stream("GET", url) as response:
+        live = httpx.get(url).content
+    with tape.playing(), httpx.stream("GET", url) as response:
         pieces = list(response.iter_raw())
 
     assert [len(piece) for piece in pieces] == [65536, 65536, 65536, 3392]
@@ -481,7 +476,7 @@ def test_left_early_under_trio(place):
         ):
             await anext(pieces)
 
-    ours = r"pytest_reqord\.interceptors\.httpx_streams\.(Teed|Played)\."
+    ours = r"pytest_reqord\.interceptors\.httpx\.streams\.(Teed|Played)\."
     own = "httpx2._transports.default.AsyncResponseStream."
 
     def forgotten():
@@ -511,7 +506,7 @@ def test_other_tasks_run(place):
 
     async def both():
         ran = []
-        async with httpx_interceptor.AsyncClient() as client:
+        async with httpx.AsyncClient() as client:
             asked = asyncio.create_task(ask(client, ran, 0))
             asyncio.get_running_loop().call_soon(ran.append, "between")
             await asked
@@ -528,7 +523,7 @@ def test_threads(place):
     """Fifty threads with one client record fifty interactions and get their own answers back."""
 
     def ask_all():
-        with httpx_interceptor.Client() as client, ThreadPoolExecutor(50) as pool:
+        with httpx.Client() as client, ThreadPoolExecutor(50) as pool:
             return list(
                 pool.map(
                     lambda n: client.post(f"{place.url}/shuffle", content=b"%d" % n).content,
@@ -603,8 +598,8 @@ def test_errors_unrecorded(place):
     """Without record_errors an error leaves nothing behind."""
     tape = Tape()
 
-    with tape.recording(), pytest.raises(httpx_interceptor.RemoteProtocolError):
-        httpx_interceptor.get(f"{place.url}/flaky/x/close")
+    with tape.recording(), pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"{place.url}/flaky/x/close")
 
     assert tape.interactions == []
 
@@ -618,7 +613,7 @@ def test_own_exception_in_upload(place):
 
     tape = Tape(record_errors=True)
     with tape.recording(), pytest.raises(KeyError):
-        httpx_interceptor.post(f"{place.url}/echo", content=pieces())
+        httpx.post(f"{place.url}/echo", content=pieces())
 
     assert tape.interactions == []
 
@@ -642,7 +637,7 @@ def test_errors_of_others(library, kind, error):
 def test_miss(place):
     """A miss goes through the client as it is."""
     with Tape().playing(), pytest.raises(CassetteMissError, match="GET http"):
-        httpx_interceptor.get(f"{place.url}/json")
+        httpx.get(f"{place.url}/json")
 
 
 @LIBRARIES

@@ -8,6 +8,7 @@ import socket
 import time
 
 import pytest
+import tornado
 from contract.face import visible
 from contract.tape import Tape, offline
 from tornado import simple_httpclient
@@ -22,8 +23,7 @@ from pytest_reqord.errors import CassetteMissError, UnsupportedClient
 from pytest_reqord.interceptors import active, tornado as tornado_interceptor, unsupported
 
 AWAITS_CALLBACKS = pytest.mark.skipif(
-    tornado_interceptor.version_info < (6, 5),
-    reason="tornado awaits a streaming_callback from 6.5 on",
+    tornado.version_info < (6, 5), reason="tornado awaits a streaming_callback from 6.5 on"
 )
 
 

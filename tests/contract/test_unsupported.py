@@ -9,12 +9,18 @@ import types
 from concurrent.futures import ThreadPoolExecutor
 
 import httpcore
+import httpx
 import pytest
 from contract.tape import Tape
 
 from pytest_reqord.base.models import host_of
 from pytest_reqord.errors import CassetteClosed, UnsupportedClient
-from pytest_reqord.interceptors import active, httpx as httpx_interceptor, registry, unsupported
+from pytest_reqord.interceptors import (
+    active,
+    httpx as httpx_interceptor,
+    registry,
+    unsupported,
+)
 from pytest_reqord.interceptors.httpx import httpcore_pool
 
 PATH = "/body/through"
@@ -356,7 +362,7 @@ def httpcore_async(url):
     return asyncio.run(fetch())
 
 
-class ForeignTransport(httpx_interceptor.BaseTransport):
+class ForeignTransport(httpx.BaseTransport):
     """As of packages that bring httpx another pool."""
 
     def __init__(self):
@@ -365,14 +371,14 @@ class ForeignTransport(httpx_interceptor.BaseTransport):
     def handle_request(self, request):
         url = str(request.url)
         answer = self._pool.request(request.method, url, headers=request.headers.raw)
-        return httpx_interceptor.Response(answer.status, content=answer.content)
+        return httpx.Response(answer.status, content=answer.content)
 
     def close(self):
         self._pool.close()
 
 
 def httpx_foreign_transport(url):
-    with httpx_interceptor.Client(transport=ForeignTransport()) as client:
+    with httpx.Client(transport=ForeignTransport()) as client:
         return client.get(url + PATH).content
 
 
@@ -645,17 +651,17 @@ def test_refused_after_its_test(http_server):
 @pytest.mark.parametrize("transport", ["CurlTransport", "AsyncCurlTransport"])
 def test_taken_on_top_of_one_that_is_not(transport, http_server, told):
     """What an httpx transport does through curl is recorded, so nobody is told that it isn't."""
-    httpx_interceptor = pytest.importorskip("httpx")
+    httpx = pytest.importorskip("httpx")
     module = pytest.importorskip("httpx_curl_cffi")
 
     async def fetch():
-        async with httpx_interceptor.AsyncClient(transport=module.AsyncCurlTransport()) as session:
+        async with httpx.AsyncClient(transport=module.AsyncCurlTransport()) as session:
             return (await session.get(http_server + PATH)).content
 
     def run():
         if transport == "AsyncCurlTransport":
             return asyncio.run(fetch())
-        with httpx_interceptor.Client(transport=module.CurlTransport()) as session:
+        with httpx.Client(transport=module.CurlTransport()) as session:
             return session.get(http_server + PATH).content
 
     tape = Tape()
@@ -675,18 +681,14 @@ def test_httpx_is_not_taken_for_a_client_below(is_async, http_server, told):
     """What httpx hands down to httpcore is recorded, so nobody is told that it isn't."""
 
     async def fetch():
-        async with httpx_interceptor.AsyncClient() as session:
+        async with httpx.AsyncClient() as session:
             return (await session.get(http_server + PATH)).content
 
     tape = Tape()
     httpx_interceptor.install()
     try:
         with tape.recording():
-            got = (
-                asyncio.run(fetch())
-                if is_async
-                else httpx_interceptor.get(http_server + PATH).content
-            )
+            got = asyncio.run(fetch()) if is_async else httpx.get(http_server + PATH).content
     finally:
         httpx_interceptor.uninstall()
     assert (got, len(tape.interactions), told) == (b"through", 1, [])

@@ -47,7 +47,7 @@ def summary(notes: Notes, *, is_recording: bool, rerecord: Sequence[str] = ()) -
         *_unrecorded(notes),
         *_played(notes),
         *_watched(notes),
-        *_untaken(notes),
+        *_unsupported(notes),
         *_refused(notes),
         *_listed("unused", Counter(dict.fromkeys((path for path, _ in notes.unused), 0))),
         *(_outside(notes) if is_recording else ()),
@@ -128,8 +128,8 @@ def _unrecorded(notes: Notes) -> Iterator[str]:
         yield "          reqord_record_errors = true records errors and cancelled requests"
 
 
-def _untaken(notes: Notes) -> Iterator[str]:
-    for what, count in notes.untaken.most_common(_MOST):
+def _unsupported(notes: Notes) -> Iterator[str]:
+    for what, count in notes.unsupported.most_common(_MOST):
         yield f"live      {what}, {_plural(count, 'time')}: this client can't be recorded"
 
 

@@ -25,7 +25,7 @@ class Notes:
     :param rerecorded: how many cassettes had a request that each pattern of ``--rerecord`` names.
     :param gone: cassette, test of recordings dropped because their test is gone.
     :param outside: how many requests went to each host while no cassette was open.
-    :param untaken: how often each client that can't be recorded connected to a host under a
+    :param unsupported: how often each client that can't be recorded connected to a host under a
         cassette, by a text of the two.
     :param refused: how often requests were refused that fail no test, by a text that names the
         host, the thread and the reason.
@@ -48,7 +48,7 @@ class Notes:
         self.rerecorded: Counter[str] = Counter()
         self.gone: list[tuple[str, str]] = []
         self.outside: Counter[str] = Counter()
-        self.untaken: Counter[str] = Counter()
+        self.unsupported: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.unredacted: list[str] = []
         self.opened: list[str] = []

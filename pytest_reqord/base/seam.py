@@ -105,7 +105,9 @@ class Recorder(Protocol):
         :param why: why, in a few words.
         """
 
-    def pass_untaken(self, client: str, version: str, uri: str, worker: str, why: str = "") -> bool:
+    def meet_unsupported(
+        self, client: str, version: str, uri: str, worker: str, why: str = ""
+    ) -> bool:
         """A client that can't be recorded is about to connect.
 
         :param worker: see `begin`.

@@ -49,11 +49,11 @@ __all__ = [
     "is_over",
     "leave_if_ending",
     "lose",
+    "meet_unsupported",
     "observe_outside",
     "observe_refused",
-    "observe_untaken",
+    "observe_unsupported",
     "open_test",
-    "pass_untaken",
     "passing",
     "refuse",
     "route",
@@ -90,7 +90,7 @@ _open: tuple[Opened, ...] = ()  # made anew under the lock, so that it is read w
 _lock = real_threading.RLock()  # reentrant: the garbage collector may close a cassette
 _others: list[tuple[object, Opened]] = []  # by whom another tool's cassette is open
 _outside: Callable[[str], None] | None = None
-_untaken: Callable[[str, str], None] | None = None
+_unsupported: Callable[[str, str], None] | None = None
 _refused: Callable[[str, str, str], None] | None = None
 
 
@@ -170,16 +170,16 @@ def lose(uri: str, why: str) -> None:
         opened.recorder.lose(uri, why)
 
 
-def pass_untaken(client: str, version: str, uri: str) -> None:
+def meet_unsupported(client: str, version: str, uri: str) -> None:
     """A client that can't be recorded is about to connect: ask whatever is in force.
 
     :raises UnsupportedClient: if it must not go live.
     """
     opened = current()
-    if opened is None or not opened.recorder.pass_untaken(client, version, uri, opened.worker):
+    if opened is None or not opened.recorder.meet_unsupported(client, version, uri, opened.worker):
         return
-    if _untaken is not None:
-        _untaken(client, uri)
+    if _unsupported is not None:
+        _unsupported(client, uri)
 
 
 def refuse(error: UnsupportedClient, uri: str) -> None:
@@ -189,7 +189,9 @@ def refuse(error: UnsupportedClient, uri: str) -> None:
     """
     opened = current()
     if opened is not None:
-        opened.recorder.pass_untaken(error.client, error.version, uri, opened.worker, error.reason)
+        opened.recorder.meet_unsupported(
+            error.client, error.version, uri, opened.worker, error.reason
+        )
 
 
 def open_test(recorder: Recorder) -> Opened:
@@ -279,7 +281,7 @@ class _Passing:
     def lose(self, uri: str, why: str) -> None:
         """See `pytest_reqord.base.seam.Recorder.lose`."""
 
-    def pass_untaken(
+    def meet_unsupported(
         self,
         client: str,  # noqa: ARG002 -- the seam has them
         version: str,  # noqa: ARG002
@@ -287,7 +289,7 @@ class _Passing:
         worker: str,  # noqa: ARG002
         why: str = "",  # noqa: ARG002
     ) -> bool:
-        """See `pytest_reqord.base.seam.Recorder.pass_untaken`."""
+        """See `pytest_reqord.base.seam.Recorder.meet_unsupported`."""
         return False
 
 
@@ -320,7 +322,7 @@ class _Several:
     def lose(self, uri: str, why: str) -> None:
         """See `pytest_reqord.base.seam.Recorder.lose`."""
 
-    def pass_untaken(
+    def meet_unsupported(
         self,
         client: str,  # noqa: ARG002 -- the seam has them
         version: str,  # noqa: ARG002
@@ -328,7 +330,7 @@ class _Several:
         worker: str,
         why: str = "",  # noqa: ARG002
     ) -> bool:
-        """See `pytest_reqord.base.seam.Recorder.pass_untaken`."""
+        """See `pytest_reqord.base.seam.Recorder.meet_unsupported`."""
         self.begin("CONNECT", uri, worker)
         return False
 
@@ -371,10 +373,10 @@ def observe_outside(observer: Callable[[str], None] | None) -> None:
     _outside = observer
 
 
-def observe_untaken(observer: Callable[[str, str], None] | None) -> None:
+def observe_unsupported(observer: Callable[[str, str], None] | None) -> None:
     """Have ``observer`` called with client and URI of what goes live and can't be recorded."""
-    global _untaken  # noqa: PLW0603 -- one observer a process
-    _untaken = observer
+    global _unsupported  # noqa: PLW0603 -- one observer a process
+    _unsupported = observer
 
 
 def observe_refused(observer: Callable[[str, str, str], None] | None) -> None:

@@ -44,7 +44,7 @@ __all__ = [
     "Arriving",
     "Head",
     "Received",
-    "Turn",
+    "Transfer",
     "Written",
     "decode_headers",
     "describe_cancelled",
@@ -460,15 +460,15 @@ def is_broken_off(response: Response) -> bool:
 
 def pieces(response: Response, method: str) -> Iterator[tuple[bytes | None, float]]:
     """What the wire brings, each with the seconds that it took; None for its end."""
-    wire = to_wire(response, method)
+    sent = to_wire(response, method)
     length = response.headers.get("content-length", "")  # one that is none ends nothing
     is_sized = response.complete and (length.isdecimal() or length_of(response.headers) is not None)
-    if is_sized and len(wire) == 1 and len(wire[0]) <= _READ_SIZE:  # as nearly all are
-        yield wire[0], 0.0
+    if is_sized and len(sent) == 1 and len(sent[0]) <= _READ_SIZE:  # as nearly all are
+        yield sent[0], 0.0
         return
     times = [arrival.time for arrival in response.arrivals]
     before = 0.0
-    for number, piece in enumerate(wire):
+    for number, piece in enumerate(sent):
         delay = 0.0
         if 0 < number <= len(times):
             delay = max(times[number - 1] - before, 1e-9)
@@ -552,7 +552,7 @@ _UPGRADE = frozenset(("upgrade",))
 _CONTINUE = (100,)  # http.client takes every other one for the answer
 
 
-class Turn:
+class Transfer:
     """What is sent and received for one request.
 
     It holds no reader: a response that nobody refers to any more has to be collected, since that

@@ -96,7 +96,7 @@ def _install(ours: str) -> None:
 
 
 def _ask_cassette(client: str, uri: str) -> None:
-    active.pass_untaken(client, unsupported.version_of(client), uri)
+    active.meet_unsupported(client, unsupported.version_of(client), uri)
 
 
 def uninstall() -> None:

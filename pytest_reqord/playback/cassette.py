@@ -346,8 +346,10 @@ class Cassette:
             return Route.EITHER  # an error while connecting is recorded with its request
         return route
 
-    def pass_untaken(self, client: str, version: str, uri: str, worker: str, why: str = "") -> bool:
-        """See `pytest_reqord.base.seam.Recorder.pass_untaken`."""
+    def meet_unsupported(
+        self, client: str, version: str, uri: str, worker: str, why: str = ""
+    ) -> bool:
+        """See `pytest_reqord.base.seam.Recorder.meet_unsupported`."""
         host = host_of(uri)
         if self._is_ignored(host):
             return False

@@ -220,7 +220,7 @@ class Run:
         kind: Callable[[Plan, Services, Attempt | None], Opening],
     ) -> Opening:
         registry.ensure()
-        active.observe_untaken(self._note_untaken)
+        active.observe_unsupported(self._note_unsupported)
         active.observe_refused(self._note_refused)
         attempt = self.attempt_now()
         if attempt is not None:
@@ -360,13 +360,13 @@ class Run:
     def resume(self) -> None:
         """Take again what another run in this process, which began after it, has let go of."""
         registry.ensure()
-        active.observe_untaken(self._note_untaken)
+        active.observe_unsupported(self._note_unsupported)
         active.observe_refused(self._note_refused)
         if self._watches_outside:
             self.watch_outside()
 
-    def _note_untaken(self, client: str, uri: str) -> None:
-        self.notes.untaken[f"{client} connected to {host_of(uri).name or 'a host'}"] += 1
+    def _note_unsupported(self, client: str, uri: str) -> None:
+        self.notes.unsupported[f"{client} connected to {host_of(uri).name or 'a host'}"] += 1
 
     def _note_refused(self, uri: str, worker: str, why: str) -> None:
         self.notes.refused[f"{host_of(uri).name or 'a host'} by the thread {worker}: {why}"] += 1
@@ -414,7 +414,7 @@ class Run:
     def stop(self) -> None:
         """Let go of everything: the clients, the writer's thread, the journal."""
         active.observe_outside(None)
-        active.observe_untaken(None)
+        active.observe_unsupported(None)
         active.observe_refused(None)
         registry.uninstall()
         if "_writer" in self.__dict__:

@@ -903,13 +903,13 @@ async def say_hello():
 def test_websocket_while_recording(play):
     """A WebSocket works where recording is allowed, isn't recorded, and the user is told."""
     tape, told = Tape(), []
-    active.observe_untaken(lambda client, _: told.append(client))
+    active.observe_unsupported(lambda client, _: told.append(client))
 
     try:
         with tape.recording(play=play):
             assert run(say_hello) == "echo hello"
     finally:
-        active.observe_untaken(None)
+        active.observe_unsupported(None)
 
     assert tape.interactions == []
     assert told == ["aiohttp's WebSocket"]

@@ -241,12 +241,12 @@ def test_unsupported_protocol(library, url):
 def test_websocket_while_recording(library, play, place):
     """A WebSocket's handshake goes live where recording is allowed, and the user is told."""
     tape, told = Tape(), []
-    active.observe_untaken(lambda client, _: told.append(client))
+    active.observe_unsupported(lambda client, _: told.append(client))
     try:
         with tape.recording(play=play):
             response = library.get(f"{place.url}/interim/101", headers=UPGRADE)
     finally:
-        active.observe_untaken(None)
+        active.observe_unsupported(None)
 
     assert response.status_code == 101
     assert (tape.interactions, told) == ([], [f"{library.__name__}'s WebSocket"])

@@ -493,7 +493,7 @@ async def upgrade(url):
 def test_websocket_while_recording(kind, play, place):
     """A WebSocket's handshake goes live where recording is allowed, and the user is told."""
     tape, told, url = Tape(), [], f"{place.url}/interim/101"
-    active.observe_untaken(lambda client, _: told.append(client))
+    active.observe_unsupported(lambda client, _: told.append(client))
     try:
         with tape.recording(play=play):
             if kind == "async":
@@ -501,7 +501,7 @@ def test_websocket_while_recording(kind, play, place):
             else:
                 status = niquests.get(url, headers={"Upgrade": "websocket"}, timeout=5).status_code
     finally:
-        active.observe_untaken(None)
+        active.observe_unsupported(None)
 
     assert (status, tape.interactions, told) == (101, [], ["urllib3-future's WebSocket"])
     assert len(place.server.seen) == 1

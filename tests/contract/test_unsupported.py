@@ -44,9 +44,9 @@ def _in_place():
 def told():
     """Which clients went live and where."""
     seen = []
-    active.observe_untaken(lambda *what: seen.append(what))
+    active.observe_unsupported(lambda *what: seen.append(what))
     yield seen
-    active.observe_untaken(None)
+    active.observe_unsupported(None)
 
 
 # -- servers -----------------------------------------------------------------------------------

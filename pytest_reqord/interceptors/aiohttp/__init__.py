@@ -133,7 +133,7 @@ def _taking_connect(original: Any) -> Any:
         exchange.client = _client(req)
         if is_websocket(req.headers.get("Upgrade")):
             exchange.let_go()
-            active.pass_untaken("aiohttp's WebSocket", _version(), uri)
+            active.meet_unsupported("aiohttp's WebSocket", _version(), uri)
             return await original(self, req, traces, timeout)
         asked = Asked(exchange, req, uri, self, traces)
         if exchange.route is Route.PLAY:

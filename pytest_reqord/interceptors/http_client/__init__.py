@@ -2,7 +2,7 @@
 botocore.
 
 The seam is the wire: `HTTPConnection.endheaders`, which every request comes through once, puts a
-`Wire` where the socket is, whoever opened that, and ``connect`` is held back where a cassette may
+`FakeSocket` where the socket is, whoever opened that, and ``connect`` is held back where a cassette may
 answer. What is played is bytes, so that the client's own parser makes the response.
 """
 
@@ -27,7 +27,7 @@ from pytest_reqord.interceptors.added_headers import by_http_client
 from pytest_reqord.interceptors.framing import SWITCHED, to_wire
 from pytest_reqord.interceptors.no_socket import NoSocket
 from pytest_reqord.interceptors.patching import Attributes
-from pytest_reqord.interceptors.recorder import CONTINUE, Turn
+from pytest_reqord.interceptors.recorder import CONTINUE, Transfer
 from pytest_reqord.interceptors.socket_errors import HAS_PROXY
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pytest_reqord.base.models import Failure
     from pytest_reqord.base.seam import Exchange
 
-__all__ = ["Answer", "Wire", "answering", "failing", "install", "refusing", "uninstall"]
+__all__ = ["Answer", "FakeSocket", "answering", "failing", "install", "refusing", "uninstall"]
 
 
 _HTTPS_PORT = 443
@@ -139,21 +139,21 @@ def _wrap_putrequest(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _begin(connection: Any) -> None:
-    """Have a request go over a wire if it is a cassette's, and else over the real socket.
+    """Have a request go over a fake socket if it is a cassette's, and else over the real socket.
 
     The cassette is asked here, once a request: one that is under way when a cassette opens or
     closes goes on as it began.
     """
     exchange = active.begin(connection._method, _uri(connection))  # noqa: SLF001 -- as `putrequest` left it
-    if type(connection.sock) is not Wire:
+    if type(connection.sock) is not FakeSocket:
         if exchange is None:
             return
         if connection.sock is None:
             if not connection.auto_open:
                 return
             _open(connection, exchange)
-        if type(connection.sock) is not Wire:
-            connection.sock = _wire(connection, connection.sock)
+        if type(connection.sock) is not FakeSocket:
+            connection.sock = _fake_socket(connection, connection.sock)
     connection.sock.start(exchange)  # it steps aside for a request that is no cassette's
 
 
@@ -166,9 +166,9 @@ def _open(connection: Any, exchange: Exchange) -> None:
         _hold_back(connection)
 
 
-def _wire(connection: Any, real: Any) -> Wire:
+def _fake_socket(connection: Any, real: Any) -> FakeSocket:
     client = _client(connection.__class__)
-    return Wire(connection, real, _base(connection, real), client, _connect_late)
+    return FakeSocket(connection, real, _base(connection, real), client, _connect_late)
 
 
 @functools.cache
@@ -182,8 +182,8 @@ def _client(kind: type) -> Client:
 
 
 def _hold_back(connection: Any) -> None:
-    """Give the connection a wire without a socket, and the state that ``connect`` leaves."""
-    connection.sock = _wire(connection, None)
+    """Give the connection a fake socket with no real one, and the state that ``connect`` leaves."""
+    connection.sock = _fake_socket(connection, None)
     if hasattr(connection, "is_verified"):
         _verify_as_urllib3(connection)
 
@@ -232,7 +232,7 @@ def _connect_at_once(original: Callable[[Any], Any], connection: Any) -> Any:
 
 
 def _connect_late(connection: Any, timeout: Any) -> Any:
-    """Run the client's own ``connect`` for a wire.
+    """Run the client's own ``connect`` for a fake socket.
 
     :returns: the real socket.
     """
@@ -382,7 +382,7 @@ _NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """What a socket that may not wait raises: nothing is broken."""
 
 
-class Wire:
+class FakeSocket:
     """A connection that plays, or records what goes over the real one.
 
     Whatever it neither plays nor records it passes on, both ways and at once. It is a socket to
@@ -410,7 +410,7 @@ class Wire:
         self._connect = connect
         self._timeout: Any = _UNSET
         self._connect_timeout = connection.timeout
-        self._turn: Turn | None = None
+        self._transfer: Transfer | None = None
         self._interim: Answer | None = None  # a 100
         self._answer: Answer | None = None
         self._io_refs = 0  # how many readers are open; `makefile` and they count them
@@ -427,33 +427,33 @@ class Wire:
 
     def start(self, exchange: Exchange | None) -> None:
         """The client starts a request: whatever was before it is over."""
-        self._end_turn()
-        self._turn = Turn(self._base, self._client, exchange)
+        self._end_transfer()
+        self._transfer = Transfer(self._base, self._client, exchange)
 
-    def _end_turn(self) -> None:
-        turn = self._turn
-        if turn is not None:
-            if turn.route is Route.RECORD:
-                turn.finish()
-            self._turn = self._interim = self._answer = None
+    def _end_transfer(self) -> None:
+        transfer = self._transfer
+        if transfer is not None:
+            if transfer.route is Route.RECORD:
+                transfer.finish()
+            self._transfer = self._interim = self._answer = None
 
     def sendall(self, data: Any, *flags: int) -> None:
         """Take bytes of a request; they go out at once if the request is live."""
         if type(data) is not bytes:
             data = bytes(memoryview(data))  # a TypeError is what a socket says, too
-        turn = self._turn
-        if turn is None or turn.is_over:
-            self._end_turn()
-            turn = self._turn = Turn(self._base, self._client, active.begin)
-        was_open = turn.is_open
-        turn.take(data)
-        if not turn.is_open:
+        transfer = self._transfer
+        if transfer is None or transfer.is_over:
+            self._end_transfer()
+            transfer = self._transfer = Transfer(self._base, self._client, active.begin)
+        was_open = transfer.is_open
+        transfer.take(data)
+        if not transfer.is_open:
             return
-        if turn.route in (None, Route.RECORD):
+        if transfer.route in (None, Route.RECORD):
             if self._answer is None:
-                self._transmit(turn, data if was_open else turn.sent, *flags)
-        elif turn.is_complete and self._answer is None:
-            self._decide(turn)
+                self._transmit(transfer, data if was_open else transfer.sent, *flags)
+        elif transfer.is_complete and self._answer is None:
+            self._decide(transfer)
 
     def send(self, data: Any, *flags: int) -> int:
         """As `sendall`.
@@ -463,17 +463,17 @@ class Wire:
         self.sendall(data, *flags)
         return memoryview(data).nbytes
 
-    def _transmit(self, turn: Turn, data: bytes, *flags: int) -> None:
+    def _transmit(self, transfer: Transfer, data: bytes, *flags: int) -> None:
         self._drop_stale()
-        if self._real is None and not self._open_late(turn):
+        if self._real is None and not self._open_late(transfer):
             return
-        if turn.route is None:
+        if transfer.route is None:
             self._step_aside()
         self._was_played = False
         try:
             self._real.sendall(data, *flags)
         except OSError as error:
-            turn.break_off(error)
+            transfer.break_off(error)
             raise
 
     def _step_aside(self) -> None:
@@ -482,7 +482,7 @@ class Wire:
         if connection is not None and connection.sock is self:
             connection.sock = self._real
 
-    def _open_late(self, turn: Turn) -> bool:
+    def _open_late(self, transfer: Transfer) -> bool:
         """Connect where ``connect`` was held back."""
         connection = self._connection()
         try:
@@ -490,19 +490,19 @@ class Wire:
             if self._timeout is not _UNSET:
                 self._real.settimeout(self._timeout)
         except Exception as error:  # noqa: BLE001 -- a client's connect raises its own
-            turn.fail(error, connection)
+            transfer.fail(error, connection)
             self._raise_or_hold(socket_errors.of_connect(error, connection), connection)
             return False
         return True
 
-    def _decide(self, turn: Turn) -> None:
+    def _decide(self, transfer: Transfer) -> None:
         """Play the answer, or go live with all that was held."""
-        played = turn.play()
+        played = transfer.play()
         if played is None:
-            self._transmit(turn, turn.sent)
+            self._transmit(transfer, transfer.sent)
         elif isinstance(played, Response):
             self._was_played = True
-            self._answer = answering(played, turn.method)
+            self._answer = answering(played, transfer.method)
         elif socket_errors.is_connecting(played):
             connection = self._connection()
             socket_errors.leave(connection, played)
@@ -542,10 +542,10 @@ class Wire:
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Receive bytes of the response, recorded or real."""
-        turn = self._turn
+        transfer = self._transfer
         view = memoryview(buffer)[:nbytes] if nbytes else buffer
-        if turn is not None and not self._is_live(turn):
-            reply = self._reply(turn)
+        if transfer is not None and not self._is_live(transfer):
+            reply = self._reply(transfer)
             if reply is not None:
                 return reply.recv_into(view, is_kept=flags & _PEEK)
         if self._real is None:
@@ -557,56 +557,56 @@ class Wire:
         buffer = bytearray(bufsize)
         return bytes(buffer[: self.recv_into(buffer, 0, flags)])
 
-    def _is_live(self, turn: Turn) -> bool:
+    def _is_live(self, transfer: Transfer) -> bool:
         """Whether a request goes over the real connection, recorded or not."""
-        return turn.route in (None, Route.RECORD) and self._answer is None
+        return transfer.route in (None, Route.RECORD) and self._answer is None
 
-    def _reply(self, turn: Turn) -> Answer | None:
+    def _reply(self, transfer: Transfer) -> Answer | None:
         """What the client receives for a request that was held; None where it went live."""
-        if turn.awaits_continue:
-            turn.be_continued()
+        if transfer.awaits_continue:
+            transfer.be_continued()
             self._interim = Answer([CONTINUE])
         if self._interim is not None and self._interim.is_due:
             return self._interim
-        turn.is_answered = True
+        transfer.is_answered = True
         if self._answer is None:
             try:
-                self._decide(turn)
+                self._decide(transfer)
             except BaseException as error:  # noqa: BLE001 -- whoever reads on has to see it again
                 self._answer = refusing(error)
         return self._answer
 
     def _receive(self, view: Any, flags: int) -> int:
         """Receive from the real connection, and keep a copy for a cassette."""
-        turn = self._turn
+        transfer = self._transfer
         since = monotonic()
         try:
             size = _recv_into(self._real, view, flags)
         except _NOT_YET:
             raise
         except OSError as error:
-            if turn is not None:
-                turn.break_off(error)
+            if transfer is not None:
+                transfer.break_off(error)
             raise
-        if turn is not None and not flags & _PEEK:
-            turn.receive(bytes(memoryview(view)[:size]), since, is_all=size < len(view))
+        if transfer is not None and not flags & _PEEK:
+            transfer.receive(bytes(memoryview(view)[:size]), since, is_all=size < len(view))
         return size
 
     def fileno(self) -> int:
         """A descriptor to wait on: the real one, or one that is as ready as it should be."""
-        turn = self._turn
-        if turn is None or self._is_live(turn):
+        transfer = self._transfer
+        if transfer is None or self._is_live(transfer):
             return no_socket.quiet() if self._real is None else int(self._real.fileno())
         replies = (self._interim, self._answer)
         is_due = any(reply is not None and reply.is_due for reply in replies)
-        return no_socket.ready() if is_due or turn.awaits_continue else no_socket.quiet()
+        return no_socket.ready() if is_due or transfer.awaits_continue else no_socket.quiet()
 
     def _decref_socketios(self) -> None:
         """A reader was closed; the last one ends the response."""
         self._io_refs -= 1
-        turn = self._turn
-        if self._io_refs == 0 and turn is not None and turn.route is Route.RECORD:
-            turn.close_reader()
+        transfer = self._transfer
+        if self._io_refs == 0 and transfer is not None and transfer.route is Route.RECORD:
+            transfer.close_reader()
         if self._is_closed:
             self.close()
 
@@ -647,8 +647,8 @@ class Wire:
             return
         if self._real is not None:
             self._real.close()
-        if self._turn is not None and self._turn.route is Route.RECORD:
-            self._turn.finish()
+        if self._transfer is not None and self._transfer.route is Route.RECORD:
+            self._transfer.finish()
 
     def __getattr__(self, name: str) -> Any:
         if self._real is not None:

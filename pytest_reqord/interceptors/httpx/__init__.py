@@ -372,7 +372,7 @@ def _begin(transport: Any, request: Any, method: str) -> tuple[Exchange, Head] |
     if is_websocket(request.headers.get("Upgrade")):
         library = type(request).__module__.partition(".")[0]
         version = getattr(sys.modules[library], "__version__", "")
-        active.pass_untaken(f"{library}'s WebSocket", version, uri)
+        active.meet_unsupported(f"{library}'s WebSocket", version, uri)
         return None
     exchange = active.begin(request.method, uri)
     if exchange is None:

@@ -100,7 +100,7 @@ def _ask(package: str, request: Any) -> None:
     uri = f"{url.scheme.decode()}://{f'[{host}]' if ':' in host else host}{port}/"
     library = _library_above()
     if library is None:
-        active.pass_untaken(package, getattr(sys.modules[package], "__version__", ""), uri)
+        active.meet_unsupported(package, getattr(sys.modules[package], "__version__", ""), uri)
         return
     # something that isn't a mock stands in our place: it should have been recorded
     version = getattr(sys.modules[library], "__version__", "")

@@ -116,7 +116,7 @@ def _line_of(connection: Any) -> Any:
     if not is_websocket(request.headers.get("Upgrade")):
         return Line(exchange, uri, connection)
     exchange.let_go()
-    active.pass_untaken("tornado's WebSocket", _version(), uri)
+    active.meet_unsupported("tornado's WebSocket", _version(), uri)
     return connection.tcp_client
 
 

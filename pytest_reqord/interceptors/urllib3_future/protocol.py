@@ -101,7 +101,7 @@ class Stream:
         status = next(int(value) for name, value in raw if name == b":status")
         if status == SWITCHED:
             self.end()
-            active.pass_untaken("urllib3-future's upgraded connection", "", self.head.uri)
+            active.meet_unsupported("urllib3-future's upgraded connection", "", self.head.uri)
             return
         if is_early:
             self._interim.append(status)
@@ -558,6 +558,6 @@ class Twin:
 
 def _begin(head: Head, headers: Any) -> Exchange | None:
     if asks_for_websocket(headers):
-        active.pass_untaken("urllib3-future's WebSocket", "", head.uri)
+        active.meet_unsupported("urllib3-future's WebSocket", "", head.uri)
         return None
     return active.begin(head.method, head.uri)

@@ -273,9 +273,11 @@ class Joined:
         made = self._made
         return made[1].cassette.route(uri) if isinstance(made, tuple) else Route.PLAY
 
-    def pass_untaken(self, client: str, version: str, uri: str, worker: str, why: str = "") -> bool:
-        """See `pytest_reqord.base.seam.Recorder.pass_untaken`."""
-        return self._cassette("CONNECT", uri).pass_untaken(client, version, uri, worker, why)
+    def meet_unsupported(
+        self, client: str, version: str, uri: str, worker: str, why: str = ""
+    ) -> bool:
+        """See `pytest_reqord.base.seam.Recorder.meet_unsupported`."""
+        return self._cassette("CONNECT", uri).meet_unsupported(client, version, uri, worker, why)
 
     def lose(self, uri: str, why: str) -> None:
         """See `pytest_reqord.base.seam.Recorder.lose`."""

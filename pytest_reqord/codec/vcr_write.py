@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _UNPACKING = ("python-httpx/", "python-httplib2/", "python-urllib/", "aiobotocore/")
-_UNPACKED = ("python-requests/", "python-urllib3/")
+_UNPACKED = ("python-requests/", "python-urllib3/", "niquests/", "urllib3.future/")
 _PACKAGES = {"br": "brotli", "zstd": "zstandard"}
 _REDIRECTS = (301, 302, 303, 307, 308)
 _FIRST_YEAR = 1970  # of interactions that were read from a file that says no time

@@ -19,7 +19,7 @@ __all__ = ["by_aiohttp", "by_http_client", "by_nobody", "by_tornado", "is_of_htt
 
 _IDENTITY = ("Accept-Encoding", "identity")
 _LAST_OF_URLLIB = ("Connection", "close")  # urllib.request, which gives host and length itself
-_URLLIB3 = "python-urllib3/"
+_URLLIB3 = ("python-urllib3/", "urllib3.future/")
 _AIOHTTP = re.compile(r"Python/\S+ aiohttp/\S+")
 _IN_ORDER = {
     name: place

@@ -14,7 +14,7 @@ from contract.awaiting import attempt, drive
 from contract.crowd import in_asyncio, in_pool, in_threads, in_threads_with_loops, record_and_play
 from contract.face import outcome
 from contract.requests_alike import everything
-from contract.tape import Tape, offline
+from contract.tape import Memory, Tape, offline
 from niquests.extensions.revocation import _crl, _ocsp
 from niquests.packages import urllib3
 from server import ROUTES, reply
@@ -126,6 +126,25 @@ def test_unknown_version(monkeypatch, name):
                 niquests.get("http://api.test/")
     finally:
         unsupported.uninstall()
+
+
+@KINDS
+def test_what_it_adds(monkeypatch, place, kind):
+    """A file for VCR.py has the headers that urllib3-future was called with."""
+    given = []
+
+    def as_kept(_, interaction, client):
+        given.append(interaction.request.headers.given(client))
+        return interaction
+
+    monkeypatch.setattr(Memory, "as_kept", as_kept)
+    with Tape().recording():
+        ask(kind, f"{place.url}/json", headers={"X-One": "1"})
+
+    (headers,) = given
+    assert "host" not in headers
+    assert headers["X-One"] == "1"
+    assert headers["User-Agent"].startswith("niquests/")
 
 
 # -- what isn't the test's ---------------------------------------------------------------------

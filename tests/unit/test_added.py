@@ -32,6 +32,10 @@ AGENT = ("User-Agent", "python-urllib3/2.8.0")
             {"host", "accept-encoding", "transfer-encoding"},
         ),
         ([HOST, IDENTITY, AGENT, ("X", "1")], {"host", "accept-encoding", "user-agent"}),
+        (
+            [HOST, IDENTITY, ("Content-Length", "1"), ("User-Agent", "urllib3.future/2.25.904")],
+            {"host", "accept-encoding", "content-length", "user-agent"},
+        ),
         ([HOST, ("User-Agent", "python-requests/2"), ("Accept-Encoding", "gzip")], {"host"}),
         ([HOST, IDENTITY, ("Connection", "close")], {"host", "accept-encoding"}),
         (

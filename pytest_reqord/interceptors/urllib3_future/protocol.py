@@ -12,9 +12,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.base.clock import monotonic
-from pytest_reqord.base.models import Failure, Response
+from pytest_reqord.base.models import Client, Failure, Response
 from pytest_reqord.base.seam import Route
 from pytest_reqord.interceptors import active, recorder, socket_errors
+from pytest_reqord.interceptors.added_headers import by_http_client
 from pytest_reqord.interceptors.framing import SWITCHED, is_bodiless, is_websocket
 from pytest_reqord.interceptors.recorder import Arriving, Head, decode_headers, is_cut
 from pytest_reqord.interceptors.urllib3_future import package
@@ -212,6 +213,8 @@ def _phrase(status: int) -> str:
 
 
 # What comes out of a protocol of urllib3-future for a recorded answer.
+
+_CLIENT = Client("urllib3", by_http_client)
 
 
 class Reply(NamedTuple):
@@ -560,4 +563,7 @@ def _begin(head: Head, headers: Any) -> Exchange | None:
     if asks_for_websocket(headers):
         active.meet_unsupported("urllib3-future's WebSocket", "", head.uri)
         return None
-    return active.begin(head.method, head.uri)
+    exchange = active.begin(head.method, head.uri)
+    if exchange is not None:
+        exchange.client = _CLIENT
+    return exchange

@@ -15,7 +15,7 @@ def is_blocked():
     try:
         socket.create_connection((parts.hostname, parts.port)).close()
     except RuntimeError as error:
-        return "Network is disabled for host" in str(error)
+        return "Network is disabled" in str(error)  # 0.13 names no host
     return False
 
 

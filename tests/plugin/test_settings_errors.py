@@ -130,10 +130,22 @@ def test_a_cassette_config_that_is_no_dictionary(suite):
     )
 
 
-def test_toml(suite):
-    """pytest 9's native TOML tables take typed values."""
-    suite.makepyprojecttoml("""
-        [tool.pytest]
+@pytest.mark.parametrize(
+    "table",
+    [
+        "tool.pytest.ini_options",
+        pytest.param(
+            "tool.pytest",
+            marks=pytest.mark.skipif(
+                pytest.version_tuple < (9,), reason="pytest 9 is the first that reads this table"
+            ),
+        ),
+    ],
+)
+def test_toml(suite, table):
+    """The tables of pyproject.toml, pytest 9's native one, too, take typed values."""
+    suite.makepyprojecttoml(f"""
+        [{table}]
         reqord_batch_size = 3
         reqord_ignore_hosts = ["example.com"]
         reqord_locked = true

@@ -77,6 +77,10 @@ class Source(Protocol):
     def is_over(self) -> bool:
         """Whether another process, which has opened the cassette, has closed it."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may play the recording, too."""
+
     def as_called(self, request: Request, client: Client | None) -> Request:
         """A request as it is compared: as it was sent, or as the client was called for it."""
 
@@ -118,6 +122,12 @@ class Source(Protocol):
 
         :param worker: the thread that made it.
         :param why: why, in a few words.
+        """
+
+    def note_lost(self, request: str) -> None:
+        """Tell who has opened the cassette, if that is another process, of a request that failed.
+
+        :param request: the request and how it ended.
         """
 
     def translate(self, miss: BaseException) -> BaseException:
@@ -216,7 +226,7 @@ class Cassette:
     @property
     def played(self) -> tuple[Interaction, ...]:
         """What requests were answered with, in the order in which they were."""
-        return tuple(self._replay.played()) if self._has_replay else ()
+        return tuple(self._replay.played()) if self._may_have_played else ()
 
     @property
     def drafted(self) -> tuple[Interaction, ...]:
@@ -274,7 +284,7 @@ class Cassette:
     @property
     def play_count(self) -> int:
         """How many requests were answered from the recording."""
-        return self._replay.play_count if self._has_replay else 0
+        return self._replay.play_count if self._may_have_played else 0
 
     @property
     def all_played(self) -> bool:
@@ -474,7 +484,16 @@ class Cassette:
     def _lose(self, method: str, uri: str, why: str) -> None:
         kept = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
         if kept is not None and self.access.record and self.record_mode != "verify":
-            self._unrecorded.append(f"{kept.method} {kept.uri} ({why})".lstrip())
+            request = f"{kept.method} {kept.uri} ({why})".lstrip()
+            self._unrecorded.append(request)
+            self._source.note_lost(request)
+
+    def lose_elsewhere(self, request: str) -> None:
+        """Count what a child process has lost.
+
+        :param request: the request and how it ended, as `Source.note_lost` has it.
+        """
+        self._unrecorded.append(request)
 
     def _changes_between(self, recorded: Interaction | None, live: Interaction) -> list[str]:
         """What came back against what was recorded for the same request.
@@ -506,6 +525,10 @@ class Cassette:
     @property
     def _has_replay(self) -> bool:
         return "_replay" in self.__dict__
+
+    @property
+    def _may_have_played(self) -> bool:
+        return self._has_replay or (self.access.play and self._source.is_shared)
 
     def _stored(self) -> Sequence[Stored]:
         return self._source.index().entries

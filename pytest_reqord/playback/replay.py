@@ -285,9 +285,11 @@ class Replay:
                     claims.take(at)
 
     def gather(self) -> None:
-        """Count what other processes have played as played."""
+        """Count what other processes have played by now as played."""
+        if self._claims is None:
+            return
         with self._lock:
-            claimed = set(self._claims.all()) if self._claims else set()
+            claimed = set(self._claims.all())
             for at in sorted(claimed.difference(self._played)):
                 self._taken[at] = self
                 self._has_played(at)
@@ -419,10 +421,12 @@ class Replay:
     @property
     def play_count(self) -> int:
         """How many requests were answered."""
+        self.gather()
         return len(self._played)
 
     def played(self) -> Iterator[Interaction]:
-        """What was played, in the order in which it was."""
+        """What was played, in the order in which it was; by other processes, as far as is known."""
+        self.gather()
         return (self._index.entries[at].interaction() for at in tuple(self._played))
 
     def unplayed(self) -> Iterator[Stored]:
@@ -430,6 +434,7 @@ class Replay:
 
         That is what the test recorded itself, or, where it recorded nothing, what no test did.
         """
+        self.gather()
         if len(self._taken) == len(self._index.entries):  # mostly; whose they are isn't asked then
             return iter(())
         own = self._index.owned_by(self._owner) or self._index.owned_by("")

@@ -20,7 +20,7 @@ from pytest_reqord.settings.paths import is_default_of
 from pytest_reqord.storage import remove_with_bodies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -296,7 +296,23 @@ class Opening:
 
     def note_refused(self, uri: str, worker: str, why: str) -> None:
         """See `pytest_reqord.playback.cassette.Source.note_refused`."""
-        self._services.note_refused(uri, worker, why)
+        if self.is_child and self.kin is not None:
+            self.kin.note(uri, worker, why)
+        else:
+            self._services.note_refused(uri, worker, why)
+
+    def note_lost(self, request: str) -> None:
+        """See `pytest_reqord.playback.cassette.Source.note_lost`."""
+        if self.is_child and self.kin is not None:
+            self.kin.note(request)
+
+    def _hear(self, notes: Iterable[Sequence[str]]) -> None:
+        """Take what child processes have noted, as if it were noted here."""
+        for first, *others in notes:
+            if others:
+                self._services.note_refused(first, *others)
+            else:
+                self.cassette.lose_elsewhere(first)
 
     def translate(self, miss: BaseException) -> BaseException:
         """See `pytest_reqord.playback.cassette.Source.translate`.
@@ -315,6 +331,11 @@ class Opening:
     def is_over(self) -> bool:
         """Whether this is a child whose parent has closed it."""
         return self.is_child and self.kin is not None and self.kin.is_over
+
+    @property
+    def is_shared(self) -> bool:
+        """See `pytest_reqord.playback.cassette.Source.is_shared`."""
+        return self.kin is not None
 
     def share(self) -> Kin:
         """Share it with child processes from now on.
@@ -384,6 +405,7 @@ class Opening:
         self._to_take_over = kin.recordings()
         self.plan.redactor.learn(kin.secrets())
         self._misses_of_children += kin.misses()
+        self._hear(kin.notes())
         kin.remove()
         self.kin = None
 

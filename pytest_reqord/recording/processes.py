@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Kin"]
 
 _PLAYED, _RECORDING, _MISSED, _SPEC = "played", "recording", "missed", "spec"
-_SECRETS = "secrets"
+_SECRETS, _NOTE = "secrets", "note"
 _NONCE = 16
 
 
@@ -87,6 +87,14 @@ class Kin:
         """The misses of the children; each is told once."""
         # ours: nobody else may write into the folder
         return [pickle.loads(data) for data in self._family.pick_up(_MISSED)]  # noqa: S301
+
+    def note(self, *words: str) -> None:
+        """Tell the parent what the user has to hear of."""
+        self._family.leave(_NOTE, json.dumps(words).encode())
+
+    def notes(self) -> list[list[str]]:
+        """What the children had to tell the user; each is told once."""
+        return [json.loads(data) for data in self._family.pick_up(_NOTE)]
 
     def confide(self, secrets: Sequence[str]) -> None:
         """Tell the parent what became known to be secret here."""

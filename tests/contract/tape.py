@@ -82,6 +82,7 @@ class Memory:
     redactor = NoRedactor()
     is_child = lets_through = False
     is_over = False
+    is_shared = False
 
     def __init__(self, interactions: list[Interaction], settings: Settings, clock: Clock) -> None:
         self.clock = clock
@@ -102,6 +103,9 @@ class Memory:
         return self._replay
 
     def note_refused(self, uri: str, worker: str, why: str) -> None:
+        pass
+
+    def note_lost(self, request: str) -> None:
         pass
 
     def translate(self, miss: BaseException) -> BaseException:

@@ -24,6 +24,7 @@ class Notes:
     :param expired: test, cassette, requests that were answered with what has expired.
     :param rerecorded: how many cassettes had a request that each pattern of ``--rerecord`` names.
     :param gone: cassette, test of recordings dropped because their test is gone.
+    :param staying: cassette, test of recordings that stay because their test is one of this run's.
     :param outside: how many requests went to each host while no cassette was open.
     :param unsupported: how often each client that can't be recorded connected to a host under a
         cassette, by a text of the two.
@@ -47,6 +48,7 @@ class Notes:
         self.expired: list[tuple[str, str, list[str]]] = []
         self.rerecorded: Counter[str] = Counter()
         self.gone: list[tuple[str, str]] = []
+        self.staying: list[tuple[str, str]] = []
         self.outside: Counter[str] = Counter()
         self.unsupported: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()

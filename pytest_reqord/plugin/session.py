@@ -257,8 +257,8 @@ class PytestSession:
         if self._collected:
             from pytest_reqord.plugin.unused import Collected
 
-            collected = Collected(self._collected, self.settings.cassette_dir)
-            self._run.finish(collected.is_gone, self._progress)
+            collected = Collected(self._collected, session.items, self.settings.cassette_dir)
+            self._run.finish(collected, self._progress)
         else:
             self._run.finish()
         if self._unused is not None:

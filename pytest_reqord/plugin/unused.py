@@ -27,11 +27,16 @@ class Collected:
     """What pytest collected, deselected tests included.
 
     :param items: every test that was collected.
+    :param selected: those of them that are this run's.
     :param cassette_dir: the folder that ``reqord_cassette_dir`` names, empty where none is.
     """
 
-    def __init__(self, items: Sequence[pytest.Item], cassette_dir: str) -> None:
+    def __init__(
+        self, items: Sequence[pytest.Item], selected: Iterable[pytest.Item], cassette_dir: str
+    ) -> None:
         self._owners: defaultdict[Path, set[str]] = defaultdict(set)
+        self._selected: defaultdict[Path, set[str]] = defaultdict(set)
+        run = set(selected)
         self._modules: dict[tuple[Path, str], Any] = {}
         self._is_whole = bool(items) and _collects_whole_files(items[0].config)
         for item in items:
@@ -40,8 +45,18 @@ class Collected:
                 self._is_whole = False
                 continue
             self._owners[place.path.parent].add(place.owner)
+            if item in run:
+                self._selected[place.path.parent].add(place.owner)
             file, _, _ = place.owner.partition("::")
             self._modules[place.path.parent, file] = getattr(item, "module", None)
+
+    def is_in_run(self, cassette: Path, owner: str) -> bool:
+        """Whether a test that recorded into a cassette is one of this run's, run or not.
+
+        :param cassette: the cassette.
+        :param owner: the test as its recordings name it.
+        """
+        return owner in self._selected[cassette.parent]
 
     def is_gone(self, cassette: Path, owner: str) -> bool:
         """Whether a test that recorded into a cassette exists no more; False where in doubt.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_reqord.base.clock import monotonic
 from pytest_reqord.base.real import os
@@ -30,7 +30,17 @@ if TYPE_CHECKING:
     from pytest_reqord.settings.resolve import Settings
     from pytest_reqord.storage import Record, Recording, StagingArea
 
-__all__ = ["Books", "Ending", "Settling"]
+__all__ = ["Books", "Ending", "Settling", "Tests"]
+
+
+class Tests(Protocol):
+    """The tests that there are."""
+
+    def is_gone(self, cassette: Path, owner: str, /) -> bool:
+        """Whether a test that recorded into a cassette exists no more; False where in doubt."""
+
+    def is_in_run(self, cassette: Path, owner: str, /) -> bool:
+        """Whether a test that recorded into a cassette is one of this run's, run or not."""
 
 
 class Books:
@@ -212,18 +222,21 @@ class Settling:
             except (OSError, ReqordError) as error:
                 self._notes.problems.append(f"{record.recording.cassette}: {error}")
 
-    def note_gone(self, is_gone: Callable[[Path, str], bool]) -> None:
-        """Note whose recordings `Ending` is to drop, in whichever process that is.
+    def note_others(self, tests: Tests) -> None:
+        """Note whose recordings `Ending` is to drop or to keep, in whichever process that is.
 
-        :param is_gone: whether a test that recorded into a cassette exists no more.
+        :param tests: those that there are.
         """
         for path in self._to_replace:
             try:
                 owners = {entry.recorded_by for entry in read_lean(path).entries}
             except (OSError, ReqordError):  # nothing yet, or told when it is replaced
                 continue
-            gone = sorted(owner for owner in owners if owner and is_gone(path, owner))
-            self._notes.gone.extend((os.fspath(path), owner) for owner in gone)
+            for owner in sorted(filter(None, owners)):
+                if tests.is_gone(path, owner):
+                    self._notes.gone.append((os.fspath(path), owner))
+                elif tests.is_in_run(path, owner):
+                    self._notes.staying.append((os.fspath(path), owner))
 
 
 def _has_content(file: str) -> bool:
@@ -372,11 +385,12 @@ class Ending:
         new = Recorded(*(recording.path for recording in recordings))
         is_rewritten = any(recording.mode == "rewrite" for recording in recordings)
         gone = {test for cassette, test in self._notes.gone if cassette == os.fspath(path)}
+        staying = {test for cassette, test in self._notes.staying if cassette == os.fspath(path)}
 
         def keep(entry: Entry) -> bool:
             owner = entry.recorded_by
             if is_rewritten:
-                return owner in failed and owner not in first
+                return owner in failed | staying and owner not in first
             if not owner:  # as in VCR.py's format: what it answered tells whose it is
                 is_theirs = any(is_default_of(path, each) for each in first)
                 return not is_theirs and (entry.method, entry.uri) not in new.addresses

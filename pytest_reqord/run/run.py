@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_reqord.base.models import Interaction
-    from pytest_reqord.recording.outcome import Ending, Settling
+    from pytest_reqord.recording.outcome import Ending, Settling, Tests
     from pytest_reqord.recording.plan import Plan, Shared
     from pytest_reqord.recording.processes import Kin
     from pytest_reqord.recording.remote_workers import Handover, Intake
@@ -378,12 +378,12 @@ class Run:
 
     def finish(
         self,
-        is_gone: Callable[[Path, str], bool] = lambda *_: False,
+        tests: Tests | None = None,
         progress: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         """The last test is over: settle what was cut short; save what waited for this moment.
 
-        :param is_gone: whether a test that recorded into a cassette exists no more.
+        :param tests: those that there are.
         :param progress: see `Ending.finish`.
         """
         if self.is_child:
@@ -393,8 +393,8 @@ class Run:
             self._settle(opening, "the run was interrupted")
         if "_writer" in self.__dict__:
             self._rescue()
-        if "_settling" in self.__dict__:
-            self._settling.note_gone(is_gone)
+        if "_settling" in self.__dict__ and tests is not None:
+            self._settling.note_others(tests)
         if "_staging" in self.__dict__:
             if not self.info.is_worker:
                 self._ending.finish(progress)

@@ -201,6 +201,57 @@ def test_rewrite_drops_what_others_recorded(suite, cassettes):
     assert [one["recorded_by"].rpartition("::")[2] for one in stored] == ["test_b"]
 
 
+@pytest.mark.parametrize("options", [[], ["-n2"], ["-x", "-p", "no:xdist"]])
+def test_rewrite_keeps_what_tests_of_this_run_did_not_record(
+    suite, cassettes, monkeypatch, options
+):
+    """`rewrite` keeps what a test had that fails before its cassette opens, or before it records."""
+    suite.makepyfile("""
+        import os, requests, pytest
+        pytestmark = pytest.mark.cassette("shared")
+
+        @pytest.fixture(scope="module")
+        def broken():
+            assert "BROKEN" not in os.environ
+
+        def get(name):
+            requests.get(os.environ["API"] + "/json?" + name)
+
+        def test_recorded():
+            get("recorded")
+
+        def test_left_out():
+            get("left_out")
+
+        def test_skipped():
+            if "BROKEN" in os.environ:
+                pytest.skip("today")
+            get("skipped")
+
+        def test_failed():
+            assert "BROKEN" not in os.environ or "-x" in os.environ["OPTIONS"]
+            get("failed")
+
+        def test_without_setup(broken):
+            get("without_setup")
+
+        def test_last():
+            get("last")
+    """)
+    monkeypatch.setenv("OPTIONS", " ".join(options))
+    suite.runpytest_subprocess("--record-mode=all").assert_outcomes(passed=6)
+    before = yaml.safe_load(cassettes()["shared.yaml"])["interactions"]
+    monkeypatch.setenv("BROKEN", "1")
+
+    suite.runpytest_subprocess("--record-mode=rewrite", "-k", "not left_out", *options)
+
+    stored = yaml.safe_load(cassettes()["shared.yaml"])["interactions"]
+    names = [one["recorded_by"].rpartition("::")[2] for one in stored]
+    kept = [one for one in before if "left_out" not in one["recorded_by"]]
+    assert sorted(names) == sorted(one["recorded_by"].rpartition("::")[2] for one in kept)
+    assert all(one in stored for one in kept if "setup" in one["recorded_by"])
+
+
 def test_all_that_captures_nothing_deletes_nothing(suite, cassettes):
     """A recording without a single interaction leaves the cassette as it is."""
     suite.makepyfile(TWO_TESTS)

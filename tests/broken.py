@@ -212,7 +212,7 @@ def _replaced(random: Random, _: str, data: bytes) -> bytes:
     """A value of a line, or what looks like one."""
     lines = data.split(b"\n")
     at = random.randrange(len(lines))
-    key, colon, _ = lines[at].partition(b": ")
+    key, colon, _after = lines[at].partition(b": ")
     lines[at] = (key if colon else lines[at]) + (colon or b" ") + random.choice(_WORDS)
     return b"\n".join(lines)
 

@@ -119,11 +119,11 @@ def _import(name: str) -> None:
     except RuntimeError:
         all_threads: Any = sys.modules["threading"]
         register = all_threads._register_atexit  # noqa: SLF001 -- what refuses
-        all_threads._register_atexit = lambda *_: None  # noqa: SLF001
+        all_threads._register_atexit = lambda *_: None  # noqa: SLF001 -- as above
         try:
             import_module(name)
         finally:
-            all_threads._register_atexit = register  # noqa: SLF001
+            all_threads._register_atexit = register  # noqa: SLF001 -- as above
 
 
 _STAND_INS: dict[str, ModuleType] = {}  # what such a library gets where it imports these

@@ -284,10 +284,10 @@ class _Passing:
     def meet_unsupported(
         self,
         client: str,  # noqa: ARG002 -- the seam has them
-        version: str,  # noqa: ARG002
-        uri: str,  # noqa: ARG002
-        worker: str,  # noqa: ARG002
-        why: str = "",  # noqa: ARG002
+        version: str,  # noqa: ARG002 -- as above
+        uri: str,  # noqa: ARG002 -- as above
+        worker: str,  # noqa: ARG002 -- as above
+        why: str = "",  # noqa: ARG002 -- as above
     ) -> bool:
         """See `pytest_reqord.base.seam.Recorder.meet_unsupported`."""
         return False
@@ -325,10 +325,10 @@ class _Several:
     def meet_unsupported(
         self,
         client: str,  # noqa: ARG002 -- the seam has them
-        version: str,  # noqa: ARG002
+        version: str,  # noqa: ARG002 -- as above
         uri: str,
         worker: str,
-        why: str = "",  # noqa: ARG002
+        why: str = "",  # noqa: ARG002 -- as above
     ) -> bool:
         """See `pytest_reqord.base.seam.Recorder.meet_unsupported`."""
         self.begin("CONNECT", uri, worker)
@@ -562,7 +562,7 @@ def thread_name() -> str:
 
 def _thread() -> threading.Thread | None:
     # threading.current_thread() would enter a foreign thread in threading.enumerate()
-    active: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]  # noqa: SLF001
+    active: dict[int, threading.Thread] = threading._active  # type: ignore[attr-defined]  # noqa: SLF001 -- no public name
     found = active.get(get_ident())
     if found is None and "greenlet" in sys.modules:
         # gevent and eventlet can have a greenlet's own number in place of its thread's

@@ -86,7 +86,7 @@ class Kin:
     def misses(self) -> list[BaseException]:
         """The misses of the children; each is told once."""
         # ours: nobody else may write into the folder
-        return [pickle.loads(data) for data in self._family.pick_up(_MISSED)]  # noqa: S301
+        return [pickle.loads(data) for data in self._family.pick_up(_MISSED)]  # noqa: S301 -- ours: nobody else may write into the folder
 
     def note(self, *words: str) -> None:
         """Tell the parent what the user has to hear of."""

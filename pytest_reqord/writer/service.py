@@ -313,13 +313,13 @@ def _before_fork() -> None:
 
 def _after_fork_in_parent() -> None:
     for writer in list(_writers):
-        writer._delivery.let_go()  # noqa: SLF001
+        writer._delivery.let_go()  # noqa: SLF001 -- as above
 
 
 def _after_fork_in_child() -> None:
     """Give the child writers of its own: the entries that wait are its parent's."""
     for writer in list(_writers):
-        writer._start_afresh()  # noqa: SLF001
+        writer._start_afresh()  # noqa: SLF001 -- as above
 
 
 def _flush_soon(seconds: float) -> None:

@@ -141,7 +141,7 @@ def as_they_come(response: Any) -> int | None:
     return -1 if hasattr(response, "__aiter__") else None
 
 
-async def collect(pieces: Callable[..., Any], *args: int) -> list[Any]:
+async def collect(pieces: Callable[..., Any], *args: int | None) -> list[Any]:
     return [piece async for piece in pieces_of(await settle(pieces(*args)))]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_reqord.base.models import Interaction, Request
+    from pytest_reqord.playback.cassette import Filter
 
 __all__ = ["Tape", "offline"]
 
@@ -64,7 +64,7 @@ class Tape:
     @contextmanager
     def _open(self, access: Access) -> Iterator[Cassette]:
         source = Memory(self.interactions, self.settings, self._clock)
-        cassette = Cassette(Path(PATH), OWNER, access=access, settings=self.settings, source=source)
+        cassette = Cassette(PATH, OWNER, access=access, settings=self.settings, source=source)
         opened = active.open_test(cassette)
         try:
             yield cassette
@@ -79,7 +79,7 @@ class Tape:
 class Memory:
     """The source of a cassette that has no file."""
 
-    redactor = NoRedactor()
+    redactor: Filter = NoRedactor()
     is_child = lets_through = False
     is_over = False
     is_shared = False
@@ -98,6 +98,12 @@ class Memory:
 
     def index(self) -> Index:
         return self._index
+
+    def has(self, entry: object) -> bool:
+        return True
+
+    def played_drafts(self) -> tuple[()]:
+        return ()
 
     def replay(self) -> Replay:
         return self._replay

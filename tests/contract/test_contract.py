@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from contract.clients import left_out
@@ -93,7 +93,7 @@ def watch(face: Face, place: Place, run: Callable[[], object]) -> object:
 def traffic(face: Face, place: Place, *, is_parallel: bool) -> list[object]:
     """What the server saw since `watch`, byte for byte, and on which of the connections."""
     server = place.server
-    seen = [(masked(face, request.raw), request.connection) for request in server.seen]
+    seen: list[Any] = [(masked(face, request.raw), request.connection) for request in server.seen]
     return sorted(raw for raw, _ in seen) if is_parallel else [*seen, *server.heard]
 
 

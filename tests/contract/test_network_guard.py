@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import pytest
 from server import running
@@ -21,6 +22,9 @@ from pytest_reqord.network_guard import guard
 
 PATH = "/body/through"
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def client(function):
     """A client: a function that gets a URL and gives the body; named for what it imports."""
@@ -28,7 +32,7 @@ def client(function):
     return function
 
 
-CLIENTS = {}
+CLIENTS: dict[str, Callable[[str], bytes]] = {}
 
 
 @client
@@ -287,7 +291,7 @@ def botocore(url):
         session.close()
 
 
-@pytest.fixture(params=CLIENTS.values(), ids=CLIENTS)
+@pytest.fixture(params=CLIENTS.values(), ids=list(CLIENTS))
 def fetch(request):
     return request.param
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from contract.clients import left_out
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from contract.face import Face, Place
 
-IGNORED = {
+IGNORED: dict[str, dict[str, Any]] = {
     "ignore_hosts": {"ignore_hosts": frozenset({"127.0.0.1", "localhost", "api.example.test"})},
     "ignore_localhost": {"ignore_localhost": True},
 }
@@ -100,7 +100,7 @@ ASKED_FOR = {"aiohttp-expect-refused", "aiobotocore-s3", "botocore-s3", "tornado
 
 
 @pytest.mark.parametrize(
-    ("face", "name"), [case for case in OWN if case.id.replace("own-", "") not in ASKED_FOR]
+    ("face", "name"), [case for case in OWN if str(case.id).replace("own-", "") not in ASKED_FOR]
 )
 def test_own_new(face, name, place_of):
     """So does a scenario that only this client can do."""

@@ -6,15 +6,15 @@ import os
 from concurrent.futures import thread  # noqa: F401 -- as below
 
 # kept by pytester from one inner run to the next, which would import each of them anew
-import httpx  # noqa: F401
+import httpx  # noqa: F401 -- imported once here, not in each run in this process
 import pytest
-import requests  # noqa: F401
-import yaml  # noqa: F401
+import requests  # noqa: F401 -- imported once here, not in each run in this process
+import yaml  # noqa: F401 -- imported once here, not in each run in this process
 from server import running
 
-from pytest_reqord.codec import any_yaml, emit, vcr_write  # noqa: F401
-from pytest_reqord.plugin import start  # noqa: F401
-from pytest_reqord.run import use_cassette  # noqa: F401
+from pytest_reqord.codec import any_yaml, emit, vcr_write  # noqa: F401 -- imported once here, not in each run in this process
+from pytest_reqord.plugin import start  # noqa: F401 -- imported once here, not in each run in this process
+from pytest_reqord.run import use_cassette  # noqa: F401 -- imported once here, not in each run in this process
 
 _OURS = ("REQORD", "CI", "PROXY", "CA_BUNDLE", "NETRC")
 

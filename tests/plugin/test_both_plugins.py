@@ -70,7 +70,7 @@ def outcomes(report: Path) -> dict[str, dict[str, str]]:
     """How each test ended, by suite."""
     found: dict[str, dict[str, str]] = {}
     for case in ET.parse(report).iter("testcase"):
-        suite, _, owner = case.get("classname").partition(".")
+        suite, _, owner = case.get("classname", "").partition(".")
         tags = sorted({child.tag for child in case} & {"failure", "error", "skipped"})
         found.setdefault(suite, {})[f"{owner}.{case.get('name')}"] = " ".join(tags) or "passed"
     return found
@@ -78,7 +78,7 @@ def outcomes(report: Path) -> dict[str, dict[str, str]]:
 
 def interactions(folder: Path) -> dict[str, list[tuple[object, ...]]]:
     """What the cassettes hold, whoever's format they are in."""
-    found = {}
+    found: dict[str, list[tuple[object, ...]]] = {}
     for path in sorted(folder.rglob("*.*")):
         if path.suffix in (".yaml", ".json"):
             try:
@@ -86,7 +86,12 @@ def interactions(folder: Path) -> dict[str, list[tuple[object, ...]]]:
             except ReqordError:
                 continue
             found[str(path.relative_to(folder))] = [
-                (one.request.method, one.request.uri, one.request.body, one.response.status)
+                (
+                    one.request.method,
+                    one.request.uri,
+                    one.request.body,
+                    one.response and one.response.status,
+                )
                 for one in entries
             ]
     return found

@@ -230,7 +230,7 @@ def load_and_render(data):
     try:
         codec.render_vcr(document.entries, document.extra, is_json=document.is_json)
     except ValueError as error:  # that format has no place for it
-        assert re.search("VCR.py's format|JSON", str(error))  # noqa: PT017
+        assert re.search("VCR.py's format|JSON", str(error))  # noqa: PT017 -- one message of several
 
 
 @long(1800)

@@ -19,7 +19,7 @@ def vcr_config():
 
 @pytest.fixture(scope="module")
 def vcr_cassette_dir(request):
-    return os.path.join(os.path.dirname(str(request.path)), "elsewhere")  # noqa: PTH118, PTH120
+    return os.path.join(os.path.dirname(str(request.path)), "elsewhere")  # noqa: PTH118, PTH120 -- as suites write it
 
 
 @pytest.fixture

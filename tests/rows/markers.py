@@ -31,7 +31,7 @@ class TestClass:
     def test_wider(self, vcr, vcr_cassette_dir):
         assert ask("key=secret&a=1").ok
         assert vcr.requests[0].query == [("a", "1")]
-        assert vcr._path == os.path.join(vcr_cassette_dir, "TestClass.test_wider.yaml")  # noqa: PTH118
+        assert vcr._path == os.path.join(vcr_cassette_dir, "TestClass.test_wider.yaml")  # noqa: PTH118 -- as suites write it
 
 
 @pytest.mark.parametrize("name", ["a/b", "a:b?*", "ä", "x" * 300, "Ä", "with space", ""])

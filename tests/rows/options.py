@@ -192,7 +192,7 @@ def test_path_transformer(vcr):
 @pytest.mark.vcr(cassette_library_dir="cassettes/library")
 def test_library(vcr):
     assert ask("a").ok
-    assert vcr._path == "cassettes/library/test_library.yaml" or os.path.isabs(vcr._path)  # noqa: PTH117
+    assert vcr._path == "cassettes/library/test_library.yaml" or os.path.isabs(vcr._path)  # noqa: PTH117 -- as suites write it
 
 
 @pytest.mark.vcr(filter_sensitive_data={"<KEY>": "hunter22"})

@@ -27,7 +27,7 @@ import uvloop
 
 from pytest_reqord.interceptors import active, imports
 
-OVER = set()
+OVER: set[object] = set()
 
 
 @pytest.fixture(autouse=True)

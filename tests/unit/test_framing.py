@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -23,11 +24,11 @@ TEXT = ("Content-Type", "text/plain")
 CHUNKED = ("Transfer-Encoding", "chunked")
 
 
-def parse(raw: bytes, method: str = "GET", **options: object) -> Response | None:
-    return parse_response(raw, method, **{"is_ended": False, **options})
+def parse(raw: bytes, method: str = "GET", **options: Any) -> Response | None:
+    return parse_response(raw, method, **{"is_ended": False} | options)
 
 
-def response(body: bytes, *headers: tuple[str, str], status: int = 200, **more: object) -> Response:
+def response(body: bytes, *headers: tuple[str, str], status: int = 200, **more: Any) -> Response:
     return Response(status, "OK", Headers(headers), body, **more)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import example, given, strategies as st
 from strategies import tries
 
@@ -10,7 +12,7 @@ from pytest_reqord.interceptors.httpx.streams import READ_SIZE, split
 from pytest_reqord.interceptors.recorder import is_cut
 
 
-def response(body: bytes, **fields: object) -> Response:
+def response(body: bytes, **fields: Any) -> Response:
     return Response(200, "OK", Headers(), body, **fields)
 
 

@@ -53,7 +53,7 @@ def test_imported_later(write):
     calls = watching("late_a")
     assert calls == []
 
-    import late_a  # noqa: F401
+    import late_a  # noqa: F401 -- the import is what is tried
 
     assert calls == [1]
 

@@ -498,11 +498,16 @@ class TestStop:
 
         assert numbers(path) == [1]
 
-    def test_twice(self, start):
+    def test_twice(self, start, path):
         """A second stop does nothing."""
         writer = start()
+        writer.write_entry(path, interaction(1))
         writer.stop()
+        before = path.read_bytes()
+
         writer.stop()
+
+        assert path.read_bytes() == before
 
     def test_child_spec(self, start, path):
         """The child spec starts a writer with the options it was made with."""

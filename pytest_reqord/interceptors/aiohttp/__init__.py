@@ -204,7 +204,7 @@ def _hold(asked: Asked, connect: Callable[[], Awaitable[Any]]) -> Any:
         connector,
         _key_of_played(request.connection_key),
         protocol,
-        protocol._loop,  # noqa: SLF001
+        protocol._loop,  # noqa: SLF001 -- aiohttp tells its loop to nobody
     )
     held = Held(asked, connection, connect)
     protocol.transport.expect(asked, _hops(), held.go_live)
@@ -262,7 +262,7 @@ def _key_of_played(key: Any) -> Any:
 def _new_protocol(connector: Any, req: Any) -> Any:
     protocol = connector._factory()  # noqa: SLF001 -- where its connections' protocols come from
     peer = (req.url.raw_host or "", req.url.port or 0)
-    protocol.connection_made(Played(connector._loop, protocol, peer))  # noqa: SLF001
+    protocol.connection_made(Played(connector._loop, protocol, peer))  # noqa: SLF001 -- aiohttp tells its loop to nobody
     return protocol
 
 

@@ -125,7 +125,7 @@ class Library:
             extensions=extensions,
         )
         if self._is_unpacked:  # as such a transport does it itself, for want of a public way
-            response._decoder = sys.modules[f"{module.__name__}._decoders"].IdentityDecoder()  # noqa: SLF001
+            response._decoder = sys.modules[f"{module.__name__}._decoders"].IdentityDecoder()  # noqa: SLF001 -- see above
         return response
 
     def _stream(self, socket: NoSocket, answer: Response, *, is_async: bool) -> Any:

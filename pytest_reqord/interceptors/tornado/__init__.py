@@ -133,9 +133,9 @@ def _refuse(connection: Any, error: BaseException) -> None:
     # the fetch that follows a redirect passes on what is the server's answer, and nothing else
     module = sys.modules["tornado.httpclient"]
     response = module.HTTPResponse(request, 599, error=error, request_time=0.0)
-    response._error_is_response_code = True  # noqa: SLF001
-    connection._remove_timeout()  # noqa: SLF001
-    connection._run_callback(response)  # noqa: SLF001
+    response._error_is_response_code = True  # noqa: SLF001 -- as its `_handle_exception` does
+    connection._remove_timeout()  # noqa: SLF001 -- as its `_handle_exception` does
+    connection._run_callback(response)  # noqa: SLF001 -- as its `_handle_exception` does
     if hasattr(connection, "stream"):
         connection.stream.close()
 
@@ -186,7 +186,7 @@ class Line:
             tee.error = error
             return handle(kind, error, traceback)
 
-        connection._handle_exception = note  # noqa: SLF001
+        connection._handle_exception = note  # noqa: SLF001 -- where it learns of an error
 
     def _fail(self, error: BaseException) -> None:
         failure = None

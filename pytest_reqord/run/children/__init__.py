@@ -308,7 +308,7 @@ class Joined:
             return None
         try:
             # the parent wrote it into a folder that is its user's own
-            info, arguments, shared = pickle.loads(spec)  # noqa: S301
+            info, arguments, shared = pickle.loads(spec)  # noqa: S301 -- ours, from a folder that only this user may write into
         except (ImportError, AttributeError, ValueError):  # a function of a conftest.py; nothing
             return _NOT_SENT
         run = Run(info, **arguments)

@@ -9,7 +9,7 @@ import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.awsrequest import AWSRequest
@@ -126,7 +126,7 @@ def read(response: object, given: Call) -> object:
     }[given.read]()
 
 
-def client(place: Place, service: str, **config: object) -> object:
+def client(place: Place, service: str, **config: object) -> Any:
     return boto3.client(
         service,
         region_name="eu-west-1",

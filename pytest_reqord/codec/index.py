@@ -356,6 +356,17 @@ class Directory(NamedTuple):
         return [] if first is None else [first, *self.more.get(address, ())]
 
 
+_RESPONSE = b"\n  response:\n"
+_REQUEST_BODY = b"\n    body:\n"
+_INLINE_LIMIT = 1 << 20
+
+
+@lru_cache(maxsize=64)  # a poll sends the same one again and again
+def _hash_as_written(body: bytes, headers: Headers) -> int:
+    stored = bodies.write(body, headers, _INLINE_LIMIT, may_differ=False)
+    return hash(stored.text.encode())
+
+
 class LocatedEntries(Sequence[Entry]):
     """The entries of a file, each made when it is first asked for.
 
@@ -402,6 +413,22 @@ class LocatedEntries(Sequence[Entry]):
     def have(self, text: bytes) -> bool:
         """Whether this stands somewhere in the file."""
         return text in self._source.data
+
+    def with_body(self, request: Request) -> Sequence[int]:
+        """Return where a request has the very body of this one, as we write it; decode none."""
+        return self._by_body.get(_hash_as_written(request.body, request.headers), ())
+
+    @cached_property
+    def _by_body(self) -> dict[int, list[int]]:
+        """The positions by the hash of a request's body as it stands in the file; 1 us each."""
+        by_body: dict[int, list[int]] = {}
+        find, data, bounds = self._source.data.find, self._source.data, self._bounds
+        for at in range(len(self)):
+            end = find(_RESPONSE, bounds[at], bounds[at + 1])
+            start = find(_REQUEST_BODY, bounds[at], end) + len(_REQUEST_BODY)
+            if end > 0 and start >= len(_REQUEST_BODY):
+                by_body.setdefault(hash(data[start : end + 1]), []).append(at)
+        return by_body
 
     def earlier_than(self, time: str) -> Sequence[Entry]:
         """Those that were recorded before a time.

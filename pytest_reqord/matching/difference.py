@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from pytest_reqord.matching.matchers import body_key, normalise_uri, operation, split_uri
+from pytest_reqord.matching.matchers import OPERATIONS, RANGES, body_key, normalise_uri, split_uri
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -31,11 +31,21 @@ def differences(live: Request, recorded: Request) -> list[str]:
     if live.method.upper() != recorded.method.upper():
         lines.append(f"method: sent {live.method}, recorded {recorded.method}")
     lines += _uri_differences(live.uri, recorded.uri)
-    if operation(live) != operation(recorded):
-        lines.append(f"operation: sent {operation(live)}, recorded {operation(recorded)}")
+    for name in (*OPERATIONS, *RANGES):
+        lines += _header_difference(live, recorded, name)
     if body_key(live) != body_key(recorded):
         lines += _body_differences(live, recorded)
     return lines
+
+
+def _header_difference(live: Request, recorded: Request, name: str) -> list[str]:
+    ours, theirs = live.headers.get_all(name), recorded.headers.get_all(name)
+    if ours == theirs:
+        return []
+    sent, kept = (", ".join(map(_short, values)) for values in (ours, theirs))
+    if not ours:
+        return [f"header {name}: not sent, recorded {kept}"]
+    return [f"header {name}: sent {sent}, " + (f"recorded {kept}" if theirs else "not recorded")]
 
 
 def _uri_differences(live: str, recorded: str) -> list[str]:

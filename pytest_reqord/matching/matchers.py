@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -16,15 +18,20 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_MATCH_ON",
     "MATCHERS",
+    "OPERATIONS",
     "PLAIN_URI",
+    "RANGES",
     "Matcher",
     "Matching",
     "body_key",
+    "fields_of",
     "hidden_parameters",
     "hide",
     "normalise_uri",
     "operation",
     "port_of",
+    "preferences",
+    "ranges",
     "split_uri",
 ]
 
@@ -35,7 +42,7 @@ False, or an ``AssertionError`` raised, says no; None and anything true say yes,
 may be written as a question or as a list of assertions.
 """
 
-DEFAULT_MATCH_ON = ("method", "uri", "operation")
+DEFAULT_MATCH_ON = ("method", "uri", "operation", "range")
 
 _PORT = r"(?!80/|443/)(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3})"
 PLAIN_URI = rf"https?://[a-z0-9._-]+(?::{_PORT})?/[!-\"$->@-~]*(?:\?[!-\"$%'-~]+)?"
@@ -131,8 +138,11 @@ def _fields(body: bytes) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(pairs))
 
 
+_STARTS_OF_JSON = (b"{", b"[", b" ", b"\n", b'"')
+
+
 def _canonical_json(body: bytes) -> Any:
-    if body[:1] not in (b"{", b"[", b" ", b"\n", b'"'):
+    if body[:1] not in _STARTS_OF_JSON:
         return body
 
     try:
@@ -145,6 +155,51 @@ def _without_boundary(body: bytes, content_type: str) -> bytes:
     """A multipart body with its boundary, a random text, replaced by a fixed one."""
     match = re.search(r'boundary="?([^";,]+)', content_type, re.IGNORECASE)
     return body.replace(match[1].encode("latin-1", "replace"), b"boundary") if match else body
+
+
+_MOST_FIELDS = 5_000
+
+
+def fields_of(request: Request) -> frozenset[Any]:
+    """Return the fields of a JSON, form or multipart body with their values; empty for others.
+
+    Bodies are as similar as the fields are many that they share. The ``id`` of a JSON-RPC call is
+    left out: it numbers the calls, and the same call has another number when it comes at another
+    time. Of a body with very many fields the first ones are taken.
+    """
+    kind = request.headers.get("content-type", "").lower()
+    body = request.content
+    if kind.startswith("multipart/"):
+        return frozenset(_without_boundary(body, kind).split(b"--boundary"))
+    if kind.startswith("application/x-www-form-urlencoded"):
+        return frozenset(_numbered(_fields(body)))
+    if body[:1] not in _STARTS_OF_JSON:
+        return frozenset()
+    try:
+        return frozenset(islice(_leaves(json.loads(body), ""), _MOST_FIELDS))
+    except (ValueError, RecursionError):
+        return frozenset()
+
+
+def _numbered(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, int]]:
+    """Tell equal pairs apart: two of them are as many fields."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for name, value in pairs:
+        counts[name, value] += 1
+        yield name, value, counts[name, value]
+
+
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, type, Any]]:
+    if isinstance(value, dict) and value:
+        is_call = "id" in value and "method" in value
+        for name, member in value.items():
+            if not (is_call and name == "id"):
+                yield from _leaves(member, f"{place}.{name}")
+    elif isinstance(value, list) and value:
+        for number, member in enumerate(value):
+            yield from _leaves(member, f"{place}[{number}]")
+    else:
+        yield place, type(value), value or None  # an empty list has no hash, and has its type
 
 
 _URI_PARTS: dict[str, Callable[[str, str], Any]] = {
@@ -166,7 +221,44 @@ def operation(request: Request) -> Any:
     return headers.get("x-amz-target"), headers.get("soapaction")
 
 
-_OPERATIONS = frozenset(("x-amz-target", "soapaction"))
+OPERATIONS = ("x-amz-target", "soapaction")
+_OPERATIONS = frozenset(OPERATIONS)
+
+
+def ranges(request: Request) -> Any:
+    """Return which part of something a request gets or puts; None where it is the whole."""
+    headers = request.headers
+    if not headers.has_any(_RANGES):
+        return None
+    return tuple([headers.get(name, "").replace(" ", "").lower() for name in RANGES])
+
+
+RANGES = (
+    "range",
+    "content-range",
+    "x-ms-range",  # Azure's storage
+    "x-ms-source-range",
+    "x-amz-copy-source-range",
+    "upload-offset",  # tus
+    "x-goog-upload-offset",
+)
+_RANGES = frozenset(RANGES)
+
+
+def preferences(request: Request) -> tuple[str | None, ...]:
+    """Return in which form a request prefers its answer: of several answers it chooses by that.
+
+    Nothing that has to be equal: a codec that only one machine has changes ``Accept-Encoding``.
+    """
+    headers = request.headers
+    if not headers.has_any(_PREFERENCES):
+        return _NO_PREFERENCES
+    return tuple([headers.get(name) for name in _PREFERRED])
+
+
+_PREFERRED = ("accept", "accept-language", "accept-encoding", "if-range")
+_PREFERENCES = frozenset(_PREFERRED)
+_NO_PREFERENCES = (None,) * len(_PREFERRED)
 
 
 def _headers(request: Request) -> Any:
@@ -183,6 +275,7 @@ def _form_body(request: Request) -> Any:
 
 _REQUEST_PARTS: dict[str, Callable[[Request], Any]] = {
     "operation": operation,
+    "range": ranges,
     "headers": _headers,
     "body": body_key,
     "raw_body": lambda request: request.body,
@@ -191,6 +284,7 @@ _REQUEST_PARTS: dict[str, Callable[[Request], Any]] = {
 }
 
 _ALIASES = {"url": "uri"}
+_QUESTIONS = ("operation", "range")
 
 MATCHERS = frozenset({*_URI_PARTS, *_REQUEST_PARTS, *_ALIASES})
 """The names that ``match_on`` may hold; the user's own are added to them."""
@@ -209,6 +303,7 @@ class Matching:
         self._uri_parts: list[Callable[[str, str], Any]] = []
         self._request_parts: list[Callable[[Request], Any]] = []
         self._pairwise: list[Matcher] = []
+        self._questions = [_REQUEST_PARTS[name] for name in _QUESTIONS if name not in match_on]
         for matcher in match_on:
             name = _ALIASES.get(matcher, matcher) if isinstance(matcher, str) else None
             if callable(matcher):
@@ -231,6 +326,10 @@ class Matching:
     def detail(self, request: Request) -> Any:
         """What must be equal besides, for which the whole request is needed."""
         return tuple([part(request) for part in self._request_parts])
+
+    def question(self, request: Request) -> Any:
+        """Return what makes it another question and needn't be equal: an equal one comes first."""
+        return tuple([part(request) for part in self._questions]) if self._questions else None
 
     def agrees(self, live: Request, recorded: Request) -> bool:
         """Ask the matchers that compare a pair."""

@@ -1,20 +1,27 @@
 """Find the recorded interaction for a request, and claim it in one locked step.
 
-The index finds candidates by address, then by test, then by body; the replay picks one and marks it
-as played.
+The index finds candidates by address, then by test; of these the one that is most like the request
+is picked; the replay marks it as played.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict, deque
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pytest_reqord.base.real import threading
 from pytest_reqord.codec import LocatedEntries
 from pytest_reqord.errors import SequenceMismatchError
-from pytest_reqord.matching.matchers import body_key, hidden_parameters, hide
+from pytest_reqord.matching.matchers import (
+    body_key,
+    fields_of,
+    hidden_parameters,
+    hide,
+    preferences,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -106,6 +113,11 @@ class Index:
                 self._found[key] = found
         return found
 
+    @property
+    def with_body(self) -> Callable[[Request], Sequence[int]] | None:
+        """What finds positions by a request's body without decoding them; None where nothing does."""
+        return self.entries.with_body if isinstance(self.entries, LocatedEntries) else None
+
     def owned_by(self, owner: str) -> list[int]:
         """The positions of what one test recorded."""
         return self._by_owner.get(owner, [])
@@ -120,17 +132,56 @@ class Index:
         return by_owner
 
 
+class Candidate:
+    """A recorded request that may be the one for a live one; or that one itself.
+
+    :param at: its position.
+    :param request: the request.
+    :param matching: what has to be equal.
+    """
+
+    def __init__(self, at: int, request: Request, matching: Matching) -> None:
+        self.at = at
+        self.request = request
+        self.detail = matching.detail(request)
+        self.question = matching.question(request)
+        self.preferences = preferences(request)
+        self.all = self.detail, self.question, self.preferences, request.body
+
+    @cached_property
+    def body(self) -> Any:
+        """The same value for bodies that say the same."""
+        return body_key(self.request)
+
+    @cached_property
+    def fields(self) -> frozenset[Any]:
+        """The fields of its body."""
+        return fields_of(self.request)
+
+    def prefers_as(self, other: Candidate) -> int:
+        """Return how many preferences it shares with another."""
+        pairs = zip(self.preferences, other.preferences, strict=True)
+        return sum(ours == theirs for ours, theirs in pairs)
+
+
+_MOST_COMPARED = 50
+
+
 class Candidates:
-    """Candidates for one key: found by what else must be equal, then by body, then by age.
+    """Candidates for one key: of those that match the one that is most like the request.
 
-    They are decoded one after another, until one has the very body that was sent: of 10,000
-    polls of one address a test that plays ten decodes ten. Each queue may hold positions that
-    were played through another one; they are skipped when they come up, so that a claim takes
-    the same time however many there are.
+    That is the one with an equal question, then with an equal body, then with the most equal
+    fields, then with the most equal preferences, then the oldest. They are decoded one after
+    another, until one is equal in all of that: of 10,000 polls of one address a test that plays
+    ten decodes ten. Where none is, the oldest 50 that match are compared. Each queue may hold
+    positions that were played through another one; they are skipped when they come up, so that a
+    claim takes the same time however many there are.
 
-    :param matching: what has to be equal besides.
+    :param matching: what has to be equal.
     :param positions: where they are, in the order in which they come up.
     :param request_at: gives the recorded request at a position.
+    :param with_body: finds positions with the very body of a request without decoding them; None
+        where that can't be, and all are read.
     """
 
     def __init__(
@@ -138,68 +189,130 @@ class Candidates:
         matching: Matching,
         positions: Sequence[int],
         request_at: Callable[[int], Request],
+        with_body: Callable[[Request], Sequence[int]] | None = None,
     ) -> None:
         self._matching = matching
         self._request_at = request_at
         self._positions = positions
+        # a user's own matchers have to see each
+        self._with_body = None if matching.compares_pairs else with_body
         self._read = 0
-        self._requests: dict[int, Request] = {}
-        self._by_detail: dict[Any, deque[int]] = defaultdict(deque)
-        self._by_bytes: dict[Any, deque[int]] = defaultdict(deque)
+        self._by_detail: dict[Any, dict[int, Candidate]] = defaultdict(dict)
+        self._equal: dict[Any, deque[Candidate]] = defaultdict(deque)
 
     def _reads_another(self) -> bool:
         read = self._read
         if read == len(self._positions):
             return False
-        at = self._positions[read]
-        request = self._requests[at] = self._request_at(at)
-        detail = self._matching.detail(request)
-        self._by_detail[detail].append(at)
-        self._by_bytes[detail, request.body].append(at)
+        one = self._candidate(self._positions[read])
+        self._by_detail[one.detail][one.at] = one
+        self._equal[one.detail, one.question].append(one)
+        self._equal[one.all].append(one)
         # last, and not one more: where a claim came in the middle of this one, which has read on,
         # the same are read again and stand there twice
         self._read = read + 1
         return True
 
-    @cached_property
-    def _by_body(self) -> dict[Any, deque[int]]:
-        by_body: dict[Any, deque[int]] = defaultdict(deque)
-        for at, request in list(self._requests.items()):
-            by_body[self._matching.detail(request), body_key(request)].append(at)
-        return by_body
+    def _candidate(self, at: int) -> Candidate:
+        return Candidate(at, self._request_at(at), self._matching)
 
-    def find(self, live: Request, detail: Any, taken: Container[int]) -> int | None:
-        """The best candidate that isn't taken: equal bytes, else an equal body, else the oldest."""
-        same = self._first(self._by_bytes.get((detail, live.body)), live, taken)
-        while same is None and self._reads_another():
-            same = self._first(self._by_bytes.get((detail, live.body)), live, taken)
-        if same is None and len(self._requests) > 1 and live.body:
-            same = self._first(self._by_body.get((detail, body_key(live))), live, taken)
-        return self._first(self._by_detail.get(detail), live, taken) if same is None else same
+    def find(self, live: Request, taken: Container[int]) -> int | None:
+        """Return the best candidate that isn't taken; None if there is none."""
+        sent = Candidate(-1, live, self._matching)
+        at = self._first_equal(sent.all, sent, taken)
+        if at is None and live.body and self._with_body and self._read < len(self._positions):
+            at = self._unread(sent, self._with_body(live), taken)
+        return self._most_alike(sent, taken) if at is None else at
 
-    def oldest(self, live: Request, detail: Any, taken: Container[int]) -> int | None:
-        """Return the oldest candidate that isn't taken, whatever its body."""
-        at = self._first(self._by_detail.get(detail), live, taken)
-        while at is None and self._reads_another():
-            while self._matching.compares_pairs and self._reads_another():
-                pass  # or each would be compared again with every one that is read
-            at = self._first(self._by_detail.get(detail), live, taken)
+    def oldest(self, live: Request, taken: Container[int]) -> int | None:
+        """Return the oldest candidate that isn't taken, whatever its body.
+
+        One with an equal question comes first.
+        """
+        while self._matching.compares_pairs and self._reads_another():
+            pass  # or each would be compared again with every one that is read
+        sent = Candidate(-1, live, self._matching)
+        at = self._first_equal((sent.detail, sent.question), sent, taken)
+        return self._first(self._left(sent, taken)) if at is None else at
+
+    def _first_equal(self, wanted: Any, sent: Candidate, taken: Container[int]) -> int | None:
+        """Return the oldest that isn't taken and is equal in all that is wanted; reads on for it."""
+        at = self._first_of(self._equal.get(wanted), sent, taken)
+        if at is None and self._with_body and len(self._by_detail[sent.detail]) >= _MOST_COMPARED:
+            self._drop_taken(sent.detail, taken)
+        while at is None and self._may_read(sent.detail) and self._reads_another():
+            at = self._first_of(self._equal.get(wanted), sent, taken)
         return at
 
-    def _first(self, queue: deque[int] | None, live: Request, taken: Container[int]) -> int | None:
+    def _first_of(
+        self, queue: deque[Candidate] | None, sent: Candidate, taken: Container[int]
+    ) -> int | None:
         if queue is None:
             return None
-        while queue and queue[0] in taken:
+        while queue and queue[0].at in taken:
             queue.popleft()  # what was played isn't looked at again, however much it is
         if not self._matching.compares_pairs:
-            return queue[0] if queue else None
+            return queue[0].at if queue else None
         place = 0  # no iterator: a claim in the middle of this one may take from the queue
         while place < len(queue):
-            at = queue[place]
-            if at not in taken and self._matching.agrees(live, self._requests[at]):
-                return at
+            one = queue[place]
+            if one.at not in taken and self._matching.agrees(sent.request, one.request):
+                return one.at
             place += 1
         return None
+
+    def _may_read(self, detail: Any) -> bool:
+        """Return whether fewer than are compared are at hand, or all have to be read."""
+        return self._with_body is None or len(self._by_detail[detail]) < _MOST_COMPARED
+
+    def _drop_taken(self, detail: Any, taken: Container[int]) -> tuple[Candidate, ...]:
+        """Forget those that were played; return the others."""
+        window = self._by_detail[detail]
+        # one by one, of a copy: a claim in the middle of this one may add some
+        for at in [at for at in tuple(window) if at in taken]:
+            window.pop(at, None)
+        return tuple(window.values())
+
+    def _unread(self, sent: Candidate, found: Sequence[int], taken: Container[int]) -> int | None:
+        """Return the first that has an equal body of those that were not read."""
+        for at in found:
+            place = bisect_left(self._positions, at, self._read)
+            is_here = place < len(self._positions) and self._positions[place] == at
+            if is_here and at not in taken:
+                one = self._candidate(at)
+                if one.detail == sent.detail and one.question == sent.question:
+                    return at
+        return None
+
+    def _left(self, sent: Candidate, taken: Container[int]) -> list[Candidate]:
+        """Return those that match and aren't taken, the oldest first."""
+        left = self._drop_taken(sent.detail, taken)
+        if not self._matching.compares_pairs:
+            return list(left[:_MOST_COMPARED])
+        agrees = self._matching.agrees
+        return list(islice((x for x in left if agrees(sent.request, x.request)), _MOST_COMPARED))
+
+    def _most_alike(self, sent: Candidate, taken: Container[int]) -> int | None:
+        left = self._left(sent, taken)
+        left = [one for one in left if one.question == sent.question] or left
+        if len(left) > 1:
+            equal = [one for one in left if one.body == sent.body]
+            if equal or sent.fields:
+                left = equal or self._most(left, lambda one: len(one.fields & sent.fields))
+        if len(left) > 1:
+            equal = [one for one in left if one.preferences == sent.preferences]
+            left = equal or self._most(left, lambda one: one.prefers_as(sent))
+        return self._first(left)
+
+    @staticmethod
+    def _most(candidates: list[Candidate], score: Callable[[Candidate], int]) -> list[Candidate]:
+        scores = [score(one) for one in candidates]
+        most = max(scores)
+        return [one for one, each in zip(candidates, scores, strict=True) if each == most]
+
+    @staticmethod
+    def _first(candidates: list[Candidate]) -> int | None:
+        return candidates[0].at if candidates else None
 
 
 # Find the recorded interaction for a request and claim it, in one locked step.
@@ -343,28 +456,27 @@ class Replay:
         positions = self._index.positions(key)
         if not positions:
             return None
-        detail = self._index.matching.detail(live)
         if len(positions) == 1:  # mostly; whose it is doesn't matter then, and costs 3 us to read
-            return self._only(positions[0], live, detail)
-        return self._own_or_other(key, live, detail)
+            return self._only(positions[0], live)
+        return self._own_or_other(key, live)
 
-    def _only(self, at: int, live: Request, detail: Any) -> int | None:
+    def _only(self, at: int, live: Request) -> int | None:
         """The one candidate for a key, if it isn't taken: in 2 us, to make a group takes 10."""
         if at in self._taken:
             return None
         matching = self._index.matching
         recorded = self._index.entries[at].interaction().request
-        is_it = detail == matching.detail(recorded) and matching.agrees(live, recorded)
-        return at if is_it else None
+        is_it = matching.detail(live) == matching.detail(recorded)
+        return at if is_it and matching.agrees(live, recorded) else None
 
-    def _own_or_other(self, key: Any, live: Request, detail: Any) -> int | None:
+    def _own_or_other(self, key: Any, live: Request) -> int | None:
         """What this test recorded comes before what others did."""
         by_owner = self._index.lookup(key)
         own = by_owner.get(self._owner)
-        at = self._group((key, True), own).find(live, detail, self._taken) if own else None
+        at = self._group((key, True), own).find(live, self._taken) if own else None
         if at is None and len(by_owner) > (own is not None):
             others = self._of_others(key, by_owner)
-            at = self._group((key, False), others).find(live, detail, self._taken)
+            at = self._group((key, False), others).find(live, self._taken)
         return at
 
     def _of_others(self, key: Any, by_owner: dict[str, list[int]]) -> list[int]:
@@ -378,7 +490,8 @@ class Replay:
     def _group(self, key: Any, positions: Sequence[int]) -> Candidates:
         group = self._groups.get(key)
         if group is None:
-            group = Candidates(self._index.matching, positions, self._request_at)
+            with_body = self._index.with_body
+            group = Candidates(self._index.matching, positions, self._request_at, with_body)
             self._groups[key] = group
         return group
 

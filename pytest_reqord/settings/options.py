@@ -106,7 +106,7 @@ OPTIONS = {
         Option(
             "match_on",
             "match_on",
-            ("method", "uri", "operation"),
+            ("method", "uri", "operation", "range"),
             "what makes a request the recorded one",
         ),
         Option(

@@ -171,9 +171,8 @@ class VcrReplay:
     def _find(self, live: Request) -> int | None:
         taken: Container[int] = () if self._repeats else self._taken
         groups = self._groups.get(self._matching.key(live.method, live.uri), ())
-        detail = self._matching.detail(live)
         find = Candidates.oldest if self._asks_one_by_one() else Candidates.find
-        found = (find(group, live, detail, taken) for group in groups)
+        found = (find(group, live, taken) for group in groups)
         return next((at for at in found if at is not None), None)
 
     @cached_property

@@ -135,3 +135,39 @@ def test_an_open_cassette_takes_the_memory_of_its_file(tmp_path):
         tracemalloc.stop()
 
     assert size < most < size * 1.4
+
+
+def chats(path, count):
+    """Write a cassette of so many questions to one address."""
+    written = (codec.encode(interaction(0)._replace(request=asked(at, 1))) for at in range(count))
+    path.write_bytes(codec.render(one.text for one in written))
+    return path
+
+
+def asked(number, seed):
+    kind = Headers({"Content-Type": "application/json"})
+    body = b'{"model": "m", "prompt": "%d", "seed": %d}' % (number, seed)
+    return Request("POST", "https://api.example.com/0", kind, body)
+
+
+def test_of_a_thousand_questions_fifty_are_compared(tmp_path):
+    """One that was not recorded as it is gets the answer of one that is like it."""
+    replay = opened(chats(tmp_path / "c.yaml", 1000))
+    claimed = []
+
+    found = calls(lambda: claimed.append(replay.claim(asked(7, 2))))
+
+    assert found["read_entry"] == 50
+    assert claimed[0].interaction.request == asked(7, 1)
+    assert claimed[0].has_drifted
+
+
+def test_the_very_question_is_found_however_far_it_is(tmp_path):
+    """Without the others being decoded."""
+    replay = opened(chats(tmp_path / "c.yaml", 1000))
+    claimed = []
+
+    found = calls(lambda: claimed.extend([replay.claim(asked(at, 1)) for at in (990, 3, 700)]))
+
+    assert [one.interaction.request for one in claimed] == [asked(at, 1) for at in (990, 3, 700)]
+    assert found["read_entry"] <= 50 + 3

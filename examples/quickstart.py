@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from api import environment, running
+from pytest_reqord.cli.demo import environment, running
 
 SUITE = Path(__file__).parent / "requests_basic"
 IN_THE_WAY = ("CI", "REQORD", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")

@@ -196,6 +196,10 @@ ON_PURPOSE = {
         "run/children/site/sitecustomize.py",
         "os",
     ),  # before a child's first line, with no path to ours
+    *(
+        ("cli/demo.py", name) for name in ("secrets", "subprocess", "threading", "time")
+    ),  # a server of its own
+    ("cli/docs.py", "read_text"),  # of the package
     ("vcr_compat/filters.py", "io"),  # a value that suites get, not a file
     ("recording/plan.py", "glob"),  # for `escape`, which asks no file
     (

@@ -32,7 +32,7 @@ def run_pytest(folder: Path, *options: str, live: bool = False) -> str:
     # asyncio's only where it is asked for: a suite without it is to be free of its warnings
     plugins = ["reqord", "xdist", *(["asyncio"] if folder.name == "httpx_async" else [])]
     pytest_run = [sys.executable, "-m", "pytest", *(f"-p{name}" for name in plugins), *options]
-    api = [sys.executable, str(EXAMPLES / "api.py")] if live else []
+    api = [sys.executable, "-m", "pytest_reqord", "demo"] if live else []
     done = subprocess.run(
         [*api, *pytest_run],
         cwd=folder,

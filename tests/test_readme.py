@@ -1,9 +1,9 @@
-"""The README is the manual: what stands there in code is run, as a user would run it.
+"""What stands in code in the README and the manual is run, as a user would run it.
 
 A chapter is a session in a folder of its own. A block that begins with a file's name becomes that
 file; a console block is run, and what follows a command has to be in its output. Tests that no
 console block ran are recorded and replayed at the end. ``api.example.com`` is the API of the
-examples, which is up for commands that record and gone for all others.
+demo, which is up for commands that record and gone for all others.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ import yaml
 import pytest_reqord
 from pytest_reqord import plugin
 from pytest_reqord.cassette_file.cache import read_document
-from pytest_reqord.cli import main as reqord
+from pytest_reqord.cli import docs, main as reqord
 from pytest_reqord.codec import encode
 from pytest_reqord.settings.options import OPTIONS
 from pytest_reqord.vcr_compat import plugin as compat
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+PAGES = docs.pages()
+MANUAL = "\n".join([README, *(page.text for page in PAGES)])
 LIVE, WRITTEN = "http://api.example.test", "https://api.example.com"
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -48,21 +50,26 @@ class Block(NamedTuple):
     @property
     def file(self) -> str:
         """The name that its first line gives; empty where it gives none."""
-        match = re.match(r"# ([\w.]+\.\w+)\n", self.text)
+        match = re.match(r" ?# ([\w.]+\.\w+)\n", self.text)
         return match[1] if match else ""
 
 
 def chapters() -> dict[str, list[Block]]:
-    parts = re.split(r"^#{2,3} (.*)\n", README, flags=re.MULTILINE)
+    parts = re.split(r"^#{1,3} (.*)\n", _without_comments(MANUAL), flags=re.MULTILINE)
     found = zip(parts[1::2], parts[2::2], strict=True)
     blocks = {title: [Block(*block) for block in _BLOCK.findall(text)] for title, text in found}
     return {title: blocks for title, blocks in blocks.items() if blocks}
 
 
+def _without_comments(text: str) -> str:
+    """The text with the first lines of its blocks, which give files' names, kept from being headings."""
+    return re.sub(r"(?m)^(```\w+\n)# ", r"\1 # ", text)
+
+
 CHAPTERS = chapters()
-NOT_RUN_HERE = {"Install", "The file"}
-FROM_TEN_LINES = {"Matching", "The command line"}
-"""Chapters that go on where the first one ended."""
+NOT_RUN_HERE = {"Install", "The file", "How a request goes"}
+FROM_THE_TUTORIAL = {"Matching", "The command line"}
+"""Chapters that go on where the tutorial's first step ended."""
 
 
 class Session:
@@ -74,7 +81,9 @@ class Session:
 
     def write(self, block: Block) -> None:
         assert block.file, f"a block without a file's name:\n{block.text}"
-        (self.folder / block.file).write_text(block.text.replace(WRITTEN, LIVE), "utf-8")
+        (self.folder / block.file).write_text(
+            block.text.lstrip(" ").replace(WRITTEN, LIVE), "utf-8"
+        )
         self.files.append(block.file)
 
     def console(self, block: Block) -> None:
@@ -85,9 +94,9 @@ class Session:
 
     def run(self, command: str, *expected: str) -> None:
         """Run a command; with nothing expected of its output, it has to end well."""
-        api = [sys.executable, str(ROOT / "examples" / "api.py")]
+        api = [sys.executable, "-m", "pytest_reqord", "demo"]
         words = ["bash", "-c", command]
-        is_live = bool(_RECORDS.search(command))
+        is_live = bool(_RECORDS.search(command)) and "reqord demo" not in command
         done = subprocess.run(
             [*api, *words] if is_live else words,
             cwd=self.folder,
@@ -100,7 +109,11 @@ class Session:
         )
         assert expected or done.returncode == 0, done.stdout
         lines = [_plain(line) for line in done.stdout.replace(LIVE, WRITTEN).splitlines()]
-        patterns = [_plain(line).replace("[", "[[]") for line in expected if line != "..."]
+        patterns = [
+            _plain(line.replace(LIVE, WRITTEN)).replace("[", "[[]")
+            for line in expected
+            if line != "..."
+        ]
         pytest.LineMatcher(lines).fnmatch_lines(patterns)
 
     def end(self) -> None:
@@ -136,10 +149,10 @@ def _environment() -> dict[str, str]:
 
 @pytest.mark.parametrize("title", [title for title in CHAPTERS if title not in NOT_RUN_HERE])
 def test_chapter(title, tmp_path):
-    """Each block of a chapter is run, and does what the README says."""
+    """Each block of a chapter is run, and does what the text says."""
     session = Session(tmp_path)
-    if title in FROM_TEN_LINES:
-        first = CHAPTERS["Ten lines"][0]
+    if title in FROM_THE_TUTORIAL:
+        first = CHAPTERS["Tutorial"][0]
         session.write(first)
         session.run("pytest -q --record-mode=once")
         if title == "Matching":
@@ -155,7 +168,7 @@ def test_chapter(title, tmp_path):
 
 
 def test_the_file_is_as_we_write_it(tmp_path):
-    """The cassette in the README is, to the byte, what its interaction is written as."""
+    """The cassette in the manual is, to the byte, what its interaction is written as."""
     (block,) = CHAPTERS["The file"]
     path = tmp_path / "cassette.yaml"
     path.write_text(block.text, "utf-8")
@@ -169,15 +182,15 @@ def test_the_file_is_as_we_write_it(tmp_path):
 
 def test_every_block_is_run():
     """No block is of a kind that nothing runs."""
-    assert {"python", "console", "ini", "toml", "yaml"} >= {
+    assert {"python", "console", "ini", "toml", "yaml", "mermaid"} >= {
         block.language for blocks in CHAPTERS.values() for block in blocks
     }
     assert len(CHAPTERS["Install"]) == 2  # .ci/run runs both, word for word
 
 
 def test_settings_table():
-    """The README has every setting with its kind, its default and its meaning, and no other."""
-    written = [line for line in README.splitlines() if re.match(r"\| `\w+` \| .* \| .* \| ", line)]
+    """The manual has every setting with its kind, its default and its meaning, and no other."""
+    written = [line for line in MANUAL.splitlines() if re.match(r"\| `\w+` \| .* \| .* \| ", line)]
 
     assert written == [_row(option) for option in OPTIONS.values()]
 
@@ -209,26 +222,26 @@ def _default(value) -> str:
 
 @pytest.mark.parametrize("name", pytest_reqord.__all__)
 def test_public_names(name):
-    """What can be imported from the package stands in the README."""
-    assert name in README
+    """What can be imported from the package stands in the manual."""
+    assert name in MANUAL
 
 
 def test_options(request):
-    """Every command line option of the plugin stands in the README."""
+    """Every command line option of the plugin stands in the manual."""
     parser = pytest.Parser(_ispytest=True)
     plugin.pytest_addoption(parser)
     compat.pytest_addoption(parser)
 
     names = [name for option in parser.getgroup("reqord").options for name in option.names()]
     assert names
-    assert [name for name in names if name not in README] == []
+    assert [name for name in names if name not in MANUAL] == []
 
 
 def test_commands(capsys):
-    """Every subcommand of `reqord` stands in the README."""
+    """Every subcommand of `reqord` stands in the manual."""
     with pytest.raises(SystemExit):
         reqord(["--help"])
 
     commands = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
     assert commands
-    assert [command for command in commands if f"`reqord {command}" not in README] == []
+    assert [command for command in commands if f"`reqord {command}" not in MANUAL] == []

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_reqord.base.real import os
-from pytest_reqord.cli import audit, convert, keep, show
+from pytest_reqord.cli import audit, convert, demo, docs, keep, show
 from pytest_reqord.cli.finding import why
 from pytest_reqord.errors import ReqordError
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="reqord", description="look after cassettes")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (keep, show, audit, convert):
+    for command in (keep, show, audit, convert, docs, demo):
         subparser = commands.add_parser(
             command.__name__.rpartition(".")[2], help=command.HELP, description=command.HELP
         )

@@ -1,6 +1,6 @@
 """Every setting, once: its name, kind, default and meaning; and what each record mode allows.
 
-One table serves the command line, the ini keys, the markers and the README. pytest loads it in
+One table serves the command line, the ini keys, the markers and the manual. pytest loads it in
 every run, so it does no more.
 """
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contestants import CONTESTANTS, Contestant, before, build
 from measuring import Line
 from rows import ROWS, Effort
-from table import broken_budgets, comparison, grown, machine, table, write_into_readme
+from table import broken_budgets, comparison, grown, machine, table, write_results
 
 _ROUNDS, _QUICK_ROUNDS = 5, 3  # all rows in a quarter of an hour, or in three minutes
 
@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes, few rounds")
     parser.add_argument("--rounds", type=int, help="how often each takes its turn")
     parser.add_argument("--against", metavar="REF", help="a tag or branch to compare us with")
-    parser.add_argument("--write-readme", action="store_true", help="put the table there")
+    parser.add_argument("--write", action="store_true", help="put the table into RESULTS.md")
     parser.add_argument("--check", action="store_true", help="fail if a budget isn't kept")
     options = parser.parse_args()
     contestants: tuple[Contestant, ...] = CONTESTANTS
@@ -43,8 +43,8 @@ def main() -> int:
         text = f"{machine()}\n\n{table(lines)}"
         print(f"\n{text}")
         broken = broken_budgets(lines)
-        if options.write_readme:
-            write_into_readme(text)
+        if options.write:
+            write_results(text)
     for name in broken:
         print(f"over budget: {name}")
     return int(options.check and bool(broken))

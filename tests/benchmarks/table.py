@@ -18,7 +18,7 @@ __all__ = [
     "grown",
     "machine",
     "table",
-    "write_into_readme",
+    "write_results",
 ]
 
 _TOML = tomllib.loads((HERE / "budgets.toml").read_text())
@@ -92,14 +92,14 @@ def machine() -> str:
     )
 
 
-def write_into_readme(text: str) -> None:
+def write_results(text: str) -> None:
     """Put the table between the markers."""
-    readme = ROOT / "README.md"
-    before = readme.read_text(encoding="utf-8")
+    results = ROOT / "tests" / "benchmarks" / "RESULTS.md"
+    before = results.read_text(encoding="utf-8")
     after, count = _PLACE.subn(lambda match: f"{match[1]}{text}\n{match[2]}", before)
     if not count:
-        raise SystemExit(f"{readme} has no place for it: two lines <!-- benchmark -->")
-    readme.write_text(after, encoding="utf-8")
+        raise SystemExit(f"{results} has no place for it: two lines <!-- benchmark -->")
+    results.write_text(after, encoding="utf-8")
 
 
 def _cell(line: Line, column: str) -> str:

@@ -1,4 +1,4 @@
-"""The clients that are taken, and the table of them in the README.
+"""The clients that are taken, and the table of them in the manual.
 
 ``python tests/contract/clients.py`` writes the table anew.
 """
@@ -9,14 +9,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import pytest_reqord
 from pytest_reqord.interceptors.unsupported import CLIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["README", "ROWS", "Limit", "Row", "left_out", "row_of", "with_table"]
+__all__ = ["PAGE", "ROWS", "Limit", "Row", "left_out", "row_of", "with_table"]
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(pytest_reqord.__file__).parent / "manual" / "clients.md"
 _OLDEST = Path(__file__).with_name("oldest.txt")
 _PLACE = re.compile(r"(?<=<!-- clients -->\n).*?(?=\n<!-- /clients -->)", re.DOTALL)
 
@@ -117,9 +118,9 @@ def left_out(face: str) -> frozenset[str]:
     return frozenset[str]().union(*(limit.scenarios for limit in row_of(face).limits))
 
 
-def with_table(readme: str) -> str:
-    """The README with the table as it has to be."""
-    return _PLACE.sub(lambda _: "\n".join(_lines()), readme)
+def with_table(page: str) -> str:
+    """The page with the table as it has to be."""
+    return _PLACE.sub(lambda _: "\n".join(_lines()), page)
 
 
 def _lines() -> Iterator[str]:
@@ -133,4 +134,4 @@ def _lines() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text("utf-8")), "utf-8")
+    PAGE.write_text(with_table(PAGE.read_text("utf-8")), "utf-8")

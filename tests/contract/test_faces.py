@@ -1,9 +1,9 @@
-"""No client drops out of the contract unseen, and the README says what is in it."""
+"""No client drops out of the contract unseen, and the manual says what is in it."""
 
 from __future__ import annotations
 
 import pytest
-from contract.clients import README, ROWS, left_out, row_of, with_table
+from contract.clients import PAGE, ROWS, left_out, row_of, with_table
 from contract.face import faces
 from contract.scenarios import ABILITIES, SCENARIOS
 
@@ -44,7 +44,7 @@ def test_every_client_is_here():
 
 
 def test_every_client_is_told_of():
-    """Each client of the README's table has a face, and each face a row."""
+    """Each client of the manual's table has a face, and each face a row."""
     told = {client for row in ROWS for client in row.clients} - {"niquests"}
 
     assert {client for face in EXPECTED for client in row_of(face).clients} - {"niquests"} == told
@@ -52,8 +52,8 @@ def test_every_client_is_told_of():
 
 
 def test_table():
-    """The README has the table that the clients are: `python tests/contract/clients.py` writes it."""
-    readme = README.read_text("utf-8")
+    """The manual has the table that the clients are: `python tests/contract/clients.py` writes it."""
+    readme = PAGE.read_text("utf-8")
 
     assert "<!-- clients -->" in readme
     assert with_table(readme) == readme
@@ -61,7 +61,7 @@ def test_table():
 
 @pytest.mark.parametrize("name", FACES)
 def test_what_is_left_out(name):
-    """A scenario is left out where the client has no such thing, or with a reason in the README."""
+    """A scenario is left out where the client has no such thing, or with a reason in the manual."""
     face, names = FACES[name], {scenario.name for scenario in SCENARIOS}
 
     assert face.lacks <= ABILITIES.keys()

@@ -96,7 +96,7 @@ def test_new(face, scenario, place_of):
 
 
 ASKED_FOR = {"aiohttp-expect-refused", "aiobotocore-s3", "botocore-s3", "tornado-expect"}
-"""Scenarios in which a server refuses a body, which it has to have before it is asked: see the README."""
+"""Scenarios in which a server refuses a body, which it has to have before it is asked: see the manual."""
 
 
 @pytest.mark.parametrize(

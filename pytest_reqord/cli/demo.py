@@ -1,16 +1,13 @@
-"""The API that the examples talk to: users, posts, a login, a chat that streams.
+"""``reqord demo``: serve the API of the manual and the examples while a command runs.
 
-It answers for http://api.example.test as a forward proxy on a free loopback port, so that no
-cassette holds a port. Nothing of an answer depends on what was asked before.
-
-    python examples/api.py                      serve until Ctrl-C
-    python examples/api.py pytest FOLDER ...    run a command with the API up, then stop it
+It has users, posts, a login and a chat that streams. It answers for http://api.example.test as a
+forward proxy on a free loopback port, so that no cassette holds a port. No answer depends on what
+was asked before.
 """
 
 from __future__ import annotations
 
-import json
-import os
+import argparse
 import secrets
 import subprocess
 import sys
@@ -21,19 +18,38 @@ from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+from pytest_reqord.base.real import json, os
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-USERS = [
+__all__ = ["HELP", "URL", "add_arguments", "environment", "run", "running"]
+
+HELP = "serve the manual's demo API while a command runs"
+URL = "http://api.example.test"
+"""Where a client finds the API, given the `environment`."""
+
+USERS: list[dict[str, object]] = [
     {"id": 1, "name": "Ada Lovelace", "email": "ada@example.test"},
     {"id": 2, "name": "Grace Hopper", "email": "grace@example.test"},
     {"id": 3, "name": "Katherine Johnson", "email": "katherine@example.test"},
 ]
-POSTS = [
+POSTS: list[dict[str, object]] = [
     {"id": number, "user": 1 + number % 3, "title": f"Note {number}", "words": 40 * number}
     for number in range(1, 10)
 ]
-PAUSE = 0.03  # seconds between two words of a chat: enough for a recording to tell them apart
+PAUSE = 0.03
+"""Seconds between two words of a chat: enough for a recording to tell them apart."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's words."""
+    parser.add_argument(
+        "command",
+        nargs=argparse.REMAINDER,
+        metavar="COMMAND ...",
+        help="what to run, with the demo API at http://api.example.test; without it, serve until Ctrl-C",
+    )
 
 
 class Api(BaseHTTPRequestHandler):
@@ -143,18 +159,20 @@ def environment(address: str) -> dict[str, str]:
     return {**quiet, "HTTP_PROXY": address, "http_proxy": address}
 
 
-def main(command: list[str]) -> int:
+def run(parsed: argparse.Namespace) -> int:
+    """Run a command with the API up, or serve it until Ctrl-C.
+
+    :returns: the command's exit status.
+    """
     with running() as address:
-        if command:
-            env = environment(address)
-            return subprocess.run(command, env=env, check=False).returncode  # noqa: S603 -- the user's
-        print(f"http://api.example.test is served with HTTP_PROXY={address}")
-        try:
+        if parsed.command:
+            status = subprocess.run(  # noqa: S603 -- the user's own command
+                parsed.command, env=environment(address), check=False
+            ).returncode
+            return status if status >= 0 else 128 - status
+        print(f"{URL} is served to clients with HTTP_PROXY={address}; end it with Ctrl-C")
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
             while True:
                 time.sleep(3600)
-        except KeyboardInterrupt:
-            return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        return 0

@@ -1,0 +1,172 @@
+"""``reqord docs``: the manual, which is in the package: printed, searched or written as a site."""
+
+from __future__ import annotations
+
+import html
+import pydoc
+import re
+import sys
+from importlib import resources
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_reqord.base.real import Path, io, os
+from pytest_reqord.errors import ReqordError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["HELP", "Page", "add_arguments", "pages", "run", "slug"]
+
+HELP = "show the manual"
+_ORDER = (
+    *("recording", "matching", "redaction", "network-guard", "places", "threads", "settings"),
+    *("command-line", "clients", "file", "faults", "vcr", "writer", "limits", "how-it-works"),
+)
+"""The pages in the order in which they are read; each is a file of that name."""
+
+
+class Page(NamedTuple):
+    """A page of the manual.
+
+    :param topic: its name on the command line.
+    :param title: its heading.
+    :param text: all of it, as Markdown.
+    """
+
+    topic: str
+    title: str
+    text: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's words."""
+    parser.add_argument("topic", nargs="?", metavar="TOPIC", help="the page; without it, list all")
+    parser.add_argument("--search", metavar="WORD", help="list the lines that have this text")
+    parser.add_argument(
+        "--html", metavar="FOLDER", help="write the manual as a site (needs markdown-it-py)"
+    )
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Print what is asked for.
+
+    :raises ReqordError: if there is no such page.
+    """
+    manual = pages()
+    if parsed.html is not None:
+        _write_site(Path(parsed.html), manual)
+        print(f"wrote {len(manual)} pages: open {Path(parsed.html, 'index.html')}")
+        return 0
+    if parsed.search is not None:
+        found = list(_search(manual, parsed.search))
+        print("\n".join(found) or f"no page has {parsed.search!r}")
+        return 0 if found else 1
+    if parsed.topic is None:
+        width = max(len(page.topic) for page in manual)
+        print("\n".join(f"{page.topic:{width}}  {page.title}" for page in manual))
+        print("\nread one: reqord docs TOPIC    look for a word: reqord docs --search WORD")
+        return 0
+    text = _page(manual, parsed.topic).text
+    if sys.stdout.isatty():
+        pydoc.pager(text)
+    else:
+        print(text, end="")
+    return 0
+
+
+def pages() -> list[Page]:
+    """Read the manual."""
+    folder = resources.files("pytest_reqord") / "manual"
+    texts = {topic: (folder / f"{topic}.md").read_text("utf-8") for topic in _ORDER}
+    return [
+        Page(topic, text.partition("\n")[0].lstrip("# "), text) for topic, text in texts.items()
+    ]
+
+
+def _page(manual: Sequence[Page], topic: str) -> Page:
+    for page in manual:
+        if topic.lower() in (page.topic, page.title.lower()):
+            return page
+    from difflib import get_close_matches  # late: for what is misspelt
+
+    near = get_close_matches(topic, [page.topic for page in manual], cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "reqord docs lists the pages"
+    raise ReqordError(f"the manual has no page {topic!r}: {hint}")
+
+
+def _search(manual: Sequence[Page], word: str) -> Iterator[str]:
+    for page in manual:
+        heading = ""
+        for line in page.text.splitlines():
+            if line.startswith("#"):
+                heading = line.lstrip("# ")
+            if word.lower() in line.lower():
+                yield f"{page.topic}: {heading}: {line.strip()}"
+
+
+# the manual as a site
+
+
+def slug(heading: str) -> str:
+    """Return the anchor of a heading, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+
+
+def _write_site(folder: Path, manual: Sequence[Page]) -> None:
+    try:
+        from markdown_it import MarkdownIt  # late: nobody but this needs it
+    except ImportError:
+        reason = "reqord docs --html needs markdown-it-py: pip install markdown-it-py"
+        raise ReqordError(reason) from None
+    os.makedirs(folder, exist_ok=True)
+    markdown = MarkdownIt("commonmark").enable("table")
+    for page in manual:
+        body = _rendered(markdown, page.text)
+        _write(Path(folder, f"{page.topic}.html"), _document(page.title, body, manual))
+    links = "\n".join(f"- [{page.title}]({page.topic}.md)" for page in manual)
+    index = _rendered(markdown, f"# pytest-reqord\n\n{links}\n")
+    _write(Path(folder, "index.html"), _document("pytest-reqord", index, manual))
+
+
+def _write(path: Path, text: str) -> None:
+    with io.open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _rendered(markdown: Any, text: str) -> str:
+    tokens = markdown.parse(text)
+    for at, token in enumerate(tokens):
+        if token.type == "heading_open":
+            token.attrSet("id", slug(tokens[at + 1].content))
+        for child in token.children or ():
+            if child.type == "link_open":
+                target = str(child.attrGet("href"))
+                child.attrSet("href", re.sub(r"^([\w-]+)\.md(?=#|$)", r"\1.html", target))
+    return str(markdown.renderer.render(tokens, markdown.options, {}))
+
+
+def _document(title: str, body: str, manual: Sequence[Page]) -> str:
+    links = "\n".join(
+        f'<a href="{page.topic}.html">{html.escape(page.title)}</a>' for page in manual
+    )
+    return _SITE.format(title=html.escape(title), links=links, body=body)
+
+
+_SITE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+body {{ font: 16px/1.5 sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
+nav a {{ margin-right: 1rem; white-space: nowrap }}
+pre {{ background: #f4f4f4; padding: .7rem; overflow-x: auto }}
+table {{ border-collapse: collapse }}
+td, th {{ border: 1px solid #ccc; padding: .3rem .6rem; text-align: left; vertical-align: top }}
+</style>
+<nav>{links}</nav>
+<main>
+{body}</main>
+</html>
+"""

@@ -250,4 +250,6 @@ def test_half_read(face, opens, place_of):
         place.server.acts = {"gate": playing.close}
         replayed = watch(face, place, functools.partial(run, playing.open))
         assert "the recording ends here" in str(replayed)
-        assert [seen.arguments for seen in place.server.seen] == [["after"]]
+        # httplib2 keeps a connection whose response it could not read, and asks it twice
+        times = 2 if face.name == "httplib2" else 1
+        assert [seen.arguments for seen in place.server.seen] == [["after"]] * times

@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 from contract.face import Face, Place, attributes, outcome, visible
+from contract.faces.urllib3_pool import gated
 from server import Close, chunk, head, route
 
 if TYPE_CHECKING:
@@ -109,17 +110,18 @@ def call(session: URLLib3Session, place: Place, given: Call) -> object:
             "status": response.status_code,
             "headers": list(response.headers.items()),
             "url": response.url,
-            "body": outcome(lambda: read(response, given)),
+            "body": outcome(lambda: read(response, given, place)),
             "raw": attributes(response.raw),
         }
 
     return outcome(send)
 
 
-def read(response: object, given: Call) -> object:
+def read(response: object, given: Call, place: Place) -> object:
     return {
         "whole": lambda: [response.content, outcome(lambda: response.text)],
         "pieces": lambda: list(response.raw.stream()),
+        "gated": lambda: gated(response.raw, place),
         "raw": response.raw.read,
         "partial": lambda: [response.raw.read(5), response.raw.close()],
         "none": response.raw.close,
@@ -200,7 +202,7 @@ FACES = (
         run,
         lacks=frozenset(
             {"retries", "multipart", "cookies", "generator", "redirects", "form", "basic"}
-            | {"digest", "read:lines", "read:sized", "read:twice", "read:gated"}
+            | {"digest", "read:lines", "read:sized", "read:twice"}
         ),
         own={
             "s3": own_s3,

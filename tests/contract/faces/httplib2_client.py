@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 import httplib2
 from contract.face import Face, Place, outcome, visible
+from contract.faces.stdlib import gated
 
 if TYPE_CHECKING:
+    import http.client
+    from collections.abc import Iterator
+
     from contract.scenarios import Call, Scenario
 
 
@@ -54,10 +59,34 @@ def call(client: httplib2.Http, place: Place, given: Call) -> object:
         if given.auth:
             client.add_credentials("ada", "engine")
         client.follow_redirects = given.redirects
-        response, content = client.request(place.to(given), given.method, body, headers)
+        with reading(given, place) as connection_type:
+            response, content = client.request(
+                place.to(given), given.method, body, headers, connection_type=connection_type
+            )
         return everything(response, content)
 
     return outcome(send)
+
+
+@contextmanager
+def reading(given: Call, place: Place) -> Iterator[type[GatedConnection] | None]:
+    """What the client makes its connections of; of one that it has it makes no other."""
+    GatedConnection.place = place if given.read == "gated" else None
+    yield GatedConnection if given.read == "gated" else None
+    GatedConnection.place = None
+
+
+class GatedConnection(httplib2.HTTPConnectionWithTimeout):
+    """Reads a body piece by piece, as the client doesn't, and opens the server's gate after each."""
+
+    place: Place | None = None
+
+    def getresponse(self) -> http.client.HTTPResponse:
+        response = super().getresponse()
+        if self.place is not None:
+            whole = functools.partial(gated, response, self.place)
+            response.read = lambda: b"".join(whole())  # type: ignore[method-assign]
+        return response
 
 
 def everything(response: httplib2.Response, content: bytes) -> dict[str, object]:
@@ -80,7 +109,7 @@ FACES = (
         lacks=frozenset(
             {"retries", "multipart", "cookies", "generator", "proxy"}
             | {f"read:{read}" for read in ("pieces", "lines", "raw", "sized", "partial")}
-            | {"read:none", "read:twice", "read:gated"}
+            | {"read:none", "read:twice"}
         ),
         masks=((r'(c?nonce|response)="\w+"', "DIGEST"),),
     ),

@@ -10,6 +10,7 @@ import importlib
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
+from pytest_reqord.base.real import os, threading
 from pytest_reqord.interceptors import active, child_processes, imports, unsupported
 
 if TYPE_CHECKING:
@@ -63,10 +64,18 @@ _installed: dict[str, Interceptor] = {}
 _declined: set[str] = set()
 _clients: dict[str, Callable[[], None]] = {}
 _is_watching = False
+_lock = (
+    threading.RLock()
+)  # who opens a cassette while another thread takes the clients waits for it
 
 
 def ensure() -> None:
     """Take the clients that are imported, now or later, and see that those taken still are."""
+    with _lock:
+        _ensure()
+
+
+def _ensure() -> None:
     global _is_watching  # noqa: PLW0603 -- one process, one set of seams
     if _is_watching:
         imports.check()
@@ -112,3 +121,12 @@ def uninstall() -> None:
     _declined.clear()
     unsupported.uninstall()
     _is_watching = False
+
+
+def _after_fork() -> None:
+    """Give the child a lock of its own: the copy may be held by a thread that it doesn't have."""
+    global _lock  # noqa: PLW0603 -- as above
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

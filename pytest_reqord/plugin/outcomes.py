@@ -46,18 +46,25 @@ class Outcomes:
         self._run = run
         self._current = current
         self._is_verbose = is_verbose
-        self._attempt: Attempt | None = None
-        self._is_suspended = False
+        self._attempts: dict[str, Attempt] = {}  # of the tests that run, by nodeid
+        self._suspended: set[str] = set()  # those of which a wider fixture is set up
 
     def current_attempt(self) -> Attempt | None:
         """The attempt that a cassette opened now belongs to; None outside of tests."""
         item = self._current.item
-        if item is None or self._is_suspended:
+        if item is None or item.nodeid in self._suspended:
             return None
-        if self._attempt is None or self._attempt.nodeid != item.nodeid:
+        attempt = self._attempts.get(item.nodeid)
+        if attempt is None:
             place = place_of(item, self._run.settings.cassette_dir)
-            self._attempt = Attempt(place.owner, item.nodeid)
-        return self._attempt
+            attempt = self._attempts[item.nodeid] = Attempt(place.owner, item.nodeid)
+        return attempt
+
+    @property
+    def _attempt(self) -> Attempt | None:
+        """The attempt of the test that runs here, if it has opened a cassette."""
+        item = self._current.item
+        return self._attempts.get(item.nodeid) if item is not None else None
 
     def _refusals(self) -> list[BaseException]:
         openings = self._attempt.openings if self._attempt else ()
@@ -78,7 +85,10 @@ class Outcomes:
         """Hold the test's cassette out of force while a wider fixture is set up."""
         if fixturedef.scope == "function":
             return (yield)
-        before, self._is_suspended = self._is_suspended, True
+        item = self._current.item
+        nodeid = item.nodeid if item is not None else ""
+        was_suspended = nodeid in self._suspended
+        self._suspended.add(nodeid)
         try:
             with active.suspended():
                 return (yield)
@@ -88,7 +98,8 @@ class Outcomes:
             fixturedef.cached_result = (None, key, (miss, miss.__traceback__))
             raise
         finally:
-            self._is_suspended = before
+            if not was_suspended:
+                self._suspended.discard(nodeid)
 
     # reports
 
@@ -97,9 +108,7 @@ class Outcomes:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note what a report says of the attempt; the teardown's is the last one."""
-        attempt = self._attempt
-        if attempt is not None and attempt.nodeid != item.nodeid:
-            attempt = None
+        attempt = self._attempts.get(item.nodeid)
         if attempt is not None and call.excinfo is None:
             self._judge(attempt, call)
         if call.excinfo is not None:
@@ -112,7 +121,7 @@ class Outcomes:
                 report.sections.extend(section(cassette) for cassette in self._cassettes())
             if report.when == "teardown":
                 self._watch(attempt)
-                self._attempt = None
+                self._attempts.pop(item.nodeid, None)
                 self._run.settle(attempt)
         if report.when == "teardown":
             self._current.item = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from pytest_reqord.base.real import Path, os
+from pytest_reqord.base.real import Path, os, threading
 from pytest_reqord.errors import UsageError
 from pytest_reqord.plugin.config_sources import MARK, marks_of
 from pytest_reqord.settings.options import FOLDER
@@ -20,9 +20,34 @@ __all__ = ["CurrentTest", "Place", "place_if_known", "place_of"]
 
 
 class CurrentTest:
-    """Which test runs, set before anything of it is set up; None between tests."""
+    """Which test runs, set before anything of it is set up; None between tests.
 
-    item: pytest.Item | None = None
+    Plugins may run several at once, each in a thread of its own.
+    """
+
+    def __init__(self) -> None:
+        self._items: dict[int, pytest.Item] = {}  # by thread
+
+    @property
+    def own(self) -> pytest.Item | None:
+        """The one of this thread."""
+        return self._items.get(threading.get_ident())
+
+    @property
+    def item(self) -> pytest.Item | None:
+        """The one of this thread; of a thread that has none, the only one that there is."""
+        own = self.own
+        if own is None:
+            items = list(self._items.values())
+            return items[0] if len(items) == 1 else None
+        return own
+
+    @item.setter
+    def item(self, item: pytest.Item | None) -> None:
+        if item is None:
+            self._items.pop(threading.get_ident(), None)
+        else:
+            self._items[threading.get_ident()] = item
 
 
 # Where a test's cassette lies and what the test is called in it.

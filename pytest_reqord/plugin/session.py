@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from pytest_reqord.base.real import os
+from pytest_reqord.base.real import os, threading
 from pytest_reqord.plugin.config_sources import (
     MARK,
     NO_CONFIG,
@@ -55,6 +55,7 @@ class PytestSession:
         self.config = config
         self._current = CurrentTest()
         self._run: Run | None = None
+        self._lock = threading.RLock()
         self._collected: list[pytest.Item] = []
         self._unconfigured: Any = None  # the class or module of tests without a cassette_config
         # those that have a cassette of their own now
@@ -107,16 +108,20 @@ class PytestSession:
     def run(self) -> Run:
         """The run, made when it is first needed: most runs of pytest use no cassette."""
         if self._run is None:
-            from pytest_reqord.plugin.start import start_run
-
-            self._run = start_run(
-                self.config,
-                self._current,
-                (self._strong, self._weak),
-                self._own,
-                is_ci=self._is_ci,
-            )
+            with self._lock:  # for plugins that run tests in threads
+                self._run = self._run or self._start_run()
         return self._run
+
+    def _start_run(self) -> Run:
+        from pytest_reqord.plugin.start import start_run
+
+        return start_run(
+            self.config,
+            self._current,
+            (self._strong, self._weak),
+            self._own,
+            is_ci=self._is_ci,
+        )
 
     def _look_for_unused(self) -> None:
         from pytest_reqord.plugin.unused import Unused  # late: few runs ask for it
@@ -149,6 +154,15 @@ class PytestSession:
 
     def put_first(self, item: pytest.Item) -> None:
         """Have the cassette of a test set up before its first function-scoped fixture."""
+        before = self._current.own
+        if before is not None and before in self._with_cassette and before is not item:
+            from pytest_reqord.errors import UsageError  # late: most runs raise none
+
+            raise UsageError(
+                f"{before.nodeid} goes on in this thread, with its cassette open. Tests may run at"
+                " once in threads or processes of their own, not as tasks of one thread: leave out"
+                " the plugin that does so"
+            )
         self._current.item = item
         if self._run is None:
             self._prepare(item)

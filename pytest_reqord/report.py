@@ -213,7 +213,9 @@ def drift_lines(cassette: Cassette) -> list[str]:
     lines = []
     for request, interaction in drifts:
         lines.append(f"drifted  {_name(request)}")
-        lines += (f"  {line}" for line in differences(request, interaction.request))
+        lines += (
+            f"  {line}" for line in differences(request, interaction.request, cassette.matching)
+        )
     return lines
 
 

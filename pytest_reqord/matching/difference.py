@@ -2,40 +2,71 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from pytest_reqord.matching.matchers import OPERATIONS, RANGES, body_key, normalise_uri, split_uri
+from pytest_reqord.matching.matchers import (
+    OPERATIONS,
+    RANGES,
+    body_key,
+    normalise_uri,
+    place_pattern,
+    split_uri,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from pytest_reqord.base.models import Headers, Interaction, Request, Response
+    from pytest_reqord.matching.matchers import Matching
 
 __all__ = ["changes", "differences", "nearest"]
 
 _MOST_LINES = 12
 _MOST_TEXT = 120
-_NO_DIFFERENCE = "no difference: it was played before, or a matcher refused it"
+_PARTS_OF_BODIES = ("raw_body", "json_body", "form_body")
 
 
-def differences(live: Request, recorded: Request) -> list[str]:
-    """What differs between two requests, field by field, as lines of text; empty if nothing.
+def differences(live: Request, recorded: Request, matching: Matching | None = None) -> list[str]:
+    """Return what differs between two requests, field by field, as lines of text.
 
     :param live: the request that was sent.
     :param recorded: the one it is compared with.
+    :param matching: what has to be equal and what doesn't count; what differs only where it asks
+        for it, such as headers, is named then.
     """
+    if matching is not None:
+        live, recorded = matching.pair(live, recorded)
+    names = frozenset() if matching is None else matching.names
     lines = []
     if live.method.upper() != recorded.method.upper():
         lines.append(f"method: sent {live.method}, recorded {recorded.method}")
     lines += _uri_differences(live.uri, recorded.uri)
-    for name in (*OPERATIONS, *RANGES):
+    headers = dict.fromkeys((*OPERATIONS, *RANGES))
+    if "headers" in names:
+        headers.update(dict.fromkeys(name.lower() for name in (*recorded.headers, *live.headers)))
+    for name in headers:
         lines += _header_difference(live, recorded, name)
     if body_key(live) != body_key(recorded):
         lines += _body_differences(live, recorded)
+    elif live.body != recorded.body and names.intersection(_PARTS_OF_BODIES):
+        lines.append(
+            f"bytes of the body: sent {_short(live.body)}, recorded {_short(recorded.body)}"
+        )
+    if matching is not None:
+        lines += _refusals(live, recorded, matching, has_lines=bool(lines))
     return lines
+
+
+def _refusals(
+    live: Request, recorded: Request, matching: Matching, *, has_lines: bool
+) -> Iterator[str]:
+    """Name the matchers that say no; of ours it is told field by field, if it can be."""
+    for name, reason in matching.refusals(live, recorded):
+        if not (has_lines and name in matching.names):
+            said = reason if len(reason) <= _MOST_TEXT else f"{reason[: _MOST_TEXT - 3]}..."
+            yield f"matcher {name}: it says no" + (f", {said}" if said else "")
 
 
 def _header_difference(live: Request, recorded: Request, name: str) -> list[str]:
@@ -115,22 +146,43 @@ def _member_differences(ours: Any, theirs: Any, name: str, place: str) -> list[s
     return _value_differences(ours[name], theirs[name], place)
 
 
-def nearest(live: Request, recorded: Sequence[Request], most: int = 3) -> list[str]:
-    """The recorded requests that are most like one that was sent, and what differs.
+def nearest(
+    live: Request, recorded: Sequence[Request], matching: Matching, most: int = 3
+) -> list[str]:
+    """Return the recorded requests that are most like one that was sent, and what differs.
 
-    :param live: the request that was sent.
+    :param live: the request that was sent, and got no answer.
     :param recorded: those to choose from.
+    :param matching: what has to be equal.
     :param most: how many to name.
     :returns: a line a request, its differences indented below it; equal ones are named once.
     """
-    compared = [(differences(live, other), other) for other in recorded]
+    view = matching.view(live)
+    played = [other for other in recorded if matching.matches(view, matching.view(other))]
+    blocks: Counter[tuple[str, ...]] = Counter()
+    if played:
+        blocks[_name(played[0]), _played(len(played))] = len(played)
+    compared = [(differences(live, other, matching), other) for other in recorded]
     compared.sort(key=lambda pair: (_distance(live, pair[1]), len(pair[0])))
-    blocks = Counter((f"{other.method} {other.uri}", *found) for found, other in compared)
+    blocks.update(
+        (_name(other), *found) for found, other in compared if not any(other is x for x in played)
+    )
     lines = []
     for (name, *found), count in list(blocks.items())[:most]:
         lines.append(f"nearest: {name}" + (f" ({count} times)" if count > 1 else ""))
-        lines += [f"  {line}" for line in found or [_NO_DIFFERENCE]]
+        lines += [f"  {line}" for line in found]
     return lines
+
+
+def _played(count: int) -> str:
+    """Say of requests that match that they have answered others."""
+    times = {1: "once, and played", 2: "2 times, both played"}
+    often = times.get(count, f"{count} times, all played")
+    return f"recorded {often}: this was request {count + 1} (allow_playback_repeats repeats it)"
+
+
+def _name(request: Request) -> str:
+    return f"{request.method} {request.uri}"
 
 
 def _distance(live: Request, other: Request) -> int:
@@ -196,16 +248,10 @@ def _body_changes(
         if not by_shape:
             yield f"body: recorded {_cut(old.text)}, now {_cut(new.text)}"
         return
+    is_ignored = place_pattern(ignored).fullmatch if ignored else None
     for place, line in _value_changes(before, now, "", by_shape):
-        if not any(_is_in(place, glob) for glob in ignored):
+        if is_ignored is None or not is_ignored(place):
             yield f"body {place or '.'}: {line}"
-
-
-def _is_in(place: str, glob: str) -> bool:
-    """Whether a place is one that a pattern names, or is below it."""
-    # brackets of a glob are sets of characters, those of a place are indexes
-    glob = glob.replace("[", "[[]")
-    return any(fnmatch.fnmatchcase(place, each) for each in (glob, f"{glob}.*", f"{glob}[[]*"))
 
 
 def _value_changes(before: Any, now: Any, place: str, by_shape: bool) -> Iterator[tuple[str, str]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, unquote_plus, urlsplit
 
+from pytest_reqord.base.models import Headers
 from pytest_reqord.base.real import json
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ __all__ = [
     "OPERATIONS",
     "PLAIN_URI",
     "RANGES",
+    "Ignoring",
     "Matcher",
     "Matching",
     "body_key",
@@ -29,10 +32,12 @@ __all__ = [
     "hide",
     "normalise_uri",
     "operation",
+    "place_pattern",
     "port_of",
     "preferences",
     "ranges",
     "split_uri",
+    "unsigned",
 ]
 
 Matcher = Callable[["Request", "Request"], Any]
@@ -58,13 +63,49 @@ def normalise_uri(uri: str) -> str:
     """The same text for URIs that a server can't tell apart.
 
     Scheme and host in lower case, no default port, no fragment, the query's parameters in order
-    (those of one name stay in theirs, which a server may mind).
+    (those of one name stay in theirs, which a server may mind), nothing of a signature.
     """
     if _PLAIN_URI.fullmatch(uri):
         return uri
-    parts = split_uri(uri)
+    parts = split_uri(unsigned(uri))
     query = "&".join(sorted(parts.query.split("&"), key=_parameter_name))
     return f"{parts.scheme}://{_authority(uri)}{parts.path or '/'}" + (f"?{query}" if query else "")
+
+
+def unsigned(uri: str) -> str:
+    """Return a URI without its signature and what changes with that: dates, nonces, expiry."""
+    if not _SIGNATURE.search(uri):
+        return uri
+    start, _, query = uri.partition("?")
+    parts = query.split("&")
+    left_out = _of_signatures(map(_parameter_name, parts))
+    kept = [part for part in parts if _parameter_name(part).lower() not in left_out]
+    return f"{start}?" + _DATE_OF_CREDENTIAL.sub(r"\1", "&".join(kept))
+
+
+_SIGNATURE = re.compile(r"[?&](?:x-[a-z]+-signature|signature|sig|oauth_signature)=", re.IGNORECASE)
+_DATE_OF_CREDENTIAL = re.compile(r"(-credential=[^&]*?(?:/|%2F))20\d{6}(?=/|%2F)", re.IGNORECASE)
+_CHANGES_WITH = {
+    "x-amz-signature": ("x-amz-date", "x-amz-expires", "x-amz-security-token"),
+    "x-goog-signature": ("x-goog-date", "x-goog-expires"),
+    "x-oss-signature": ("x-oss-date", "x-oss-expires", "x-oss-security-token"),
+    "oauth_signature": ("oauth_timestamp", "oauth_nonce"),
+    # version 2 of S3 and of Google's storage, CloudFront, AWS's query API and others like it
+    "signature": ("expires", "timestamp", "nonce", "signaturenonce", "policy"),
+    "sig": ("st", "se", "skt", "ske"),  # Azure's shared access signatures
+}
+"""By the name of a signature what changes with it, in lower case."""
+
+
+def _of_signatures(names: Iterable[str]) -> set[str]:
+    """Return which of some parameters are a signature or change with it, in lower case."""
+    all_names = {name.lower() for name in names}
+    left_out: set[str] = set()
+    for name in all_names.intersection(_CHANGES_WITH):
+        beside = all_names.intersection(_CHANGES_WITH[name])
+        if beside:  # a signature that stands alone is what is asked about
+            left_out |= beside | {name}
+    return left_out
 
 
 def split_uri(uri: str) -> SplitResult:
@@ -134,7 +175,11 @@ def body_key(request: Request) -> Any:
 
 def _fields(body: bytes) -> tuple[tuple[str, str], ...]:
     # as text in which a character is a byte: of bytes parse_qsl takes nothing but ASCII
-    pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    text = body.decode("latin-1")
+    pairs = parse_qsl(text, keep_blank_values=True, encoding="latin-1")
+    if _SIGNATURE.search("&" + text):
+        left_out = _of_signatures(name for name, _ in pairs)
+        pairs = [pair for pair in pairs if pair[0].lower() not in left_out]
     return tuple(sorted(pairs))
 
 
@@ -153,8 +198,119 @@ def _canonical_json(body: bytes) -> Any:
 
 def _without_boundary(body: bytes, content_type: str) -> bytes:
     """A multipart body with its boundary, a random text, replaced by a fixed one."""
-    match = re.search(r'boundary="?([^";,]+)', content_type, re.IGNORECASE)
+    match = _BOUNDARY.search(content_type)
     return body.replace(match[1].encode("latin-1", "replace"), b"boundary") if match else body
+
+
+_BOUNDARY = re.compile(r'boundary="?([^";,]+)"?', re.IGNORECASE)
+
+
+def _with_fixed_boundary(request: Request) -> Request:
+    """A multipart request whose boundary is none of its own, in its header neither."""
+    kind = request.headers.get("content-type")
+    if kind is None:  # as VCR.py has requests of aiohttp, which adds the header
+        match = _MULTIPART.match(request.body)
+        if match is None or not request.body.rstrip().endswith(b"--%b--" % match[1]):
+            return request
+        return request._replace(body=request.body.replace(match[1], b"boundary"))
+    if not kind.lower().startswith("multipart/"):
+        return request
+    pairs = [
+        (
+            name,
+            _BOUNDARY.sub("boundary=boundary", value) if name.lower() == "content-type" else value,
+        )
+        for name, value in request.headers.pairs
+    ]
+    headers = Headers(pairs).with_sent(request.headers.sent)
+    return request._replace(headers=headers, body=_without_boundary(request.body, kind))
+
+
+_MULTIPART = re.compile(rb"--([!-~]{1,70})\r\nContent-")
+
+
+class Ignoring:
+    """Requests without what a user says counts for nothing (``match_ignore``).
+
+    :param names: places in JSON, forms and multipart, parameters and headers, by name or pattern;
+        a place stands for all below it.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.is_place = place_pattern(names).fullmatch
+        self._is_header = place_pattern([name.lower() for name in names]).fullmatch
+
+    def uri(self, uri: str) -> str:
+        """Return a URI without the parameters that are ignored."""
+        start, question, query = uri.partition("?")
+        parts = query.split("&")
+        kept = [part for part in parts if not self.is_place(unquote(_parameter_name(part)))]
+        return f"{start}?{'&'.join(kept)}" if question and kept else start
+
+    def request(self, request: Request) -> Request:
+        """Return a request without what is ignored, and without what follows from its body."""
+        headers, body = request.headers, request.body
+        pairs = [pair for pair in headers.pairs if not self._is_header(pair[0].lower())]
+        if body:
+            body = self._body(request)
+            pairs = [pair for pair in pairs if pair[0].lower() not in _FOLLOWS_THE_BODY]
+        kept = Headers(pairs).with_sent(headers.sent)
+        return request._replace(uri=self.uri(request.uri), headers=kept, body=body)
+
+    def _body(self, request: Request) -> bytes:
+        kind, body = request.headers.get("content-type", "").lower(), request.content
+        if kind.startswith("multipart/"):
+            parts = body.split(b"--boundary")
+            return b"--boundary".join(part for part in parts if not self._is_part(part))
+        if kind.startswith("application/x-www-form-urlencoded"):
+            parts = body.split(b"&")
+            return b"&".join(part for part in parts if not self._is_field(part))
+        if body[:1] not in _STARTS_OF_JSON:
+            return body
+        try:
+            value = json.loads(body)
+            kept = self._value(value, "")
+        except (ValueError, RecursionError):
+            return body
+        return body if kept == value else json.dumps(kept).encode()
+
+    def _is_field(self, part: bytes) -> bool:
+        name = part.partition(b"=")[0].decode("latin-1")
+        return self.is_place(unquote_plus(name)) is not None
+
+    def _is_part(self, part: bytes) -> bool:
+        match = _NAME_OF_PART.search(part.partition(b"\r\n\r\n")[0])
+        return match is not None and self.is_place(match[1].decode("latin-1")) is not None
+
+    def _value(self, value: Any, place: str) -> Any:
+        if isinstance(value, dict):
+            places = ((f"{place}.{name}" if place else name, name) for name in value)
+            return {
+                name: self._value(value[name], inner)
+                for inner, name in places
+                if not self.is_place(inner)
+            }
+        if isinstance(value, list):
+            places = ((f"{place}[{number}]", number) for number in range(len(value)))
+            return [
+                None if self.is_place(inner) else self._value(value[number], inner)
+                for inner, number in places
+            ]
+        return value
+
+
+_FOLLOWS_THE_BODY = frozenset({"content-length", "content-encoding"})
+_NAME_OF_PART = re.compile(rb'\bname="([^"]*)"')
+
+
+def place_pattern(globs: Iterable[str]) -> re.Pattern[str]:
+    """Return what matches the places that patterns name, and all below them.
+
+    :param globs: such as ``data[*].id``; ``*`` stands for any characters.
+    """
+    # brackets of a glob are sets of characters, those of a place are indexes
+    each = (fnmatch.translate(glob.replace("[", "[[]"))[:-2] for glob in globs)  # but for its end
+    return re.compile(rf"(?:{'|'.join(each)})(?:[.\[].*)?", re.DOTALL)
 
 
 _MOST_FIELDS = 5_000
@@ -209,7 +365,9 @@ _URI_PARTS: dict[str, Callable[[str, str], Any]] = {
     "host": lambda _, uri: split_uri(uri).hostname,
     "port": lambda _, uri: port_of(uri),
     "path": lambda _, uri: split_uri(uri).path,
-    "query": lambda _, uri: tuple(sorted(parse_qsl(split_uri(uri).query, keep_blank_values=True))),
+    "query": lambda _, uri: tuple(
+        sorted(parse_qsl(split_uri(unsigned(uri)).query, keep_blank_values=True))
+    ),
 }
 
 
@@ -293,16 +451,25 @@ MATCHERS = frozenset({*_URI_PARTS, *_REQUEST_PARTS, *_ALIASES})
 class Matching:
     """What ``match_on`` says, sorted by what it costs to compare.
 
+    Requests are compared as `view` gives them.
+
     :param match_on: names of `MATCHERS` or of ``custom``, or callables.
     :param custom: the user's own matchers by name.
+    :param ignored: what doesn't count, see `Ignoring`.
     """
 
     def __init__(
-        self, match_on: Sequence[str | Matcher], custom: Mapping[str, Matcher] | None = None
+        self,
+        match_on: Sequence[str | Matcher],
+        custom: Mapping[str, Matcher] | None = None,
+        ignored: Sequence[str] = (),
     ) -> None:
+        self._ignoring = Ignoring(ignored) if ignored else None
         self._uri_parts: list[Callable[[str, str], Any]] = []
         self._request_parts: list[Callable[[Request], Any]] = []
         self._pairwise: list[Matcher] = []
+        self.names = frozenset(name for name in match_on if isinstance(name, str))
+        """The names among ``match_on``."""
         self._questions = [_REQUEST_PARTS[name] for name in _QUESTIONS if name not in match_on]
         for matcher in match_on:
             name = _ALIASES.get(matcher, matcher) if isinstance(matcher, str) else None
@@ -314,14 +481,30 @@ class Matching:
                 self._uri_parts.append(_URI_PARTS[name])
             else:
                 self._request_parts.append(_REQUEST_PARTS[str(name)])
-        self.is_plain = self._uri_parts == [_URI_PARTS["method"], _URI_PARTS["uri"]]
+        is_plain = self._uri_parts == [_URI_PARTS["method"], _URI_PARTS["uri"]]
+        self.is_plain = is_plain and not ignored
         """Whether a key is just method and URI, normalised."""
+
+    def view(self, request: Request) -> Request:
+        """Return a request without what doesn't count: a boundary, and what is ignored."""
+        if request.body:
+            request = _with_fixed_boundary(request)
+        return request if self._ignoring is None else self._ignoring.request(request)
+
+    def pair(self, live: Request, recorded: Request) -> tuple[Request, Request]:
+        """Return two requests as they are compared."""
+        return self.view(live), self.view(recorded)
 
     def key(self, method: str, uri: str) -> Any:
         """What must be equal, as far as method and URI say it; recordings are indexed by it."""
         if self.is_plain:
             return method.upper(), normalise_uri(uri)
+        uri = self.counting(uri)
         return tuple(part(method, uri) for part in self._uri_parts)
+
+    def counting(self, uri: str) -> str:
+        """Return a URI without the parameters that are ignored."""
+        return uri if self._ignoring is None else self._ignoring.uri(uri)
 
     def detail(self, request: Request) -> Any:
         """What must be equal besides, for which the whole request is needed."""
@@ -331,10 +514,33 @@ class Matching:
         """Return what makes it another question and needn't be equal: an equal one comes first."""
         return tuple([part(request) for part in self._questions]) if self._questions else None
 
+    def has_drifted(self, live: Request, recorded: Request) -> bool:
+        """Return whether an answer was recorded for another body.
+
+        :param live: the request, as `view` gives it.
+        :param recorded: the one that the answer was recorded for.
+        """
+        if live.body == recorded.body:
+            return False
+        return bool(body_key(live) != body_key(self.view(recorded)))
+
     def agrees(self, live: Request, recorded: Request) -> bool:
         """Ask the matchers that compare a pair."""
         return not self._pairwise or all(
-            _says_yes(matcher, live, recorded) for matcher in self._pairwise
+            _answer(matcher, live, recorded) is None for matcher in self._pairwise
+        )
+
+    def refusals(self, live: Request, recorded: Request) -> list[tuple[str, str]]:
+        """Return name and reason of each matcher that compares a pair and says no to this one."""
+        answers = [(_name_of(each), _answer(each, live, recorded)) for each in self._pairwise]
+        return [(name, reason) for name, reason in answers if reason is not None]
+
+    def matches(self, live: Request, recorded: Request) -> bool:
+        """Return whether a request is the recorded one."""
+        return (
+            self.key(live.method, live.uri) == self.key(recorded.method, recorded.uri)
+            and self.detail(live) == self.detail(recorded)
+            and self.agrees(live, recorded)
         )
 
     @property
@@ -343,9 +549,14 @@ class Matching:
         return bool(self._pairwise)
 
 
-def _says_yes(matcher: Matcher, live: Request, recorded: Request) -> bool:
+def _answer(matcher: Matcher, live: Request, recorded: Request) -> str | None:
+    """Return why a matcher says no, empty where it gives no reason; None if it says yes."""
     try:
         answer = matcher(live, recorded)
-    except AssertionError:
-        return False
-    return answer is None or bool(answer)
+    except AssertionError as error:
+        return str(error)
+    return None if answer is None or answer else ""
+
+
+def _name_of(matcher: Matcher) -> str:
+    return getattr(matcher, "__name__", None) or repr(matcher)

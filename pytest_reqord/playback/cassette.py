@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_reqord.base.clock import Clock
     from pytest_reqord.base.models import Client, Host
     from pytest_reqord.base.seam import Exchange
+    from pytest_reqord.matching.matchers import Matching
     from pytest_reqord.playback.replay import Index, Player, Stored
     from pytest_reqord.settings.options import Access
     from pytest_reqord.settings.resolve import Settings
@@ -276,6 +277,11 @@ class Cassette:
         """With ``verify``: what the API answers otherwise than recorded, as lines of text."""
         return tuple(line for pair in self._verified for line in self._changes_between(*pair))
 
+    @property
+    def matching(self) -> Matching:
+        """What makes a request the recorded one."""
+        return self._source.index().matching
+
     def take_refusals(self) -> list[BaseException]:
         """The errors that requests were refused with since the last call."""
         taken, self._refusals = self._refusals, []
@@ -430,8 +436,8 @@ class Cassette:
             self._misses.append(live)
         is_final = self.settings.on_miss == "fail" and not worker
         kind = CassetteMissError if is_final else CassetteMiss
-        others = (entry.interaction().request for entry in self._stored())
-        lines = nearest(live, tuple(others)) or self._absence()
+        others = [entry.interaction().request for entry in self._stored()]
+        lines = nearest(live, others, self.matching) or self._absence()
         miss = kind(live, self._file, lines, self._source.commands())
         error = self._source.translate(miss)
         self._refuse(error, live.uri, worker, _NOT_RECORDED)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_reqord.codec import Directory
     from pytest_reqord.matching.matchers import Matching
 
-__all__ = ["Candidates", "Claimed", "Claims", "Index", "Player", "Replay", "Stored", "has_drifted"]
+__all__ = ["Candidates", "Claimed", "Claims", "Index", "Player", "Replay", "Stored"]
 
 _HIDDEN = b"=[REDACTED]"
 
@@ -422,6 +422,7 @@ class Replay:
         """
         if self._index.hidden:
             live = hide(live, self._index.hidden)
+        live = self._index.matching.view(live)
         with self._lock:
             at = self._candidate(live)
             while at is not None and not self._take(at):
@@ -432,7 +433,8 @@ class Replay:
                 return None
             self._has_played(at)
         interaction = self._index.entries[at].interaction()
-        return Claimed(interaction, has_drifted(live, interaction.request))
+        has_drifted = self._index.matching.has_drifted(live, interaction.request)
+        return Claimed(interaction, has_drifted)
 
     def _has_played(self, at: int) -> None:
         self._played.append(at)
@@ -465,7 +467,7 @@ class Replay:
         if at in self._taken:
             return None
         matching = self._index.matching
-        recorded = self._index.entries[at].interaction().request
+        recorded = self._request_at(at)
         is_it = matching.detail(live) == matching.detail(recorded)
         return at if is_it and matching.agrees(live, recorded) else None
 
@@ -496,7 +498,7 @@ class Replay:
         return group
 
     def _request_at(self, at: int) -> Request:
-        return self._index.entries[at].interaction().request
+        return self._index.matching.view(self._index.entries[at].interaction().request)
 
     def _last_played(self, live: Request) -> int | None:
         """The last answer again: a poll that goes on gets "done", not "pending" anew."""
@@ -552,8 +554,3 @@ class Replay:
             return iter(())
         own = self._index.owned_by(self._owner) or self._index.owned_by("")
         return (self._index.entries[at] for at in own if at not in self._taken)
-
-
-def has_drifted(live: Request, recorded: Request) -> bool:
-    """Whether an answer was recorded for another body."""
-    return live.body != recorded.body and body_key(live) != body_key(recorded)

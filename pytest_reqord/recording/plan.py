@@ -260,10 +260,11 @@ class Planning:
         return lines
 
     def _matching(self, settings: Settings) -> Matching:
-        matching = self._matchings.get(settings.match_on)
+        key = settings.match_on, settings.match_ignore
+        matching = self._matchings.get(key)
         if matching is None:
-            matching = Matching(settings.match_on, self._matchers)
-            self._matchings[settings.match_on] = matching
+            matching = Matching(settings.match_on, self._matchers, settings.match_ignore)
+            self._matchings[key] = matching
         return matching
 
     def _redactor(self, settings: Settings, base: Rules) -> Redactor:

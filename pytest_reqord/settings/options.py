@@ -110,6 +110,12 @@ OPTIONS = {
             "what makes a request the recorded one",
         ),
         Option(
+            "match_ignore",
+            "words",
+            (),
+            "places in JSON and forms, parameters and headers that don't count in matching and drift",
+        ),
+        Option(
             "cassette_dir",
             "text",
             "",

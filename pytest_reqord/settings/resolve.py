@@ -30,6 +30,7 @@ class Settings(NamedTuple):  # a dataclass of so many fields takes 3 ms to make
 
     record_mode: str = "none"
     match_on: tuple[str | Matcher, ...] = OPTIONS["match_on"].default
+    match_ignore: tuple[str, ...] = ()
     cassette_dir: str = ""
     locked: bool = False
     on_miss: str = "fail"

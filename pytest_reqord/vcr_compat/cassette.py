@@ -18,7 +18,7 @@ from pytest_reqord.codec import Entry
 from pytest_reqord.errors import CassetteFormatError, CassetteMiss, SequenceMismatchError
 from pytest_reqord.interceptors import active
 from pytest_reqord.matching.matchers import Matching, hidden_parameters, hide
-from pytest_reqord.playback.replay import Candidates, Claimed, Index, has_drifted
+from pytest_reqord.playback.replay import Candidates, Claimed, Index
 from pytest_reqord.recording.opening import Opening, save_into
 from pytest_reqord.settings.options import LIVE_ONLY, PLAY_ONLY, SAVED_AT_END, Access
 from pytest_reqord.vcr_compat.errors import missing_metadata, not_recorded, unhandled
@@ -135,7 +135,8 @@ class VcrReplay:
 
     def _request_at(self, at: int) -> Request:
         request = self.entries[at].interaction().request
-        return self._redact(request) if self._matching.compares_pairs else request
+        request = self._redact(request) if self._matching.compares_pairs else request
+        return self._matching.view(request)
 
     def claim(self, live: Request) -> Claimed | None:
         """Find the interaction for a request and mark it played; None if there is none left.
@@ -144,13 +145,15 @@ class VcrReplay:
         """
         if self._hidden:
             live = hide(live, self._hidden)
+        live = self._matching.view(live)
         with self._lock:
             while (at := self._candidate(live)) is not None:
                 interaction = self.entries[at].interaction()  # a broken one isn't played
                 if self.take(at) or (self._repeats and not self._strict_order):
                     self.play_counts[at] += 1
                     self._played.append(at)
-                    return Claimed(interaction, has_drifted(live, interaction.request))
+                    has_drifted = self._matching.has_drifted(live, interaction.request)
+                    return Claimed(interaction, has_drifted)
         return None
 
     def take(self, at: int) -> bool:
@@ -508,7 +511,12 @@ class VcrOpening(Opening):
         elif self._is_serialized(plan.path, is_new_ours=plan.settings.format == "reqord"):
             self._own = Serialized(plan.path, options.serializer)
         super().__init__(
-            plan._replace(matching=options.matching, access=self._access(plan)), services, attempt
+            plan._replace(
+                matching=options.matching.without(plan.settings.match_ignore),
+                access=self._access(plan),
+            ),
+            services,
+            attempt,
         )
         self.lets_through = options.pipeline.may_drop
         self.view = VcrCassette(self)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from pytest_reqord.base.models import Headers
 from pytest_reqord.base.real import json
-from pytest_reqord.matching.matchers import Matching, port_of, split_uri
+from pytest_reqord.matching.matchers import Matching, port_of, split_uri, unsigned
 from pytest_reqord.vcr_compat.messages import CaseInsensitiveDict, VcrRequest
 
 if TYPE_CHECKING:
@@ -168,24 +168,37 @@ class VcrMatching(Matching):
     """What ``match_on`` says, with VCR.py's matchers.
 
     :param matchers: functions of two requests in VCR.py's shape.
+    :param ignored: what doesn't count, see `pytest_reqord.matching.matchers.Ignoring`.
     """
 
-    def __init__(self, matchers: Sequence[VcrMatcher]) -> None:
-        super().__init__(())
+    def __init__(self, matchers: Sequence[VcrMatcher], ignored: Sequence[str] = ()) -> None:
+        super().__init__((), ignored=ignored)
         self.matchers = tuple(matchers)
+        self.names = frozenset(name for name, each in MATCHERS.items() if each in self.matchers)
         self._keys = [_URI_KEYS[matcher] for matcher in matchers if matcher in _URI_KEYS]
         self._others = [matcher for matcher in matchers if matcher not in _URI_KEYS]
 
+    def without(self, ignored: Sequence[str]) -> VcrMatching:
+        """Return the same matchers for requests without what is ignored."""
+        return VcrMatching(self.matchers, ignored) if ignored else self
+
     def key(self, method: str, uri: str) -> Any:
         """What must be equal, as far as method and URI say it."""
+        uri = unsigned(self.counting(uri))
         return tuple(key(method, uri) for key in self._keys)
+
+    def pair(self, live: Request, recorded: Request) -> tuple[Request, Request]:
+        """Return two requests as they are compared."""
+        return _alike(self.view(live), self.view(recorded))
 
     def agrees(self, live: Request, recorded: Request) -> bool:
         """Ask the matchers that no key stands for."""
-        if not self._others:
-            return True
-        pair = [VcrRequest.of(each) for each in _alike(live, recorded)]
-        return all(_says(matcher, *pair)[0] for matcher in self._others)
+        return not (self._others and self.refusals(live, recorded))
+
+    def refusals(self, live: Request, recorded: Request) -> list[tuple[str, str]]:
+        """Return name and reason of each of them that says no."""
+        pair = [VcrRequest.of(each) for each in self.pair(live, recorded)]
+        return [(name, reason or "") for name, reason in compare(self._others, *pair)[1]]
 
     @property
     def compares_pairs(self) -> bool:

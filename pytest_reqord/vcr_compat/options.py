@@ -28,7 +28,7 @@ _NOT_HONOURED = {
 _NOT_HONOURED_OF_CASSETTER = {
     "body_scrub_patterns": "use reqord_redact_patterns, or before_record_response",
     "filter_replacement": 'give filter_headers and the like pairs: ("authorization", "[FILTERED]")',
-    "ignore_json_paths": "compare bodies in a matcher of your own, see vcr.register_matcher",
+    "ignore_json_paths": "match_ignore names what doesn't count, such as data[*].id",
     "uri_normalizer": "change the URI in before_record_request",
     "compare": "--record-mode=verify has reqord_verify_body and reqord_verify_ignore",
     "before_compare_response": "see reqord_verify_ignore",

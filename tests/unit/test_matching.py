@@ -7,6 +7,8 @@ from pytest_reqord.base.models import Headers, Request
 from pytest_reqord.matching.difference import differences, nearest
 from pytest_reqord.matching.matchers import DEFAULT_MATCH_ON, Matching, body_key, normalise_uri
 
+DEFAULT = Matching(DEFAULT_MATCH_ON)
+
 
 def request(
     uri: str = "http://api/", method: str = "GET", body: bytes = b"", **headers: str
@@ -161,7 +163,9 @@ def test_the_nearest_come_first():
     """A recording of the same host and path is nearer than one of another host."""
     far, near = request("http://other/x"), request("http://api/x?a=1")
 
-    assert nearest(request("http://api/x"), [far, near])[0] == "nearest: GET http://api/x?a=1"
+    assert (
+        nearest(request("http://api/x"), [far, near], DEFAULT)[0] == "nearest: GET http://api/x?a=1"
+    )
 
 
 def test_what_is_nearest_is_named_once():
@@ -169,12 +173,180 @@ def test_what_is_nearest_is_named_once():
     same = [request("http://api/y", body=b"1")] * 4
     others = [request("http://api/z"), request("http://other/y")]
 
-    lines = nearest(request("http://api/y", body=b"1"), [*others, *same])
+    lines = nearest(request("http://api/y", body=b"1"), [*others, *same], DEFAULT)
 
     assert lines[0] == "nearest: GET http://api/y (4 times)"
-    assert lines[1].strip().startswith("no difference: it was played before")
+    assert lines[1] == (
+        "  recorded 4 times, all played: this was request 5 (allow_playback_repeats repeats it)"
+    )
     assert [line.split()[2] for line in lines if line.startswith("nearest")] == [
         "http://api/y",
         "http://api/z",
         "http://other/y",
     ]
+
+
+@pytest.mark.parametrize(
+    ("match_on", "sent", "line"),
+    [
+        ("headers", request(X_Lang="de"), "header x-lang: sent 'de', recorded 'en'"),
+        ("headers", request(), "header x-lang: not sent, recorded 'en'"),
+        ("raw_body", request(body=b"{} "), "bytes of the body: sent b'{} ', recorded b'{}'"),
+        ("range", request(Range="bytes=0-3"), "header range: sent 'bytes=0-3', not recorded"),
+        ("operation", request(SOAPAction="a"), "header soapaction: sent 'a', not recorded"),
+    ],
+)
+def test_a_miss_names_what_had_to_be_equal(match_on, sent, line):
+    """Whatever it is."""
+    recorded = request(X_Lang="en", body=b"{}", Content_Type="application/json")
+
+    lines = nearest(sent, [recorded], Matching(["method", "uri", match_on]))
+
+    assert f"  {line}" in lines
+
+
+def test_a_miss_names_the_matcher_that_refused():
+    """By its name, with the reason that it gave."""
+
+    def same_tenant(live: Request, recorded: Request) -> None:
+        raise AssertionError("tenants differ")
+
+    lines = nearest(request(), [request()], Matching(["method", same_tenant]))
+
+    assert lines[1:] == ["  matcher same_tenant: it says no, tenants differ"]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (1, "recorded once, and played: this was request 2"),
+        (2, "recorded 2 times, both played: this was request 3"),
+        (3, "recorded 3 times, all played: this was request 4"),
+    ],
+)
+def test_a_miss_says_how_often_it_was_recorded(count, text):
+    """Where nothing differs, it has been played, whatever its body."""
+    recorded = [request(method="POST", body=b"%d" % at) for at in range(count)]
+
+    lines = nearest(request(method="POST", body=b"9"), recorded, DEFAULT)
+
+    assert lines[1:] == [f"  {text} (allow_playback_repeats repeats it)"]
+
+
+SIGNED = [
+    (
+        "http://s3/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK%2F202611{0}%2Feu%2Fs3%2F"
+        "aws4_request&X-Amz-Date=202611{0}T00Z&X-Amz-Expires=36{0}&X-Amz-SignedHeaders=host&"
+        "X-Amz-Signature=a{0}"
+    ),
+    (
+        "http://s3/b/k?X-Amz-Credential=AK/202611{0}/eu/s3/aws4_request&X-Amz-Signature=a{0}&"
+        "X-Amz-Date={0}"
+    ),
+    "http://s3/b/k?AWSAccessKeyId=AK&Expires=17{0}&Signature=a{0}",
+    "http://blob/c/b?sv=2026-01-01&st={0}&se={0}&sr=b&sp=r&sig=a{0}",
+    "http://api/x?oauth_consumer_key=k&oauth_nonce=n{0}&oauth_timestamp={0}&oauth_signature=a{0}",
+    (
+        "http://gcs/b/o?X-Goog-Credential=a%40b%2F202611{0}%2Fauto%2Fstorage%2Fgoog4_request&"
+        "X-Goog-Date=202611{0}T00Z&X-Goog-Expires=6{0}&X-Goog-Signature=a{0}"
+    ),
+    "http://gcs/b/o?GoogleAccessId=a&Expires={0}&Signature=a{0}",
+    "http://cf/x?Expires={0}&Signature=a{0}&Key-Pair-Id=K",
+    "http://cf/x?Policy=p{0}&Signature=a{0}&Key-Pair-Id=K",
+]
+
+
+@pytest.mark.parametrize("uri", SIGNED)
+def test_requests_signed_at_another_time_are_the_same(uri):
+    """Dates, nonces and expiry beside a signature don't count; what is asked for does."""
+    uris = Matching(["uri"]), Matching(["host", "path", "query"])
+    for matching in uris:
+        first, second = (matching.key("GET", uri.format(day)) for day in (23, 24))
+        assert first == second
+        assert matching.key("GET", uri.format(23) + "&versionId=1") != first
+        assert matching.key("GET", uri.format(23).replace("?", "1?")) != first
+
+
+def test_forms_signed_at_another_time_are_the_same():
+    """OAuth 1 signs forms, too."""
+    kind = "application/x-www-form-urlencoded"
+    form = "status=hi&oauth_nonce={0}&oauth_timestamp={0}&oauth_signature={0}%3D"
+    first, second, other = (
+        request(body=text.format(at).encode(), content_type=kind)
+        for at, text in ((1, form), (2, form), (3, form.replace("hi", "ho")))
+    )
+
+    assert body_key(first) == body_key(second) != body_key(other)
+
+
+@pytest.mark.parametrize("uri", ["http://api/x?expires={0}", "http://api/verify?signature={0}"])
+def test_what_stands_alone_counts(uri):
+    """A date without a signature, and a signature without a date, are what is asked about."""
+    assert normalise_uri(uri.format(1)) != normalise_uri(uri.format(2))
+
+
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+
+
+def multipart(**fields: str) -> bytes:
+    parts = (
+        f'--b1\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    return "".join([*parts, "--b1--"]).encode()
+
+
+@pytest.mark.parametrize("match_on", [["body"], ["raw_body"], ["body", "headers"], ["json_body"]])
+@pytest.mark.parametrize(
+    ("kind", "one", "same", "other"),
+    [
+        (JSON, b'{"id": 1, "a": 1}', b'{"id": 22, "a": 1}', b'{"id": 1, "a": 2}'),
+        (JSON, b'{"a": 1}', b'{"id": {"b": 1}, "a": 1}', b'{"a": 2}'),
+        (JSON, b'[{"at": 1, "b": 1}]', b'[{"at": 2, "b": 1}]', b'[{"at": 1, "b": 2}]'),
+        (FORM, b"id=1&a=1", b"id=22&a=1", b"id=1&a=2"),
+        ("multipart/form-data; boundary=b1", multipart(id="1", a="1"), multipart(id="2", a="1"),
+         multipart(id="1", a="2")),
+    ],
+)  # fmt: skip
+def test_what_is_ignored_counts_for_no_matcher(match_on, kind, one, same, other):
+    """Fields of bodies, with what follows from them; and it is no drift."""
+    matching = Matching(match_on, ignored=["id", "[*].at"])
+    first, second, third = (
+        request(body=body, content_type=kind, content_length=str(len(body)))
+        for body in (one, same, other)
+    )
+
+    assert matching.matches(matching.view(first), matching.view(second))
+    assert not matching.has_drifted(matching.view(first), second)
+    if match_on != ["json_body"] or kind == JSON:
+        assert not matching.matches(matching.view(first), matching.view(third))
+
+
+def test_parameters_and_headers_are_ignored_by_name():
+    """A pattern names several; a header is named without case."""
+    matching = Matching(["uri", "headers", lambda live, recorded: live == recorded],
+                        ignored=["nonce", "x-trace-*"])  # fmt: skip
+    first = matching.view(request("http://api/?nonce=1&a=1", X_Trace_Id="1", X_Lang="en"))
+    second = matching.view(request("http://api/?a=1", X_Lang="en"))
+    third = matching.view(request("http://api/?a=1&nonce=1", X_Lang="de"))
+
+    assert matching.matches(first, second)
+    assert not matching.matches(first, third)
+    assert differences(first, third, matching)[0] == "header x-lang: sent 'en', recorded 'de'"
+
+
+@pytest.mark.parametrize("match_on", ["headers", "body", "raw_body"])
+def test_a_boundary_counts_for_no_matcher(match_on):
+    """In the header neither."""
+    matching = Matching([match_on])
+    first, second = (
+        matching.view(
+            request(
+                body=multipart(a="1").replace(b"b1", boundary),
+                content_type=f'multipart/form-data; boundary="{boundary.decode()}"',
+            )
+        )
+        for boundary in (b"b2", b"c3")
+    )
+
+    assert matching.matches(first, second)

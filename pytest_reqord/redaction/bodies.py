@@ -168,24 +168,27 @@ _BOUNDARY = Pattern(r'boundary="?([^";,\s]+)', re.IGNORECASE)
 _PART_NAME = Pattern(r'\bname="((?:[^"\\]|\\.)*)"|\bname=([^\s;"]+)', re.IGNORECASE)
 
 
-def element_edits(text: str, names: Names, found: Found) -> Iterator[Edit]:
+def element_edits(text: str, names: Names, found: Found, parseable: bool) -> Iterator[Edit]:
     """Replace the text of elements with secret names, namespace or not."""
+    is_json = text[:1] in "{["
     for match in _ELEMENT.finditer(text):
         group = 2 if match[2] is not None else 3
-        new = _redacted(names[match[1].rpartition(":")[2]], match[group].rstrip(), found)
+        if is_json and not text.startswith("</", match.end(group)):
+            continue  # ``<ACCESS_TOKEN>`` in a text
+        new = _redacted(names, match[1].rpartition(":")[2], match[group].rstrip(), found, parseable)
         if new is not None:
             yield match.start(group), match.start(group) + len(match[group].rstrip()), new
 
 
-def attribute_edits(text: str, names: Names, found: Found) -> Iterator[Edit]:
+def attribute_edits(text: str, names: Names, found: Found, parseable: bool) -> Iterator[Edit]:
     """Replace the values of attributes with secret names."""
     for match in _ATTRIBUTE.finditer(text):
-        new = _redacted(names[match[1].rpartition(":")[2]], match[2][1:-1], found)
+        new = _redacted(names, match[1].rpartition(":")[2], match[2][1:-1], found, parseable)
         if new is not None:
             yield match.start(2) + 1, match.end(2) - 1, new
 
 
-def input_edits(text: str, names: Names, found: Found) -> Iterator[Edit]:
+def input_edits(text: str, names: Names, found: Found, parseable: bool) -> Iterator[Edit]:
     """Replace the values of HTML's ``<input name=...>`` and ``<meta name=...>``."""
     for tag in _INPUT.finditer(text):
         name = _INPUT_NAME.search(tag[0])
@@ -194,14 +197,15 @@ def input_edits(text: str, names: Names, found: Found) -> Iterator[Edit]:
             continue
         raw = content[1]
         quotes = 1 if raw[0] in "\"'" else 0
-        new = _redacted(names[name[1]], raw.strip("\"'"), found)
+        new = _redacted(names, name[1], raw.strip("\"'"), found, parseable)
         if new is not None:
             start = tag.start() + content.start(1) + quotes
             yield start, start + len(raw) - 2 * quotes, new
 
 
-def _redacted(secrecy: Secrecy, raw: str, found: Found) -> str | None:
+def _redacted(names: Names, name: str, raw: str, found: Found, parseable: bool) -> str | None:
     """What comes in the place of a value; None where it isn't secret."""
+    secrecy = names[name]
     if secrecy is Secrecy.NO or not raw:
         return None
     text = raw
@@ -209,9 +213,42 @@ def _redacted(secrecy: Secrecy, raw: str, found: Found) -> str | None:
         import html  # late: only escaped values need its tables
 
         text = to_latin(html.unescape(from_latin(raw)))
-    if secrecy is Secrecy.GUARDED and not values.looks_secret(text):
+    if not values.is_secret(secrecy, name, text, parseable=parseable):
         return None
     return values.value(text, found, parseable=False)
+
+
+_NAMED = Pattern(
+    r"<(?:name|key)>\s*([^<>\s]{1,128})\s*</(?:name|key)>\s*(?:<type>[^<>]*</type>\s*)?<(?:value|string|data)>\s*"
+    r"(?:<(?:string|int|i4|base64)>)?([^<>]+)",
+    re.ASCII | re.IGNORECASE,
+)
+_NAMED_TAG = Pattern(r"<[A-Za-z][\w.:-]{0,63}\s[^<>]{3,2000}>([^<>]*)", re.ASCII)
+_TAG_NAME = Pattern(r"""\s(?:name|key)=["']([^"'<>]{1,128})["']""", re.IGNORECASE)
+_TAG_VALUE = Pattern(r"""\svalue=["']([^"'<>]*)["']""", re.IGNORECASE)
+
+
+def named_edits(text: str, names: Names, found: Found, parseable: bool) -> Iterator[Edit]:
+    """Replace the values beside names in XML: of XML-RPC, of property lists."""
+    for match in _NAMED.finditer(text):
+        raw = match[2].rstrip()
+        new = _redacted(names, match[1], raw, found, parseable)
+        if new is not None:
+            yield match.start(2), match.start(2) + len(raw), new
+
+
+def tag_edits(text: str, names: Names, found: Found, parseable: bool) -> Iterator[Edit]:
+    """Replace the values of tags with a name: ``<add key="..." value="..."/>``, ``<entry key=...>``."""
+    for tag in _NAMED_TAG.finditer(text):
+        name = _TAG_NAME.search(tag[0])
+        if name is None or not names[name[1]]:
+            continue
+        content = _TAG_VALUE.search(tag[0])
+        start = tag.start() + content.start(1) if content else tag.start(1)
+        raw = content[1] if content else tag[1].rstrip()
+        new = _redacted(names, name[1], raw, found, parseable)
+        if new is not None:
+            yield start, start + len(raw), new
 
 
 def part_edits(text: str, content_type: str, names: Names, found: Found) -> Iterator[Edit]:
@@ -238,12 +275,8 @@ def _part_edit(part: str, names: Names, found: Found) -> Edit | None:
     start += 2 * len(line_end)
     end = len(part) - len(line_end) if part.endswith(line_end) else len(part)
     raw = part[start:end]
-    secrecy = names[name[1] or name[2] or ""]
-    if (
-        secrecy is Secrecy.NO
-        or not raw
-        or (secrecy is Secrecy.GUARDED and not values.looks_secret(raw))
-    ):
+    called = name[1] or name[2] or ""
+    if not raw or not values.is_secret(names[called], called, raw, parseable=False):
         return None
     return start, end, values.value(raw, found, parseable=False)
 
@@ -272,6 +305,8 @@ def redact_body(
     marker = REDACTED
     if "=" in body.text:
         marker = _redact_parameters(body, content_type, vocabulary, found)
+    if marker == REDACTED and content_type[:10].lower() != "multipart/":
+        _redact_assignments(body, vocabulary, found)
     text = body.text
     if "://" in text:
         if "@" in text and vocabulary.has("user_info"):
@@ -288,20 +323,45 @@ def _redact_fields(
 ) -> None:
     """Look for each syntax only where a sign of it is: most bodies cost one pass."""
     text = body.text
-    names = vocabulary.fields
-    if values.has_secret_fields(text, names):
-        body.replace(values.field_edits(text, names, found, parseable=parseable))
+    names, _ = vocabulary.beside(text)
+    holders = vocabulary.holders(text)
+    if values.has_secret_fields(text, names, holders):
+        edits = values.field_edits(text, names, found, parseable=parseable, holders=holders)
+        body.replace(edits)
+    if _MAY_BE_PAIRS.search(text):
+        body.replace(values.pair_edits(body.text, names, found, parseable=parseable))
     if "mutation" in text or "query" in text:
         body.replace(values.argument_edits(body.text, names, found))
     if "<" in text:
-        _redact_markup(body, names, found)
+        _redact_markup(body, names, found, parseable)
     if content_type[:10].lower() == "multipart/" or text[:2] == "--":
         body.replace(part_edits(body.text, content_type, names, found))
 
 
-def _redact_markup(body: EditedText, names: Names, found: Found) -> None:
-    for edits in (element_edits, attribute_edits, input_edits):
-        body.replace(edits(body.text, names, found))
+_MAY_BE_PAIRS = Pattern(r'"(?:\w*value|v|val|text|content|secret|data)\\*"\s*:', re.IGNORECASE)
+
+
+def _redact_assignments(body: EditedText, vocabulary: Vocabulary, found: Found) -> None:
+    """What settings files, logs and code have: in JSON only where a string may hold some."""
+    text = body.text
+    if "-----BEGIN" in text and vocabulary.has_fields:
+        body.replace(values.private_key_edits(text, found))
+    names, _ = vocabulary.beside(text)
+    if text[:1] not in "{[":
+        body.replace(values.assignment_edits(body.text, names, found))
+        body.replace(values.inline_edits(body.text, names, found))
+    elif "=" in text or "\\n" in text or "'" in text:
+        body.replace(values.inline_edits(body.text, names, found))
+    if vocabulary.has_fields and _MAY_BE_SENT.search(text):
+        body.replace(values.credentials_edits(body.text, found))
+
+
+_MAY_BE_SENT = Pattern(r"bearer|basic|authorization", re.IGNORECASE)
+
+
+def _redact_markup(body: EditedText, names: Names, found: Found, parseable: bool) -> None:
+    for edits in (element_edits, attribute_edits, input_edits, named_edits, tag_edits):
+        body.replace(edits(body.text, names, found, parseable))
 
 
 def _redact_parameters(
@@ -316,6 +376,7 @@ def _redact_parameters(
             body.replace(head.url_edits(text, vocabulary, found))
         return REDACTED
     body.replace(head.form_edits(text.rstrip("\r\n"), vocabulary, found))
+    body.replace(head.form_pair_edits(body.text.rstrip("\r\n"), vocabulary, found))
     if REDACTED in body.text:  # as a client may send it back, or may not
         body.replace(_occurrences(body.text, REDACTED, REDACTED_IN_URL))
     return REDACTED_IN_URL

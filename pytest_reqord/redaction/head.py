@@ -26,6 +26,7 @@ from pytest_reqord.redaction.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_reqord.redaction.rules import Names
     from pytest_reqord.redaction.values import Edit, Found
 
 __all__ = [
@@ -43,6 +44,11 @@ _PAIR = Pattern(r"(?:^|[?&#])([^=&?#]{1,128})=([^&#]*)")
 _PARAMETER_NAME = Pattern(r"[?&#]([^=&?#]{1,128})=")
 _PATH_PARAMETER = Pattern(r";([A-Za-z_]{1,64})=([^?#;/&]*)")  # ;jsessionid=...
 _PAIR_IN_FORM = Pattern(r"(?:^|&)([^=&]{1,128})=([^&]*)")
+_NAMED_IN_FORM = Pattern(
+    r"(?:^|&)([^=&]{0,100}?)(?:\[|%5B)?(?:name|key)(?:\]|%5D)?=([^&]{1,128})"
+    r"&\1(?:\[|%5B)?value(?:\]|%5D)?=([^&]*)",
+    re.IGNORECASE,
+)
 _PAIR_IN_TEXT = Pattern(
     r"""(?:[?&;#]|\\u0026)([A-Za-z0-9_.$%\[\]-]{1,64})=([^&;\s"'<>\\#]*)""", re.ASCII
 )
@@ -121,7 +127,19 @@ def path_edits(text: str, found: Found) -> Iterator[Edit]:
 
 def form_edits(text: str, vocabulary: Vocabulary, found: Found) -> Iterator[Edit]:
     """Replace values in a form: ``name=value&...``."""
-    return _edits(_PAIR_IN_FORM, text, vocabulary, found, 0)
+    return _edits(_PAIR_IN_FORM, text, vocabulary, found, 0, vocabulary.beside(text)[1])
+
+
+def form_pair_edits(text: str, vocabulary: Vocabulary, found: Found) -> Iterator[Edit]:
+    """Replace the value beside the name of a secret: ``env[0][name]=PIN&env[0][value]=...``."""
+    for match in _NAMED_IN_FORM.finditer(text):
+        name = unquote_plus(match[2])
+        if not vocabulary.fields[name]:
+            continue
+        text_of = to_latin(unquote_plus(match[3]))
+        if text_of and text_of != REDACTED:
+            new = values.value(text_of, found, parseable=False, marker=REDACTED_IN_URL)
+            yield match.start(3), match.end(3), new
 
 
 def url_edits(text: str, vocabulary: Vocabulary, found: Found) -> Iterator[Edit]:
@@ -129,26 +147,35 @@ def url_edits(text: str, vocabulary: Vocabulary, found: Found) -> Iterator[Edit]
     return _edits(_PAIR_IN_TEXT, text, vocabulary, found, _DEEPEST)
 
 
-def _edits(
-    pairs: Pattern[str], text: str, vocabulary: Vocabulary, found: Found, depth: int
+def _edits(  # noqa: PLR0917 -- as `_parameter`
+    pairs: Pattern[str],
+    text: str,
+    vocabulary: Vocabulary,
+    found: Found,
+    depth: int,
+    names: Names | None = None,
 ) -> Iterator[Edit]:
+    names = vocabulary.parameters if names is None else names
     for match in pairs.finditer(text):
-        new = _parameter(match[1], match[2], vocabulary, found, depth)
+        new = _parameter(match[1], match[2], vocabulary, found, depth, names)
         if new is not None:
             yield match.start(2), match.end(2), new
 
 
-def _parameter(name: str, raw: str, vocabulary: Vocabulary, found: Found, depth: int) -> str | None:
+def _parameter(  # noqa: PLR0917 -- a pair, the rules, and where it is
+    name: str, raw: str, vocabulary: Vocabulary, found: Found, depth: int, names: Names
+) -> str | None:
     """What comes in the place of a parameter's value; None where it stays."""
     if not raw:
         return None
-    secrecy = vocabulary.parameters[name]
+    secrecy = names[name]
     if secrecy is Secrecy.NO:
         return _within(raw, vocabulary, found, depth) if depth < _DEEPEST else None
     text = to_latin(unquote_plus(raw)) if "%" in raw or "+" in raw else raw
     if text == REDACTED:
         return REDACTED_IN_URL
-    if secrecy is Secrecy.GUARDED and not _is_secret(name, text):
+    is_shown = depth == _DEEPEST and values.is_innocent(text, name)  # in a text, for a person
+    if is_shown or (secrecy is Secrecy.GUARDED and not _is_secret(name, text)):
         return None
     if re.sub(r"[^a-z]", "", name.lower()) in _SCOPED:
         slash = "/" if "/" in raw else "%2F"
@@ -157,9 +184,11 @@ def _parameter(name: str, raw: str, vocabulary: Vocabulary, found: Found, depth:
 
 
 def _is_secret(name: str, text: str) -> bool:
-    if name.lower() == "key" and values.looks_like_a_path(text):
+    if name.lower().endswith("key") and values.looks_like_a_path(text):
         return False
-    return values.looks_opaque(text)
+    if name.lower().endswith("token"):
+        return values.looks_secret(text)
+    return values.looks_opaque(text) and not values.is_innocent(text)
 
 
 def _within(raw: str, vocabulary: Vocabulary, found: Found, depth: int) -> str | None:
@@ -194,6 +223,10 @@ _TEXTS_WITH_URLS = frozenset({"link", "refresh"})
 _PLAIN_WORD = Pattern(r"[A-Za-z]{1,12}|[A-Za-z]{1,8}[-_][A-Za-z]{1,6}|[0-9.]{0,6}")
 _COOKIE = Pattern(r"(\s*)([^=;]*)=([^;]*)")
 _NEXT_COOKIE = Pattern(r",\s*(?=[^\s;,=]+=)")  # a comma in a date has no name after it
+
+
+_SENT = frozenset({"bearer", "basic "})
+_CREDENTIALS = Pattern(r"(?:bearer|basic)[ \t]+[A-Za-z0-9._~+/-]+=*", re.IGNORECASE)
 
 
 class HeaderRules(dict[str, "_Handler | None"]):
@@ -232,7 +265,7 @@ class HeaderRules(dict[str, "_Handler | None"]):
         """
         redacted: list[tuple[str, str]] | None = None
         for at, (name, text) in enumerate(pairs):
-            if self[name] is None and "eyJ" not in text:
+            if self[name] is None and "eyJ" not in text and text[:6].lower() not in _SENT:
                 continue
             new, secrets = self._new(name, text, parseable)
             for secret in secrets:
@@ -246,6 +279,10 @@ class HeaderRules(dict[str, "_Handler | None"]):
         """A value without its secrets, and what they were."""
         secrets: list[str] = []
         handler = self[name]
+        if handler is None and (sent := _CREDENTIALS.fullmatch(text)):
+            handler = _authorization if values.looks_secret(sent[0]) else None
+        elif parseable and handler is _value and values.is_innocent(text, name):
+            handler = None
         new = handler(text, secrets.append, parseable) if handler else text
         if "eyJ" in new and self._vocabulary.has("jwt"):
             edited = EditedText(new)

@@ -1,4 +1,4 @@
-"""The names of secrets by default; ``*`` stands for any characters, see `Rules` for the rest."""
+"""Rules: which names are secret by default, and what the user adds to them and takes from them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_plus
 
+from pytest_reqord.base.lazy import Pattern
+from pytest_reqord.redaction.table import TABLE, names_in
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 __all__ = [
     "COOKIES",
@@ -28,174 +31,23 @@ __all__ = [
     "Vocabulary",
 ]
 
-HEADERS = (
-    "authorization",
-    "*-authorization",
-    "x-ms-authorization-auxiliary",
-    "x-forwarded-access-token",
-    "cookie",
-    "set-cookie",
-    "set-cookie2",
-    "apikey",
-    "x-apikey",
-    "api-key",
-    "x-auth-key",
-    "x-functions-key",
-    "x-honeycomb-team",
-    "x-rapidapi-key",
-    "x-mashape-key",
-    "fastly-key",
-    "token",
-    "secret",
-    "password",
-    "authentication",
-    "*-authentication",
-    "dd-application-key",
-    "*-api-key",
-    "*-api-token",
-    "*-access-key",
-    "*-secret-key",
-    "*-subscription-key",
-    "*-app-key",
-    "*-client-secret",
-    "*-secret",
-    "*-password",
-    "*-token",
-)
+HEADERS = names_in("header")
 
-FIELDS = (
-    "*password",
-    "*passwd",
-    "*passphrase",
-    "*passcode",
-    "pwd",
-    "*secret",
-    "secretstring",
-    "secretbinary",
-    "*api_key",
-    "*api_token",
-    "*app_key",
-    "*secret_key",
-    "*private_key",
-    "*signing_key",
-    "*master_key",
-    "*encryption_key",
-    "*subscription_key",
-    "*secret_access_key",
-    "*access_key_id",
-    "*access_token",
-    "*refresh_token",
-    "*auth_token",
-    "*authentication_token",
-    "*authenticity_token",
-    "*bearer_token",
-    "*session_token",
-    "*security_token",
-    "*csrf_token",
-    "*xsrf_token",
-    "csrfmiddlewaretoken",
-    "*oauth_token",
-    "*identity_token",
-    "*user_token",
-    "*bot_token",
-    "*app_token",
-    "*service_token",
-    "*deploy_token",
-    "*private_token",
-    "*personal_token",
-    "*admin_token",
-    "*webhook_token",
-    "*verification_token",
-    "*github_token",
-    "*gitlab_token",
-    "*slack_token",
-    "*sas_token",
-    "*vault_token",
-    "*jwt_token",
-    "*reset_token",
-    "id_token",
-    "id_token_hint",
-    "jwt",
-    "secret_token",
-    "device_code",
-    "subject_token",
-    "actor_token",
-    "federated_token",
-    "code_verifier",
-    "client_assertion",
-    "saml_response",
-    "saml_assertion",
-    "otp",
-    "totp",
-    "*cvc",
-    "*cvv",
-    "card_number",
-    "authorization",
-    "proxy_authorization",
-    "cookie",
-    "set_cookie",
-)
-"""Names of fields in JSON, forms, multipart and XML, and of query parameters."""
+FIELDS = names_in("field")
+"""Names of fields in JSON, forms, multipart, XML and settings files, and of query parameters."""
 
-GUARDED_FIELDS = (
-    "token",
-    "auth",
-    "assertion",
-    "credential",
-    "credentials",
-    "session",
-    "*access_key",
-)
+GUARDED_FIELDS = names_in("guarded")
 """Names that are words of their own too: only where the value looks like a secret."""
 
-QUERY = (
-    "sig",
-    "signature",
-    "*_signature",
-    "x-amz-credential",
-    "x-goog-credential",
-    "aws_access_key_id",
-    "google_access_id",
-    "hapikey",
-    "phpsessid",
-    "jsessionid",
-    "oauth_consumer_key",
-    "oauth_verifier",
-)
+QUERY = names_in("parameter")
 """Names of parameters in URLs and forms, besides those of fields."""
 
-GUARDED_QUERY = ("key", "code", "appid", "sid", "session_id", "ticket")
+GUARDED_QUERY = names_in("guarded-parameter")
 
-COOKIES = (
-    "*sess*",
-    "*token*",
-    "*auth*",
-    "*jwt*",
-    "*csrf*",
-    "*xsrf*",
-    "*secret*",
-    "*login*",
-    "*passw*",
-    "*credential*",
-    "*remember*",
-    "*api_key*",
-    "*sid",
-    "sid*",
-    "*user*",
-    "*key",
-)
+COOKIES = names_in("cookie")
 """Names of cookies whose value is secret even where it is a plain word."""
 
-INNOCENT = (
-    "*next_token",
-    "*page_token",
-    "*continuation_token",
-    "*sync_token",
-    "*cursor_token",
-    "*client_token",
-    "*client_request_token",
-    "*public_key",
-)
+INNOCENT = names_in("innocent")
 """Names that are never secret, whatever they end in: code sends them back, or anyone may know."""
 
 
@@ -220,7 +72,7 @@ class Names(dict[str, Secrecy]):
     :param always: names of secrets, with ``*`` for any characters.
     :param guarded: names of what is secret if it looks so.
     :param keep: names that are not secret after all.
-    :param spell: the spellings of a name to be compared, the whole one first.
+    :param headers: names of headers, which are secret here where they begin with ``X-``.
     """
 
     def __init__(
@@ -228,30 +80,34 @@ class Names(dict[str, Secrecy]):
         always: Iterable[str],
         guarded: Iterable[str],
         keep: Iterable[str],
-        spell: Callable[[str], tuple[str, ...]],
+        headers: Names | None = None,
     ) -> None:
         super().__init__()
-        self._spell = spell
+        self._headers = headers
         self._levels = (
-            (_Globs(spell(name)[0] for name in keep), Secrecy.NO),
-            (_Globs(spell(name)[0] for name in always), Secrecy.YES),
-            (_Globs(spell(name)[0] for name in guarded), Secrecy.GUARDED),
+            (_Globs(_spellings(name)[0] for name in keep), Secrecy.NO),
+            (_Globs(_spellings(name)[0] for name in always), Secrecy.YES),
+            (_Globs(_spellings(name)[0] for name in guarded), Secrecy.GUARDED),
         )
 
     def __missing__(self, name: str) -> Secrecy:
-        spellings = self._spell(name)
-        answer = next(
-            (
-                secrecy
-                for globs, secrecy in self._levels
-                if any(globs.match(spelling) for spelling in spellings)
-            ),
-            Secrecy.NO,
-        )
+        answer = self._answer(name)
         if len(self) >= _REMEMBERED:
             self.clear()
         self[name] = answer
         return answer
+
+    def _answer(self, name: str) -> Secrecy:
+        if self._headers is not None and name[:2] in _HEADER_STARTS and self._headers[name]:
+            return Secrecy.YES
+        spellings = _spellings(name)
+        for globs, secrecy in self._levels:
+            if any(map(globs.match, spellings)):
+                return secrecy
+        return Secrecy.NO
+
+
+_HEADER_STARTS = frozenset({"X-", "x-"})
 
 
 class _Globs:
@@ -261,7 +117,9 @@ class _Globs:
         globs = tuple(globs)
         self._exact = frozenset(glob for glob in globs if "*" not in glob)
         starred = [glob for glob in globs if "*" in glob]
-        self._endings = tuple(glob[1:] for glob in starred if glob.rfind("*") == 0)
+        self._endings = tuple(glob[1:] for glob in starred if glob.rfind("*") == 0) + tuple(
+            glob for glob in globs if glob.startswith("~")
+        )
         self._others = tuple(glob for glob in starred if glob.rfind("*") > 0)
 
     def match(self, name: str) -> bool:
@@ -272,16 +130,27 @@ class _Globs:
         )
 
 
-def _header_spellings(name: str) -> tuple[str, ...]:
-    return (name.lower(),)
+_BETWEEN_WORDS = Pattern(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9*~]+")
+_NO_LETTER = Pattern(r"[^a-z0-9*]")
+_PARTS = Pattern(r"[\[\].:/$]+")
 
 
-def _field_spellings(name: str) -> tuple[str, ...]:
-    """The name without what separates its words, and the last part of ``user[card.number]``."""
-    name = unquote_plus(name).lower()
-    whole = re.sub(r"[^a-z0-9*]", "", name)
-    last = [part for part in re.split(r"[\[\].:/$]+", name) if part][-1:]
-    return (whole, *(re.sub(r"[^a-z0-9*]", "", part) for part in last))
+def _spellings(name: str) -> tuple[str, ...]:
+    """The name without what separates its words, its words, and the last part of ``user[pin][0]``.
+
+    Of ``key1`` and ``password_2`` the number is left out, too.
+    """
+    if name.startswith("~"):
+        return (name.replace("_", "~"),)
+    name = unquote_plus(name)
+    parts = [part for part in _PARTS.split(name) if part and not part.isdigit()][-1:]
+    last = parts[0] if parts else name
+    joined = [_NO_LETTER.sub("", text.lower()) for text in (name, last)]
+    words = "~" + _BETWEEN_WORDS.sub("~", last).lower().strip("~")
+    found = (*joined, joined[-1].rstrip("0123456789"), words, words.rstrip("0123456789~"))
+    if name.endswith("]"):  # of a list: ``api_keys[]``
+        found += (joined[-1].removesuffix("s"),)
+    return tuple(dict.fromkeys(found))
 
 
 class Vocabulary:
@@ -289,34 +158,74 @@ class Vocabulary:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self.headers = Names(rules.headers, (), _dashed(rules.keep), _header_spellings)
+        self._beside: dict[tuple[str, ...], tuple[Names, Names]] = {}
+        self.headers = Names(rules.headers, (), rules.keep)
 
     @cached_property
     def fields(self) -> Names:
         """Of JSON, multipart and XML."""
-        rules = self._rules
-        return Names(rules.fields, rules.guarded_fields, rules.keep, _field_spellings)
+        return self.beside("")[0]
 
     @cached_property
     def parameters(self) -> Names:
         """Of URLs and forms."""
+        return self.beside("")[1]
+
+    def beside(self, text: str) -> tuple[Names, Names]:
+        """The names of fields and of parameters in a text: some are secret beside others only."""
+        words = tuple(word for word in _BESIDE if word in text) if self._rules.fields else ()
+        names = self._beside.get(words)
+        if names is None:
+            names = self._beside[words] = self._names(words)
+        return names
+
+    def _names(self, words: tuple[str, ...]) -> tuple[Names, Names]:
         rules = self._rules
-        always = rules.fields + rules.query
-        guarded = rules.guarded_fields + rules.guarded_query
-        return Names(always, guarded, rules.keep, _field_spellings)
+        more = tuple(name for word in words for name in _BESIDE[word])
+        keep = tuple(
+            name
+            for name in rules.keep
+            if name not in INNOCENT or not any(fnmatchcase(one, name) for one in more)
+        )
+        always = rules.fields + more
+        # a header's name may stand in a body or a URL, too: an echo, or a service that takes both
+        named = self.headers if rules.fields else None
+        return (
+            Names(always, rules.guarded_fields, keep, named),
+            Names(always + rules.query, rules.guarded_fields + rules.guarded_query, keep, named),
+        )
+
+    def holders(self, text: str) -> frozenset[str]:
+        """The objects of which every text is secret."""
+        if not self._rules.fields:
+            return frozenset()
+        return frozenset(name for word, names in _HOLDERS.items() if word in text for name in names)
 
     @cached_property
     def cookies(self) -> Names:
         """Of cookies that are secret whatever their value."""
-        return Names(self._rules.cookies, (), self._rules.keep, _field_spellings)
+        return Names(self._rules.cookies, (), self._rules.keep)
+
+    @property
+    def has_fields(self) -> bool:
+        """Whether names of fields are looked for at all."""
+        return bool(self._rules.fields)
 
     def has(self, rule: str) -> bool:
         """Whether a rule without names is on."""
         return rule not in self._rules.keep
 
 
-def _dashed(names: tuple[str, ...]) -> tuple[str, ...]:
-    return (*names, *(name.replace("_", "-") for name in names))
+def _by_word(place: str) -> dict[str, tuple[str, ...]]:
+    return {
+        line.place.partition(":")[2]: line.names
+        for line in TABLE
+        if line.place.startswith(place + ":")
+    }
+
+
+_BESIDE = _by_word("beside")
+_HOLDERS = _by_word("holder")
 
 
 # What is secret: the default names, and what the user adds to them and takes from them.
@@ -337,8 +246,7 @@ NAMELESS = ("user_info", "jwt", "paths", "echo")
 class Rules(NamedTuple):  # a dataclass takes 0.8 ms more to make
     """What is redacted.
 
-    Names are compared without case, those of fields, parameters and cookies also without ``_``
-    and ``-``; ``*`` stands for any characters.
+    Names are compared without case, ``_`` and ``-``; ``*`` stands for any characters.
 
     :param headers: names of headers.
     :param query: names of parameters in URLs and forms, besides ``fields``.

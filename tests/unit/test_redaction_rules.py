@@ -23,17 +23,17 @@ def interaction(body=b"", headers=(), sent=None):
 
 def test_names_can_be_added():
     """Headers, parameters and fields of one's own, with wildcards."""
-    rules = Rules().with_(headers=["X-Team-*"], query=["pin"], fields=["mother*name"])
+    rules = Rules().with_(headers=["X-Team-*"], query=["badge"], fields=["mother*name"])
     new = Redactor(rules).request(
         request(
             [("x-team-id", "7")],
-            b'{"mothersMaidenName":"x","pin":"1"}',
-            "https://a.example/?PIN=1&a=b",
+            b'{"mothersMaidenName":"x","badge":"1"}',
+            "https://a.example/?BADGE=1&a=b",
         )
     )
     assert new.headers["x-team-id"] == REDACTED
-    assert new.uri == "https://a.example/?PIN=%5BREDACTED%5D&a=b"
-    assert new.body == b'{"mothersMaidenName":"[REDACTED]","pin":"1"}'
+    assert new.uri == "https://a.example/?BADGE=%5BREDACTED%5D&a=b"
+    assert new.body == b'{"mothersMaidenName":"[REDACTED]","badge":"1"}'
 
 
 @pytest.mark.parametrize("name", ["X-Api-Key", "x-api-key", "x_api_key"])

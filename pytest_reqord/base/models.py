@@ -33,6 +33,7 @@ __all__ = [
     "Response",
     "Sent",
     "host_of",
+    "place_of",
     "without_secrets",
 ]
 
@@ -385,8 +386,29 @@ _BASE = re.compile(r"[a-z]+://[^/?#]*")
 
 @lru_cache(maxsize=1024)
 def _host(uri: str) -> Host:
-    name = (urlsplit(uri).hostname or "").lower()
+    parts = urlsplit(uri)
+    name = (parts.hostname or "").lower()
     return Host(name, name in _LOCAL, name in _METADATA)
+
+
+def place_of(uri: str) -> str:
+    """Return the host of a URI with its port, that of the scheme where it names none."""
+    base = _BASE.match(uri)
+    return _place(uri if base is None else base[0])
+
+
+@lru_cache(maxsize=1024)
+def _place(uri: str) -> str:
+    name = _host(uri).name
+    parts = urlsplit(uri)
+    try:
+        port = parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:  # no number
+        port = 0
+    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+
+
+_PORTS = {"http": 80, "https": 443}
 
 
 def without_secrets(uri: str) -> str:

@@ -12,7 +12,7 @@ import re
 import socket
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.errors import NetworkBlocked, UsageError
 from pytest_reqord.interceptors.patching import Attributes
@@ -49,23 +49,47 @@ _OWN |= {"::1", "::", "0.0.0.0"}  # noqa: S104 -- compared, not bound
 _ADDRESSES = re.compile(r"(?=.*\d)(\\d|[\d.:\\\[\]*+?^$(){}|,-])+")
 
 
+class _Allowed(NamedTuple):
+    """A pattern of hosts.
+
+    :param pattern: what their names or addresses match.
+    :param port: the one port of them that is allowed; 0 for all.
+    """
+
+    pattern: re.Pattern[str]
+    port: int
+
+
+# a port stands behind a name or an address in brackets; ``::1`` has none
+_WITH_PORT = re.compile(r"((?:[^:]|(?<=\(\?):)+|\\?\[[^\]]+\]):(\d{1,5})\$?")
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """What one call of `block` allows.
 
     :param allowed: the patterns as they were given.
     :param owner: the test that they count for, or an empty string.
-    :param patterns: the same patterns, compiled.
+    :param patterns: the same patterns, compiled, each with the port that it is for.
     """
 
     allowed: tuple[str, ...]
     owner: str
-    patterns: tuple[re.Pattern[str], ...]
+    patterns: tuple[_Allowed, ...]
 
-    def allows(self, host: str) -> bool:
-        """Whether a host is allowed: as it is, or as a name that was resolved to it."""
+    def allows(self, host: str, port: object = 0) -> bool:
+        """Whether a host is allowed: as it is, or as a name that was resolved to it.
+
+        :param port: the port that is wanted there; where it isn't known, any will do.
+        """
         hosts = (host, *_names.get(host, ()))
-        return any(pattern.match(one) for pattern in self.patterns for one in hosts)
+        wanted = int(port) if isinstance(port, (int, str)) and str(port).isdecimal() else 0
+        return any(
+            one.pattern.match(each)
+            for one in self.patterns
+            if not (one.port and wanted) or one.port == wanted
+            for each in hosts
+        )
 
     def may_ask(self, name: str) -> bool:
         """Whether a name that isn't allowed may be resolved all the same.
@@ -76,9 +100,9 @@ class Guard:
         if _is_local(name):
             return True
         return any(
-            _ADDRESSES.fullmatch(one.pattern)
+            _ADDRESSES.fullmatch(one.pattern.pattern)
             for one in self.patterns
-            if not (one.match("127.0.0.1") or one.match("::1"))
+            if not (one.pattern.match("127.0.0.1") or one.pattern.match("::1"))
         )
 
 
@@ -107,7 +131,7 @@ def check(host: object, port: object = 0) -> None:
     :raises NetworkBlocked: if a guard is in force and doesn't allow it.
     """
     own, name = _last(), text_of(host)
-    if own is not None and not own.allows(name):
+    if own is not None and not own.allows(name, port):
         raise _refusal(own, name, port)
 
 
@@ -117,7 +141,7 @@ def check_name(host: object, port: object = 0) -> None:
     :raises NetworkBlocked: as `check`, but not for look-ups that ask nobody.
     """
     own, name = _last(), text_of(host)
-    if own is not None and not own.allows(name) and not own.may_ask(name):
+    if own is not None and not own.allows(name, port) and not own.may_ask(name):
         raise _refusal(own, name, port)
 
 
@@ -134,10 +158,10 @@ def narrow(host: object, port: object, addresses: Iterable[object]) -> set[str]:
     found = {text_of(address) for address in addresses}
     if own is None:
         return found
-    if own.allows(name):
+    if own.allows(name, port):
         remember(name, found)
         return found
-    allowed = {address for address in found if own.allows(address)}
+    allowed = {address for address in found if own.allows(address, port)}
     if not allowed and not _is_local(name):
         raise _refusal(own, name, port)
     return allowed or found
@@ -161,9 +185,11 @@ def is_own(host: str) -> bool:
     return host in _OWN or host.startswith("127.") or host == text_of(socket.gethostname())
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compiled(pattern: str) -> _Allowed:
+    with_port = _WITH_PORT.fullmatch(pattern)
+    host, port = (with_port[1].strip("\\[]"), int(with_port[2])) if with_port else (pattern, 0)
     try:
-        return re.compile(pattern, re.IGNORECASE)
+        return _Allowed(re.compile(host, re.IGNORECASE), port)
     except re.error as error:
         raise UsageError(
             f"allowed_hosts: {pattern!r} is not a regular expression: {error}."

@@ -17,6 +17,7 @@ from pytest_reqord.base.models import (
     Request,
     Response,
     host_of,
+    place_of,
 )
 from pytest_reqord.base.real import Path, os, threading
 from pytest_reqord.base.seam import Route
@@ -324,7 +325,7 @@ class Cassette:
     def begin(self, method: str, uri: str, worker: str) -> Exchange | None:
         """See `pytest_reqord.base.seam.Recorder.begin`."""
         host = host_of(uri)
-        if self._is_ignored(host):
+        if self._is_ignored(host, uri):
             return None
         if self.is_closed:
             request = self._redactor.request(Request(method, uri, _NO_HEADERS, b""))
@@ -351,7 +352,7 @@ class Cassette:
     def route(self, uri: str) -> Route | None:
         """See `pytest_reqord.base.seam.Recorder.route`."""
         host = host_of(uri)
-        if self._is_ignored(host):
+        if self._is_ignored(host, uri):
             return None
         if self.is_closed:
             return Route.PLAY  # and `begin` says why not
@@ -367,7 +368,7 @@ class Cassette:
     ) -> bool:
         """See `pytest_reqord.base.seam.Recorder.meet_unsupported`."""
         host = host_of(uri)
-        if self._is_ignored(host):
+        if self._is_ignored(host, uri):
             return False
         if self.is_closed:
             self.begin("CONNECT", uri, worker)  # and it says why not
@@ -396,10 +397,11 @@ class Cassette:
 
     # what decides
 
-    def _is_ignored(self, host: Host) -> bool:
+    def _is_ignored(self, host: Host, uri: str) -> bool:
         settings = self.settings
         return (settings.ignore_localhost and host.is_local) or (
-            bool(settings.ignore_hosts) and host.name in settings.ignore_hosts
+            bool(settings.ignore_hosts)
+            and not {host.name, place_of(uri)}.isdisjoint(settings.ignore_hosts)
         )
 
     def _route(self, method: str, uri: str) -> Route:
@@ -484,7 +486,7 @@ class Cassette:
 
     def lose(self, uri: str, why: str) -> None:
         """See `pytest_reqord.base.seam.Recorder.lose`."""
-        if not self.is_closed and not self._is_ignored(host_of(uri)):
+        if not self.is_closed and not self._is_ignored(host_of(uri), uri):
             self._lose("", uri, why)
 
     def _lose(self, method: str, uri: str, why: str) -> None:

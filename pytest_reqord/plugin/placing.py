@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -128,8 +129,26 @@ def _place(item: pytest.Item, cassette_dir: str, marks: Iterable[pytest.Mark]) -
     if name is not None:
         return Place(str(join_within(Path(folder), name)), owner)
     owner_class = getattr(item, "cls", None)
-    name = cassette_name(owner_class.__name__ if owner_class else None, item.name)
-    return Place(f"{folder}{os.sep}{file_name(name)}", owner)
+    class_name = owner_class.__name__ if owner_class else None
+    file = f"{folder}{os.sep}{file_name(cassette_name(class_name, item.name))}"
+    once = _unrepeated(item)
+    if once == item.name or os.path.exists(file):  # the latter from a time when it had its own
+        return Place(file, owner)
+    file = f"{folder}{os.sep}{file_name(cassette_name(class_name, once))}"
+    return Place(file, f"{owner.removesuffix(item.name)}{once}")
+
+
+def _unrepeated(item: pytest.Item) -> str:
+    """Return the name of a test without the number that pytest-repeat gives each of its runs.
+
+    They make the same requests, and one cassette serves them all, however many there are.
+    """
+    callspec = getattr(item, "callspec", None)
+    step = callspec.params.get("__pytest_repeat_step_number") if callspec else None
+    match = None if step is None else re.fullmatch(rf"(.*?)([\[-]){step + 1}-\d+\]", item.name)
+    if match is None:
+        return item.name
+    return match[1] + ("]" if match[2] == "-" else "")
 
 
 @lru_cache(maxsize=16)  # tests come file by file; a Path would take longer to look up

@@ -168,7 +168,9 @@ OPTIONS = {
             ("values", "shape"),
         ),
         Option("verify_ignore", "words", (), "places in JSON that verify leaves out"),
-        Option("ignore_hosts", "words", (), "hosts that are neither recorded nor played"),
+        Option(
+            "ignore_hosts", "words", (), "hosts, or HOST:PORT, that are neither recorded nor played"
+        ),
         Option("ignore_localhost", "bool", False, "let requests to this machine through"),
         Option(
             "record_errors",

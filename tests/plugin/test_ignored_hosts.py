@@ -148,3 +148,23 @@ def test_every_client_reaches_them(suite, cassettes, how, mode):
 
     result.assert_outcomes(passed=24)
     assert cassettes() == {}
+
+
+def test_a_host_with_a_port_is_ignored_there_alone(suite, api):
+    """Another port of it is recorded."""
+    suite.makeini(f"[pytest]\nreqord_ignore_hosts = {api.url.removeprefix('http://')}\n")
+    suite.makepyfile(
+        """
+        import os, pytest, requests
+
+        @pytest.mark.cassette
+        def test_it(cassette):
+            url = os.environ["API"]
+            assert requests.get(url + "/json").ok
+            other = url.rpartition(":")[0] + ":1/json"
+            with pytest.raises(BaseException, match="is not in"):
+                requests.get(other)
+            cassette.take_refusals()
+        """
+    )
+    suite.runpytest().assert_outcomes(passed=1)

@@ -137,3 +137,50 @@ def test_names_that_are_too_long(suite, cassettes, letter):
     suite.runpytest("-o", "reqord_on_unplayed=fail").assert_outcomes(passed=2)
     assert len(cassettes()) == 2
     assert all(len(name.encode()) <= 255 for name in cassettes())
+
+
+REPEATED = """
+import os, pytest, requests
+
+@pytest.mark.parametrize("name", ["a", "b-1"])
+@pytest.mark.cassette
+def test_each(name):
+    assert requests.get(f"{os.environ['API']}/echo/{name}").ok
+
+@pytest.mark.cassette
+def test_one():
+    assert requests.get(f"{os.environ['API']}/json").ok
+"""
+
+
+def test_repeated_tests_share_the_cassette_of_the_test(suite, api, cassettes, monkeypatch):
+    """However often pytest-repeat runs them, when they are recorded and when they are played."""
+    pytest.importorskip("pytest_repeat")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p reqord -p pytest_repeat")
+    suite.makepyfile(REPEATED)
+    names = {"test_each[a].yaml", "test_each[b-1].yaml", "test_one.yaml"}
+
+    for count, recorded in (("1", 3), ("3", 9)):
+        suite.runpytest("--record-mode=all", "--count", count).assert_outcomes(passed=recorded)
+        assert set(cassettes()) == names
+        with api.refusing():
+            suite.runpytest("--count=2").assert_outcomes(passed=6)
+            suite.runpytest().assert_outcomes(passed=3)
+
+
+def test_a_repeated_test_keeps_the_cassette_of_its_own(suite, api, cassettes, monkeypatch):
+    """One from before they were shared."""
+    pytest.importorskip("pytest_repeat")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p reqord -p pytest_repeat")
+    suite.makepyfile(REPEATED)
+    suite.runpytest("--record-mode=once", "-k", "one").assert_outcomes(passed=1)
+    folder = next(suite.path.rglob("test_one.yaml")).parent
+    for number in (1, 2):
+        text = (
+            (folder / "test_one.yaml").read_text().replace("::test_one", f"::test_one[{number}-2]")
+        )
+        (folder / f"test_one[{number}-2].yaml").write_text(text)
+    (folder / "test_one.yaml").unlink()
+
+    with api.refusing():
+        suite.runpytest("--count=2", "-k", "one").assert_outcomes(passed=2)

@@ -245,6 +245,31 @@ def test_addresses_are_remembered(listen):
 
 
 @pytest.mark.parametrize(
+    ("allowed", "place", "is_allowed"),
+    [
+        ("api.example.com:8080", ("api.example.com", 8080), True),
+        ("api.example.com:8080", ("api.example.com", 80), False),
+        ("api.example.com:8080", ("api.example.com", 0), True),  # a look-up of the name
+        ("api.example.com:80", ("api.example.com", 8080), False),
+        ("(?:a|b):80$", ("b", 80), True),
+        ("localhost:5432", ("127.0.0.1", 5432), True),
+        ("localhost:5432", ("127.0.0.1", 5433), False),
+        (r"\[::1\]:80", ("::1", 80), True),
+        ("[::1]:80", ("::1", 81), False),
+        ("::1", ("::1", 81), True),
+    ],
+)
+def test_a_pattern_with_a_port_allows_that_port(allowed, place, is_allowed):
+    """Of the hosts that it names, and no other."""
+    with network_guard.blocking([allowed]):
+        if is_allowed:
+            guard.check(*place)
+        else:
+            with pytest.raises(NetworkBlocked):
+                guard.check(*place)
+
+
+@pytest.mark.parametrize(
     ("allowed", "host", "is_allowed"),
     [
         (["api.example.com"], "api.example.com", True),

@@ -135,6 +135,31 @@ def _host_argument(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterable[st
     yield f"ws://{_bracketed(given.get('host', ''))}:{given.get('port', '')}"
 
 
+def _of_obstore(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[str]:
+    store: Any = args[0] if args else kwargs.get("store")
+    config = getattr(store, "config", None) or {}
+    for kind in (one.__name__ for one in type(store).__mro__):  # a suite may have a subclass
+        if kind == "HTTPStore":
+            yield str(store.url)
+        elif kind == "S3Store":
+            host = ".".join(filter(None, (config["bucket"], "s3", config.get("region"))))
+            yield config.get("endpoint") or f"https://{host}.amazonaws.com"
+        elif kind == "AzureStore":
+            host = f"{config.get('account_name', '')}.blob.core.windows.net"
+            yield config.get("endpoint") or f"https://{host}"
+        elif kind == "GCSStore":
+            yield config.get("base_url") or "https://storage.googleapis.com"
+        else:
+            continue
+        return
+
+
+def _of_temporal(args: tuple[Any, ...], _: dict[str, Any]) -> Iterator[str]:
+    """For a service client, or for a client that has one."""
+    service = getattr(args[0], "service_client", args[0])
+    yield f"grpc://{service.config.target_host}"
+
+
 def _of_s3(_: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterable[str]:
     yield f"https://{kwargs['request'].headers.get('host') or ''}"
 
@@ -271,6 +296,11 @@ _PYREQWEST = (
     *("SyncRequestBuilder.build", "SyncRequestBuilder.build_streamed"),
     "SyncOneOffRequestBuilder.send",
 )
+_RY = (*_VERBS, "query", "fetch", "fetch_sync")
+_OBSTORE = (
+    *("copy", "delete", "get", "get_range", "get_ranges", "head", "list_with_delimiter", "put"),
+    *("rename", "open_reader", "open_writer"),
+)
 _XET = ("new_file_download_group", "new_download_stream_group", "new_upload_commit")
 
 CLIENTS = (
@@ -307,6 +337,31 @@ CLIENTS = (
         is_native=True,
     ),
     Client("impit", {"impit": _verbs("Client", "AsyncClient", "")}, is_native=True),
+    Client(
+        "ry",
+        {
+            "ry": (
+                *(f"{kind}.{name}" for kind in ("Client", "BlockingClient") for name in _RY),
+                *("fetch", "fetch_sync", "websocket"),
+            )
+        },
+        is_native=True,
+    ),
+    Client(
+        "obstore",
+        {"obstore": (*_OBSTORE, *(f"{name}_async" for name in _OBSTORE), "list")},
+        _of_obstore,
+        is_native=True,
+    ),
+    Client(
+        "temporalio",
+        {
+            "temporalio.service": ("_BridgeServiceClient._connected_client",),
+            "temporalio.worker._worker": ("_extract_bridge_client_for_worker",),
+        },
+        _of_temporal,
+        is_native=True,
+    ),
     Client(
         "hf_xet",
         {
@@ -399,19 +454,49 @@ def _patch(name: str) -> None:
 
 
 def _mutable(module: Any, name: str) -> Any:
-    """Return what is in a module; in the place of a class of C's, which can't be changed, a subclass."""
+    """Return what is in a module; in the place of a class of C's, which can't be changed, another."""
     owner = getattr(module, name, None)
     if not isinstance(owner, type):
         return owner
     is_mutable = owner.__flags__ & _HEAP_TYPE and not owner.__flags__ & _IMMUTABLE_TYPE
     if is_mutable:
         return owner
-    members = {"__module__": owner.__module__, "__qualname__": owner.__qualname__}
-    _patches.take(module, name, lambda original: type(name, (original,), members))
+    make = _subclass if owner.__flags__ & _BASE_TYPE else _stand_in
+    _patches.take(module, name, make)
     return getattr(module, name)
 
 
-_IMMUTABLE_TYPE, _HEAP_TYPE = 1 << 8, 1 << 9  # CPython's flags of a type
+_IMMUTABLE_TYPE, _HEAP_TYPE, _BASE_TYPE = 1 << 8, 1 << 9, 1 << 10  # CPython's flags of a type
+
+
+def _subclass(original: type) -> type:
+    return type(original.__name__, (original,), _names_of(original))
+
+
+def _stand_in(original: type) -> type:
+    """Make a class whose objects hold one of a class of C's that can have no subclass."""
+
+    class LikeIt(type):
+        def __instancecheck__(cls, one: object) -> bool:
+            return isinstance(one, original) or super().__instancecheck__(one)
+
+    def hold(self: Any, *args: Any, **kwargs: Any) -> None:
+        self._held = original(*args, **kwargs)
+
+    def hand_on(name: str) -> Any:
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return getattr(self._held, name)(*args, **kwargs)
+
+        method.__module__ = original.__module__  # or it would be taken for a mock
+        return method
+
+    methods = {name: hand_on(name) for name in vars(original) if not name.startswith("__")}
+    known = {**_names_of(original), "__init__": hold, "__repr__": hand_on("__repr__")}
+    return LikeIt(original.__name__, (), {**methods, **known})
+
+
+def _names_of(original: type) -> dict[str, str]:
+    return {"__module__": original.__module__, "__qualname__": original.__qualname__}
 
 
 def _replace_everywhere(ours: dict[int, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import threading
 import types
@@ -428,6 +429,39 @@ def grpc_aio_stream(target):
     return asyncio.run(call())
 
 
+def ry_client(url):
+    return bytes(pytest.importorskip("ry").BlockingClient().get(url + PATH).bytes())
+
+
+def ry_fetch(url):
+    return bytes(pytest.importorskip("ry").fetch_sync(url + PATH).bytes())
+
+
+def ry_async(url):
+    module = pytest.importorskip("ry")
+
+    async def fetch():
+        return bytes(await (await module.Client().get(url + PATH)).bytes())
+
+    return asyncio.run(fetch())
+
+
+def obstore(url):
+    module = pytest.importorskip("obstore.store")
+    store = module.HTTPStore(url, client_options={"allow_http": True})
+    return bytes(store.get(PATH.lstrip("/")).bytes())
+
+
+def obstore_async(url):
+    module = pytest.importorskip("obstore")
+    store = module.store.HTTPStore(url, client_options={"allow_http": True})
+
+    async def fetch():
+        return bytes(await (await module.get_async(store, PATH.lstrip("/"))).bytes_async())
+
+    return asyncio.run(fetch())
+
+
 def websockets_sync(url):
     with pytest.importorskip("websockets.sync.client").connect(url, proxy=None) as connection:
         return connection.recv(decode=False)
@@ -458,6 +492,7 @@ CLIENTS = [
     *((call, "http_server") for call in (primp_async, rnet, rnet_async, wreq, wreq_function)),
     *((call, "http_server") for call in (wreq_async, impit, impit_function, impit_stream)),
     *((call, "http_server") for call in (impit_async, tls_client, awscrt, aiosonic)),
+    *((call, "http_server") for call in (ry_client, ry_fetch, ry_async, obstore, obstore_async)),
     *((call, "http_server") for call in (blacksheep, geventhttpclient)),
     (grpclib, "grpc_server"),
     *((call, "websocket_server") for call in (trio_websocket, picows)),
@@ -559,7 +594,31 @@ def noble_tls_get():
     asyncio.run(session.execute_request("GET", "http://127.0.0.1:9"))
 
 
-@pytest.mark.parametrize("call", [twisted_agent, hf_xet_download, awscrt_s3, noble_tls_get])
+def temporal():
+    client = pytest.importorskip("temporalio.client")
+    asyncio.run(client.Client.connect("127.0.0.1:9"))
+
+
+def temporal_worker():
+    client = pytest.importorskip("temporalio.client")
+    worker = pytest.importorskip("temporalio.worker")
+    activity = pytest.importorskip("temporalio.activity")
+
+    @activity.defn
+    async def work():
+        pass
+
+    async def start():
+        lazy = await client.Client.connect("127.0.0.1:9", lazy=True)
+        lazy.service_client._bridge_client = object()  # connected before, outside of the cassette
+        worker.Worker(lazy, task_queue="tasks", activities=[work])
+
+    asyncio.run(start())
+
+
+@pytest.mark.parametrize(
+    "call", [twisted_agent, hf_xet_download, awscrt_s3, noble_tls_get, temporal, temporal_worker]
+)
 def test_refused_where_none_can_answer(call):
     """Clients whose service can't be had here are refused as the others are."""
     with Tape().playing() as cassette, pytest.raises(UnsupportedClient, match=r"127\.0\.0\.1"):
@@ -567,7 +626,53 @@ def test_refused_where_none_can_answer(call):
     assert len(cassette.take_refusals()) == 1
 
 
-@pytest.mark.parametrize("name", ["pycurl.Curl", "primp.get", "rnet.get", "picows.ws_connect"])
+@pytest.mark.parametrize(
+    ("store", "config", "host"),
+    [
+        ("S3Store", {"bucket": "b", "region": "eu-west-1"}, "b.s3.eu-west-1.amazonaws.com"),
+        ("S3Store", {"bucket": "b", "endpoint": "https://s3.test"}, "s3.test"),
+        ("AzureStore", {"container_name": "c", "account_name": "a"}, "a.blob.core.windows.net"),
+        ("GCSStore", {"bucket": "b"}, "storage.googleapis.com"),
+    ],
+)
+def test_hosts_of_obstore(store, config, host):
+    """The stores of clouds say by their settings where they go, those of a suite's own too."""
+    kind = getattr(pytest.importorskip("obstore.store"), store)
+    own = type("Own", (kind,), {})(**config)
+    with Tape().playing(), pytest.raises(UnsupportedClient, match=re.escape(host)):
+        own.head("a")
+
+
+@pytest.mark.parametrize("store", ["MemoryStore", "LocalStore"])
+def test_obstore_without_a_network(store, tmp_path):
+    """A store in memory or in files is nobody's business."""
+    module = pytest.importorskip("obstore.store")
+    with Tape().playing():
+        own = module.MemoryStore() if store == "MemoryStore" else module.LocalStore(tmp_path)
+        own.put("a", b"here")
+        assert bytes(own.get("a").bytes()) == b"here"
+
+
+def test_a_client_of_ry_is_its_own():
+    """Its class can't be changed nor have a subclass: what stands there passes for it."""
+    module = pytest.importorskip("ry")
+    unsupported.ask_no_more(registry._ask_cassette)
+    before, original = module.Client(), module.Client
+    unsupported.ask_before(registry._ask_cassette)
+    assert module.Client is not original
+    for client in (before, module.Client()):
+        assert isinstance(client, module.Client)
+    assert repr(module.Client()) == repr(before)
+    assert not isinstance(1, module.Client)
+    with pytest.raises(TypeError):
+        module.Client(no_such=1)
+    unsupported.ask_no_more(registry._ask_cassette)
+    assert module.Client is original
+
+
+@pytest.mark.parametrize(
+    "name", ["pycurl.Curl", "primp.get", "ry.fetch", "obstore.get", "rnet.get", "picows.ws_connect"]
+)
 def test_imported_by_name_before(monkeypatch, name):
     """What a module has imported by name before the first cassette is asked, and put back."""
     package, _, attribute = name.partition(".")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 from urllib.parse import urlsplit
 
 from pytest_reqord.base import content_coding
-from pytest_reqord.base.real import json
+from pytest_reqord.base.real import json, os
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -34,7 +34,9 @@ __all__ = [
     "Sent",
     "host_of",
     "place_of",
+    "with_socket",
     "without_secrets",
+    "without_socket",
 ]
 
 T = TypeVar("T")
@@ -386,7 +388,7 @@ _BASE = re.compile(r"[a-z]+://[^/?#]*")
 
 @lru_cache(maxsize=1024)
 def _host(uri: str) -> Host:
-    parts = urlsplit(uri)
+    parts = urlsplit(without_socket(uri))
     name = (parts.hostname or "").lower()
     return Host(name, name in _LOCAL, name in _METADATA)
 
@@ -409,6 +411,30 @@ def _place(uri: str) -> str:
 
 
 _PORTS = {"http": 80, "https": 443}
+
+
+def with_socket(uri: str, path: object) -> str:
+    """Return a URI with the name of the Unix socket that it is asked through before its host.
+
+    ``http://docker.sock+localhost/info``: two daemons have one URL, and differ in that alone. The
+    folder is left out, for it differs from machine to machine; so is a name that looks made up.
+    """
+    text = os.fsdecode(path) if isinstance(path, (bytes, os.PathLike)) else str(path)
+    name = re.sub(r"[^a-z0-9._-]", "-", text.replace("\0", "").rpartition("/")[2].lower())
+    if not name or _MADE_UP.search(name):
+        return uri
+    scheme, separator, rest = uri.partition("://")
+    return f"{scheme}{separator}{name}+{rest}"
+
+
+def without_socket(uri: str) -> str:
+    """Return a URI without the name of a Unix socket."""
+    return _SOCKET.sub(r"\1", uri) if "+" in uri else uri
+
+
+_SOCKET = re.compile(r"\A([a-z]+://)[a-z0-9._-]+\+")
+# of tempfile or uuid: the next run has another one
+_MADE_UP = re.compile(r"\Atmp[a-z0-9_]{8}|(?=[a-f]*[0-9])[0-9a-f]{8}")
 
 
 def without_secrets(uri: str) -> str:

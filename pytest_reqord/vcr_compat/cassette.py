@@ -11,7 +11,7 @@ from pytest_reqord import storage
 from pytest_reqord.base import loops
 from pytest_reqord.base.clock import format_time
 from pytest_reqord.base.lazy import once
-from pytest_reqord.base.models import Headers, Interaction, Request, Response
+from pytest_reqord.base.models import Headers, Interaction, Request, Response, without_socket
 from pytest_reqord.base.real import os, threading
 from pytest_reqord.cassette_file.cache import is_ours, read_document
 from pytest_reqord.codec import Entry
@@ -549,6 +549,12 @@ class VcrOpening(Opening):
         return self._redacting
 
     is_as_called = matches_fields = True
+
+    def as_called(self, request: Request, client: Client | None) -> Request:
+        """See `pytest_reqord.playback.cassette.Source`; VCR.py knows no Unix sockets."""
+        request = super().as_called(request, client)
+        uri = without_socket(request.uri)
+        return request if uri is request.uri else request._replace(uri=uri)
 
     def as_kept(self, interaction: Interaction, client: Client | None) -> Interaction:
         """See `pytest_reqord.playback.cassette.Source`; what sent it stays known as long as it is open."""

@@ -13,7 +13,7 @@ from functools import cache, lru_cache, partial, wraps
 from typing import TYPE_CHECKING, Any, cast
 
 from pytest_reqord.base.clock import monotonic
-from pytest_reqord.base.models import Client
+from pytest_reqord.base.models import Client, with_socket
 from pytest_reqord.base.seam import Route
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active, imports, unsupported
@@ -127,6 +127,9 @@ def _taking_connect(original: Any) -> Any:
         uri = str(req.url)
         if uri.count("/") == 2:  # noqa: PLR2004 -- http://host: what is sent has a path
             uri += "/"
+        path = getattr(self, "path", None)  # a Unix socket's, or a named pipe's
+        if path is not None:
+            uri = with_socket(uri, path)
         exchange = active.begin(req.method, uri)
         if exchange is None:
             return await original(self, req, traces, timeout)

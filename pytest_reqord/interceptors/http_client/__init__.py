@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import errno
 import functools
+import re
 import socket
 import ssl
 import sys
 import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
 
 from pytest_reqord.base.clock import monotonic
-from pytest_reqord.base.models import Client, Response
+from pytest_reqord.base.models import Client, Response, with_socket
 from pytest_reqord.base.real import io
 from pytest_reqord.base.seam import Route
 from pytest_reqord.errors import UnsupportedClient
@@ -272,6 +274,8 @@ def _refuse_http2(connection: Any) -> None:
 def _base(connection: Any, real: Any = None) -> str:
     """Scheme and authority of what is asked over a connection, as the client asked for it."""
     is_tls = connection.default_port == _HTTPS_PORT or hasattr(real, "getpeercert")
+    if type(connection).__module__ not in _OVER_TCP and (path := _socket_path(connection)):
+        return with_socket(f"http://{connection.host}", path)
     host = getattr(connection, "_tunnel_host", None) or connection.host
     port = getattr(connection, "_tunnel_port", None) or connection.port
     if ":" in host and not host.startswith("["):
@@ -279,6 +283,27 @@ def _base(connection: Any, real: Any = None) -> str:
     if port in (None, _HTTPS_PORT if is_tls else 80):
         return f"{'https' if is_tls else 'http'}://{host}"
     return f"{'https' if is_tls else 'http'}://{host}:{port}"
+
+
+# the modules of connections that know no Unix socket
+_OVER_TCP = frozenset({"http.client", "urllib3.connection", "botocore.awsrequest", "httplib2"})
+
+
+def _socket_path(connection: Any) -> str:
+    """Return the path of the Unix socket that a connection is made for, as docker's and others say it.
+
+    They name it in an attribute of their own, and it has to be known before they connect.
+    """
+    for name, value in vars(connection).items():
+        if isinstance(value, str) and _OF_SOCKETS.search(name):
+            _, is_url, rest = value.partition("://")  # http+unix://%2Frun%2Fa.sock
+            path = (unquote(rest.partition("/")[0]) or rest) if is_url else value
+            if "/" in path:
+                return path
+    return ""
+
+
+_OF_SOCKETS = re.compile(r"sock|unix|uds|\A_?path\Z")
 
 
 # What a connection that plays receives: a recorded answer, piece by piece, and how it ends.

@@ -9,7 +9,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from pytest_reqord.base.models import Client, Failure, Headers, Response
+from pytest_reqord.base.models import Client, Failure, Headers, Response, with_socket
 from pytest_reqord.base.seam import Route
 from pytest_reqord.errors import UnsupportedClient
 from pytest_reqord.interceptors import active, imports, recorder, unsupported
@@ -369,6 +369,9 @@ def _begin(transport: Any, request: Any, method: str) -> tuple[Exchange, Head] |
         return None
     target = request.extensions.get("target") or url.raw_path
     uri = f"{url.scheme}://{url.netloc.decode('ascii')}{target.decode('latin-1')}"
+    uds = getattr(getattr(transport, "_pool", None), "_uds", None)
+    if uds is not None:
+        uri = with_socket(uri, uds)
     if is_websocket(request.headers.get("Upgrade")):
         library = type(request).__module__.partition(".")[0]
         version = getattr(sys.modules[library], "__version__", "")

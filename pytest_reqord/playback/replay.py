@@ -223,7 +223,7 @@ class Candidates:
         at = self._first_equal(sent.all, sent, taken)
         if at is None and live.body and self._with_body and self._read < len(self._positions):
             at = self._unread(sent, self._with_body(live), taken)
-        return self._most_alike(sent, taken) if at is None else at
+        return _most_alike(sent, self._left(sent, taken)) if at is None else at
 
     def oldest(self, live: Request, taken: Container[int]) -> int | None:
         """Return the oldest candidate that isn't taken, whatever its body.
@@ -234,7 +234,7 @@ class Candidates:
             pass  # or each would be compared again with every one that is read
         sent = Candidate(-1, live, self._matching)
         at = self._first_equal((sent.detail, sent.question), sent, taken)
-        return self._first(self._left(sent, taken)) if at is None else at
+        return _first(self._left(sent, taken)) if at is None else at
 
     def _first_equal(self, wanted: Any, sent: Candidate, taken: Container[int]) -> int | None:
         """Return the oldest that isn't taken and is equal in all that is wanted; reads on for it."""
@@ -293,27 +293,28 @@ class Candidates:
         agrees = self._matching.agrees
         return list(islice((x for x in left if agrees(sent.request, x.request)), _MOST_COMPARED))
 
-    def _most_alike(self, sent: Candidate, taken: Container[int]) -> int | None:
-        left = self._left(sent, taken)
-        left = [one for one in left if one.question == sent.question] or left
-        if len(left) > 1:
-            equal = [one for one in left if one.body == sent.body]
-            if equal or sent.fields:
-                left = equal or self._most(left, lambda one: len(one.fields & sent.fields))
-        if len(left) > 1:
-            equal = [one for one in left if one.preferences == sent.preferences]
-            left = equal or self._most(left, lambda one: one.prefers_as(sent))
-        return self._first(left)
 
-    @staticmethod
-    def _most(candidates: list[Candidate], score: Callable[[Candidate], int]) -> list[Candidate]:
-        scores = [score(one) for one in candidates]
-        most = max(scores)
-        return [one for one, each in zip(candidates, scores, strict=True) if each == most]
+def _most_alike(sent: Candidate, left: list[Candidate]) -> int | None:
+    """Return the position of the one that is most like a request; of equals the first."""
+    left = [one for one in left if one.question == sent.question] or left
+    if len(left) > 1:
+        equal = [one for one in left if one.body == sent.body]
+        if equal or sent.fields:
+            left = equal or _most(left, lambda one: len(one.fields & sent.fields))
+    if len(left) > 1:
+        equal = [one for one in left if one.preferences == sent.preferences]
+        left = equal or _most(left, lambda one: one.prefers_as(sent))
+    return _first(left)
 
-    @staticmethod
-    def _first(candidates: list[Candidate]) -> int | None:
-        return candidates[0].at if candidates else None
+
+def _most(candidates: list[Candidate], score: Callable[[Candidate], int]) -> list[Candidate]:
+    scores = [score(one) for one in candidates]
+    most = max(scores)
+    return [one for one, each in zip(candidates, scores, strict=True) if each == most]
+
+
+def _first(candidates: list[Candidate]) -> int | None:
+    return candidates[0].at if candidates else None
 
 
 # Find the recorded interaction for a request and claim it, in one locked step.
@@ -508,14 +509,21 @@ class Replay:
         return self._index.matching.view(self._index.entries[at].interaction().request)
 
     def _last_played(self, live: Request) -> int | None:
-        """The last answer again: a poll that goes on gets "done", not "pending" anew."""
+        """Return the answer that a question like this one got last.
+
+        A poll that goes on gets "done", not "pending" anew.
+        """
         matching = self._index.matching
-        detail = matching.detail(live)
-        for at in reversed(self._played_under.get(matching.key(live.method, live.uri), ())):
-            recorded = self._request_at(at)
-            if matching.detail(recorded) == detail and matching.agrees(live, recorded):
-                return at
-        return None
+        played = self._played_under.get(matching.key(live.method, live.uri), ())
+        sent = Candidate(-1, live, matching)
+        left: list[Candidate] = []
+        for at in dict.fromkeys(islice(reversed(played), _MOST_COMPARED)):
+            one = Candidate(at, self._request_at(at), matching)
+            if one.detail == sent.detail and matching.agrees(live, one.request):
+                if one.all == sent.all:
+                    return at
+                left.append(one)
+        return _most_alike(sent, left)
 
     def _in_order(self, live: Request) -> int | None:
         own = self._index.owned_by(self._owner) or range(len(self._index.entries))

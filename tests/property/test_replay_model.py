@@ -182,3 +182,20 @@ def test_the_answer_is_that_of_the_most_similar_question(recorded, others, match
             None if expected is None else stored[expected].interaction()
         )
         taken.add(expected)
+
+
+def test_a_question_that_is_asked_again_gets_its_own_answer_again():
+    """And not the one that was given last, to another question."""
+    entries = [
+        Stored(at, "POST", "http://api/a", body, "me")
+        for at, body in enumerate([b'{"n": 1}', b'{"n": 2}', b'{"n": 1}'])
+    ]
+    index = Index(entries, Matching(DEFAULT_MATCH_ON))
+    replay = Replay(index, "me", "c.yaml", repeats=True, strict_order=False)
+
+    def ask(body):
+        claimed = replay.claim(Request("POST", "http://api/a", Headers(), body))
+        return entries.index(next(e for e in entries if e.interaction() is claimed.interaction))
+
+    asked = [b'{"n": 1}', b'{"n": 2}', b'{"n": 1}', b'{"n": 2}', b'{"n": 1}', b'{"n": 3}']
+    assert [ask(body) for body in asked] == [0, 1, 2, 1, 2, 2]

@@ -159,3 +159,36 @@ def test_a_presigned_url_matches_on_another_day(suite, api, monkeypatch):
         monkeypatch.setenv("AGE", "60")
         with api.refusing():
             suite.runpytest(*option).assert_outcomes(passed=2)
+
+
+RANGES = """
+import os, pytest, requests
+
+ORDER = [int(one) for one in os.environ["ORDER"].split()]
+
+def ask():
+    url = os.environ["API"] + "/echo"
+    for start in ORDER:
+        said = requests.get(url, headers={"Range": f"bytes={start}-{start + 3}"}).json()
+        yield dict(said["headers"])["Range"] == f"bytes={start}-{start + 3}"
+
+@pytest.mark.vcr
+def test_vcr():
+    assert [*ask()] == [one != 500 for one in ORDER]
+
+@pytest.mark.cassette(match_on=["method", "uri"])
+def test_native():
+    assert [*ask()] == [one != 500 for one in ORDER]
+"""
+
+
+def test_where_ranges_need_not_be_equal_an_equal_one_comes_first(suite, api, monkeypatch):
+    """Under the vcr mark, and where ``match_on`` is without them: another range is no miss."""
+    suite.makepyfile(RANGES)
+    monkeypatch.setenv("ORDER", "0 1000")
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=2)
+    with api.refusing():
+        monkeypatch.setenv("ORDER", "1000 0")
+        suite.runpytest().assert_outcomes(passed=2)
+        monkeypatch.setenv("ORDER", "500 1000")
+        suite.runpytest().assert_outcomes(passed=2)

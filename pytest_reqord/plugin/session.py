@@ -25,6 +25,7 @@ from pytest_reqord.settings.options import SAVED_AT_END, Layer, Own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from pytest_reqord.interceptors.active import Opened
     from pytest_reqord.playback.cassette import Cassette
@@ -115,13 +116,15 @@ class PytestSession:
     def _start_run(self) -> Run:
         from pytest_reqord.plugin.start import start_run
 
-        return start_run(
+        run = start_run(
             self.config,
             self._current,
             (self._strong, self._weak),
             self._own,
             is_ci=self._is_ci,
         )
+        run.is_gone = self._is_gone
+        return run
 
     def _look_for_unused(self) -> None:
         from pytest_reqord.plugin.unused import Unused  # late: few runs ask for it
@@ -137,9 +140,15 @@ class PytestSession:
             self.run.opened = set()
 
     def remember(self, items: list[pytest.Item]) -> None:
-        """Keep what was collected, before others deselect, where a cassette may be replaced."""
-        if self.is_recording and self.settings.record_mode in SAVED_AT_END:
-            self._collected = list(items)
+        """Keep what was collected, before others deselect."""
+        self._collected = list(items)
+
+    def _is_gone(self, cassette: Path, owner: str) -> bool:
+        """Return whether a test that recorded into a cassette isn't among those collected."""
+        from pytest_reqord.plugin.unused import Collected  # late: for a miss
+
+        collected = Collected(self._collected, (), self.settings.cassette_dir)
+        return collected.is_gone(cassette, owner)
 
     # a test
 
@@ -268,7 +277,7 @@ class PytestSession:
         """Save what waits for the end of the run; fail it if something could not be saved."""
         if self._run is None:
             return
-        if self._collected:
+        if self.is_recording and self.settings.record_mode in SAVED_AT_END:
             from pytest_reqord.plugin.unused import Collected
 
             collected = Collected(self._collected, session.items, self.settings.cassette_dir)

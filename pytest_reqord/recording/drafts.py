@@ -18,7 +18,7 @@ from pytest_reqord.settings.paths import is_default_of
 from pytest_reqord.storage import read
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pytest_reqord.base.models import Interaction
@@ -158,14 +158,16 @@ _MOST_FILES = 500
 _SIMILAR = 0.6
 
 
-def former_cassette(path: Path) -> Path | None:
+def former_cassette(path: Path, is_gone: Callable[[Path, str], bool]) -> Path | None:
     """A cassette whose own test is gone, and that has the name of a missing one or a similar one.
 
     :param path: the cassette that isn't there, ``cassettes/<test module>/<test>.yaml``.
+    :param is_gone: whether a test that recorded into a cassette was not collected, though those
+        of its module were: its parameters have other names now. False where in doubt.
     """
     found = {one: _likeness(one, path) for one in _neighbours(path)}
     ranked = sorted(found, key=lambda one: (-found[one], one))
-    likely = (one for one in ranked if found[one] >= _SIMILAR and _is_left(one))
+    likely = (one for one in ranked if found[one] >= _SIMILAR and _is_left(one, is_gone))
     return next(likely, None)
 
 
@@ -192,6 +194,9 @@ def _likeness(one: Path, path: Path) -> float:
     """How alike two names are; in another folder only the same name counts."""
     if one.parent != path.parent:
         return float(one.name == path.name)
+    function, has_parameters, _ = path.stem.partition("[")
+    if has_parameters and one.stem.startswith(f"{function}["):
+        return 1.0
     return difflib.SequenceMatcher(None, one.stem, path.stem).ratio()
 
 
@@ -214,13 +219,15 @@ def _in(folder: Path) -> list[Path]:
     return [folder / name for name in os.listdir(folder)]
 
 
-def _is_left(cassette: Path) -> bool:
+def _is_left(cassette: Path, is_gone: Callable[[Path, str], bool]) -> bool:
     """Whether the test of a cassette is gone from its module; of one that names none, by its name."""
     holder = cassette.parent.parent.parent
     try:
         owner = next((each.recorded_by for each in read_document(cassette).entries), "")
     except (OSError, ReqordError):
         return False
+    if is_gone(cassette, owner):
+        return True
     file, _, test = owner.partition("::")
     if not test:
         file, test = (

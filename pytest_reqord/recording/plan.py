@@ -147,6 +147,7 @@ class Planning:
     :param redact: the user's own last word on an interaction before it is kept.
     :param secrets: values to take out by the names of their environment variables.
     :param nodeid_now: the test that runs, as pytest names it; empty between tests, None in a script.
+    :param is_gone: see `pytest_reqord.recording.drafts.former_cassette`.
     """
 
     def __init__(
@@ -160,8 +161,10 @@ class Planning:
         redact: Callable[[Interaction], Interaction | None] | None,
         secrets: Mapping[str, str],
         nodeid_now: Callable[[], str | None],
+        is_gone: Callable[[Path, str], bool],
     ) -> None:
         self._info = info
+        self._is_gone = is_gone
         self._staging = staging
         self._drafts = drafts
         self._clock = clock
@@ -251,7 +254,7 @@ class Planning:
         if attempt is not None and attempt.nodeid:
             from pytest_reqord.recording import drafts  # late: for a miss
 
-            former = None if os.path.exists(path) else drafts.former_cassette(path)
+            former = None if os.path.exists(path) else drafts.former_cassette(path, self._is_gone)
             if former is not None:
                 lines.append(run_info.move_command(former, path))
             other = drafts.namesake(path, owner)

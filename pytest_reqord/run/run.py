@@ -67,6 +67,7 @@ class Run:
         self.is_child = False
         self.attempt_now: Callable[[], Attempt | None] = lambda: None
         self.nodeid_now: Callable[[], str | None] = lambda: None
+        self.is_gone: Callable[[Path, str], bool] = lambda _path, _owner: False
         self.opened: set[str] | None = None  # kept where somebody asks for it
         self._strong = tuple(strong)
         self._weak = tuple(weak)
@@ -104,6 +105,7 @@ class Run:
             matchers=self._own.matchers,
             redact=self._redact,
             nodeid_now=self.nodeid_now,
+            is_gone=self.is_gone,
             secrets={name: value for name in names if (value := self._variable(name))},
         )
 

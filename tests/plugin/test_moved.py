@@ -184,3 +184,29 @@ def test_a_repeated_test_keeps_the_cassette_of_its_own(suite, api, cassettes, mo
 
     with api.refusing():
         suite.runpytest("--count=2", "-k", "one").assert_outcomes(passed=2)
+
+
+PARAMETERS = """
+    import os, requests, pytest
+
+    @pytest.mark.parametrize("number", [1, 2], ids=["one", "two"])
+    @pytest.mark.cassette
+    def test_number(number):
+        assert requests.get(f"{os.environ['API']}/echo/{number}").ok
+"""
+
+
+def test_renamed_parameters(suite):
+    """The miss of a test whose parameters have other names names the cassette of the old ones."""
+    suite.makepyfile(test_it=PARAMETERS)
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=2)
+    suite.makepyfile(test_it=PARAMETERS.replace('"two"', '"the second one"'))
+
+    result = suite.runpytest()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*mv *'*test_number[[]two].yaml' *'*[[]the second one].yaml' *"])
+    # what is left out of a run isn't gone
+    for option in ("-k=second", "test_it.py::test_number[the second one]"):
+        result = suite.runpytest(option)
+        result.assert_outcomes(failed=1, deselected=int(option.startswith("-k")))
+        result.stdout.no_fnmatch_line("*mv *test_number[[]one]*")

@@ -147,7 +147,8 @@ class Candidate:
         self.detail = matching.detail(request)
         self.question = matching.question(request)
         self.preferences = preferences(request)
-        self.all = self.detail, self.question, self.preferences, request.body
+        self.but_preferences = self.detail, self.question, request.body
+        self.all = self.but_preferences, self.preferences
 
     @cached_property
     def body(self) -> Any:
@@ -200,6 +201,7 @@ class Candidates:
         self._read = 0
         self._by_detail: dict[Any, dict[int, Candidate]] = defaultdict(dict)
         self._equal: dict[Any, deque[Candidate]] = defaultdict(deque)
+        self._preferences: dict[Any, set[Any]] = defaultdict(set)
 
     def _reads_another(self) -> bool:
         read = self._read
@@ -208,7 +210,9 @@ class Candidates:
         one = self._candidate(self._positions[read])
         self._by_detail[one.detail][one.at] = one
         self._equal[one.detail, one.question].append(one)
+        self._equal[one.but_preferences].append(one)
         self._equal[one.all].append(one)
+        self._preferences[one.but_preferences].add(one.preferences)
         # last, and not one more: where a claim came in the middle of this one, which has read on,
         # the same are read again and stand there twice
         self._read = read + 1
@@ -223,6 +227,9 @@ class Candidates:
         at = self._first_equal(sent.all, sent, taken)
         if at is None and live.body and self._with_body and self._read < len(self._positions):
             at = self._unread(sent, self._with_body(live), taken)
+        if at is None and len(self._preferences.get(sent.but_preferences, ())) == 1:
+            # mostly, where it was recorded on another machine: no need to compare them
+            at = self._first_of(self._equal[sent.but_preferences], sent, taken)
         return _most_alike(sent, self._left(sent, taken)) if at is None else at
 
     def oldest(self, live: Request, taken: Container[int]) -> int | None:

@@ -158,15 +158,18 @@ def nearest(
     :returns: a line a request, its differences indented below it; equal ones are named once.
     """
     view = matching.view(live)
-    played = [other for other in recorded if matching.matches(view, matching.view(other))]
+    played: list[Request] = []
+    compared: list[tuple[list[str], Request]] = []
+    for other in recorded:
+        if matching.matches(view, matching.view(other)):
+            played.append(other)
+        else:
+            compared.append((differences(live, other, matching), other))
+    compared.sort(key=lambda pair: (_distance(live, pair[1]), len(pair[0])))
     blocks: Counter[tuple[str, ...]] = Counter()
     if played:
         blocks[_name(played[0]), _played(len(played))] = len(played)
-    compared = [(differences(live, other, matching), other) for other in recorded]
-    compared.sort(key=lambda pair: (_distance(live, pair[1]), len(pair[0])))
-    blocks.update(
-        (_name(other), *found) for found, other in compared if not any(other is x for x in played)
-    )
+    blocks.update((_name(other), *found) for found, other in compared)
     lines = []
     for (name, *found), count in list(blocks.items())[:most]:
         lines.append(f"nearest: {name}" + (f" ({count} times)" if count > 1 else ""))

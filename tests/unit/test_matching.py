@@ -233,6 +233,21 @@ def test_a_miss_says_how_often_it_was_recorded(count, text):
     assert lines[1:] == [f"  {text} (allow_playback_repeats repeats it)"]
 
 
+def test_a_miss_among_many_compares_each_once():
+    """Ten times the recordings take ten times the steps, were they played or not."""
+    asked: list[Request] = []
+
+    def same_body(live: Request, recorded: Request) -> bool:
+        asked.append(recorded)
+        return live.body == recorded.body
+
+    recorded = [request(body=b"%d" % (at % 2)) for at in range(1000)]
+    lines = nearest(request(body=b"1"), recorded, Matching(["uri", same_body]))
+
+    assert lines[1].strip().startswith("recorded 500 times, all played: this was request 501 ")
+    assert len(asked) <= 2 * len(recorded)
+
+
 SIGNED = [
     (
         "http://s3/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK%2F202611{0}%2Feu%2Fs3%2F"

@@ -200,3 +200,62 @@ def test_suite_with_an_asyncio_plugin(suite, monkeypatch, api):
     suite.runpytest_subprocess("--block-network").assert_outcomes(passed=3)
     suite.runpytest_subprocess("--record-mode=rewrite").assert_outcomes(passed=3)
     assert len(api.seen) == 24
+
+
+@pytest.mark.parametrize("mark", ["vcr", "cassette"])
+def test_sdk_in_each_mode(suite, monkeypatch, api, mark):
+    """An SDK, whose first request has it look at its platform in a thread: groq's, as pydantic-ai."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p reqord -p anyio -o anyio_mode=auto")
+    # not watched more closely: the SDK starts a program, and from then on claims are shared by files
+    suite.makeconftest(
+        """
+        import pytest
+        from blockbuster import blockbuster_ctx
+
+        @pytest.fixture(autouse=True)
+        def blockbuster():
+            with blockbuster_ctx():
+                yield
+        """
+    )
+    suite.makepyfile(
+        f"""
+        import asyncio, os
+        import groq, pytest
+
+        pytestmark = [pytest.mark.{mark}, pytest.mark.anyio]
+
+        @pytest.fixture
+        def anyio_backend():
+            return "asyncio"
+
+        async def ask(client, text):
+            answer = await client.post("/echo", cast_to=object, body={{"text": text}})
+            assert text in answer["body"]
+
+        def client():
+            return groq.AsyncGroq(api_key="gsk", base_url=os.environ["API"])
+
+        async def test_turns():
+            async with client() as api:
+                for number in range(12):
+                    await ask(api, f"turn {{number}}")
+
+        async def test_at_once():
+            async with client() as api:
+                await asyncio.gather(*(ask(api, f"own {{number}}") for number in range(12)))
+
+        async def test_error():
+            async with client() as api:
+                with pytest.raises(groq.NotFoundError):
+                    await api.get("/status/404", cast_to=object)
+        """
+    )
+
+    for mode in ("once", "new_episodes", "all", "rewrite"):
+        suite.runpytest_subprocess(f"--record-mode={mode}").assert_outcomes(passed=3)
+    asked = len(api.seen)
+    assert asked == 25 * 3  # new_episodes plays
+    for mode in ("none", "once", "new_episodes"):
+        suite.runpytest_subprocess(f"--record-mode={mode}").assert_outcomes(passed=3)
+    assert len(api.seen) == asked

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_reqord.base.clock import Clock, expiry_limit, format_time
 from pytest_reqord.base.lazy import once
 from pytest_reqord.base.loops import is_in_loop
-from pytest_reqord.base.real import os, threading
+from pytest_reqord.base.real import threading
 from pytest_reqord.cassette_file.cache import AHEAD, Head, Recorded, is_ours, read_document
 from pytest_reqord.errors import CassetteMiss, CassetteMissError, ReqordError, WriteFailed
 from pytest_reqord.playback.cassette import Cassette
@@ -355,9 +355,8 @@ class Opening:
     def _new_kin(self) -> Kin:
         # late: few tests start child processes
         from pytest_reqord.recording.processes import Kin
-        from pytest_reqord.storage import Family
 
-        return Kin(Family.make(), os.urandom(32))
+        return Kin.make()
 
     def shared(self) -> Shared:
         """What a child that shares no memory has to know."""
@@ -380,6 +379,8 @@ class Opening:
         self.cassette.after_fork()
         if self._shared_replay is not None:
             self._shared_replay.after_fork()
+        if self.kin is not None:
+            self.kin.after_fork()
         self.recording = None
         self.is_child = True
         self._confided = self.plan.redactor.known

@@ -3,40 +3,57 @@
 A child plays and records by the same rules as its parent. What it records is staged in a file of
 its own, which the parent takes over when the test is over; an interaction that one of them plays
 is played for all; a miss of a child is an error of the parent's test; and what a child found to be
-secret is for all of them, told under a key that no file has.
+secret is for all of them, told through a pipe, for it must be in no file.
 """
 
 from __future__ import annotations
 
-import hashlib
 import pickle
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_reqord.base.real import Path, json, os
+from pytest_reqord.storage import Family, Pipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pytest_reqord.errors import CassetteMissError
-    from pytest_reqord.storage import Family
 
 __all__ = ["Kin"]
 
 _PLAYED, _RECORDING, _MISSED, _SPEC = "played", "recording", "missed", "spec"
 _SECRETS, _NOTE = "secrets", "note"
-_NONCE = 16
 
 
 class Kin:
     """One process's side of it.
 
     :param family: what the processes share; given to a child.
-    :param key: the same for all of them; in their memories only.
+    :param pipe: what children tell their parent of secrets through, which are never in a file.
     """
 
-    def __init__(self, family: Family, key: bytes) -> None:
+    def __init__(self, family: Family, pipe: Pipe) -> None:
         self._family = family
-        self.key = key
+        self._pipe = pipe
+
+    @classmethod
+    def make(cls) -> Kin:
+        """Be the parent.
+
+        :raises OSError: if there is no place to meet.
+        """
+        family = Family.make()
+        try:
+            return cls(family, Pipe.make(family.folder))
+        except OSError:
+            family.remove()
+            raise
+
+    @classmethod
+    def join(cls, folder: Path) -> Kin:
+        """Be a child."""
+        return cls(Family(folder), Pipe(folder))
 
     @property
     def folder(self) -> Path:
@@ -98,19 +115,15 @@ class Kin:
 
     def confide(self, secrets: Sequence[str]) -> None:
         """Tell the parent what became known to be secret here."""
-        nonce = os.urandom(_NONCE)
-        self._family.leave(_SECRETS, nonce + self._sealed(nonce, json.dumps(secrets).encode()))
+        self._pipe.tell(json.dumps(secrets).encode())
 
     def secrets(self) -> list[str]:
         """What the children found to be secret; each is told once."""
-        told = self._family.pick_up(_SECRETS)
-        opened = (self._sealed(data[:_NONCE], data[_NONCE:]) for data in told)
-        return [secret for text in opened for secret in json.loads(text)]
-
-    def _sealed(self, nonce: bytes, data: bytes) -> bytes:
-        """Data that only who has the key can read; done again, the data itself."""
-        stream = hashlib.shake_256(self.key + nonce).digest(len(data))
-        return bytes(one ^ other for one, other in zip(data, stream, strict=True))
+        told = []
+        for line in self._pipe.told():
+            with suppress(ValueError):  # a child was killed in the middle of it
+                told += json.loads(line)
+        return told
 
     # what a child needs to begin
 
@@ -135,6 +148,11 @@ class Kin:
         """Refuse the children from now on."""
         self._family.close()
 
+    def after_fork(self) -> None:
+        """Be a child that was forked."""
+        self._pipe.after_fork()
+
     def remove(self) -> None:
         """Leave nothing behind: all that the children told was heard."""
+        self._pipe.close()
         self._family.remove()

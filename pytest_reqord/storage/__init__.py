@@ -21,7 +21,7 @@ from pytest_reqord.storage.files import (
 if TYPE_CHECKING:
     from pytest_reqord.storage.files import user_folder
     from pytest_reqord.storage.locks import lock
-    from pytest_reqord.storage.messages import Family
+    from pytest_reqord.storage.messages import Family, Pipe
     from pytest_reqord.storage.staging import Record, Recording, StagingArea, earlier_records
     from pytest_reqord.storage.write import (
         LARGE,
@@ -38,6 +38,7 @@ __all__ = [
     "Family",
     "NoFile",
     "OpenFile",
+    "Pipe",
     "Record",
     "Recording",
     "Spool",
@@ -63,6 +64,7 @@ __all__ = [
 _LATE = {
     "LARGE": "write",
     "Family": "messages",
+    "Pipe": "messages",
     "OpenFile": "write",
     "Record": "staging",
     "Recording": "staging",

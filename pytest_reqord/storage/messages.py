@@ -6,7 +6,7 @@
         <kind>-<name>                      what one of them has said, once for all
 
 Files that are made and never changed: who makes a file first has it, and a process that is
-killed leaves nothing half done.
+killed leaves nothing half done. What must never be in a file goes through a named pipe beside them.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import itertools
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pytest_reqord.base.real import io, os
+from pytest_reqord.base.real import fcntl, io, os, start_new_thread, threading, time
 from pytest_reqord.storage.files import read, remove_folder, user_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Family"]
+__all__ = ["Family", "Pipe"]
 
 _numbers = itertools.count(1)
 
@@ -125,3 +125,116 @@ class Family:
 
     def _file(self, kind: str, name: str) -> Path:
         return self.folder / f"{kind}-{name}"
+
+
+class Pipe:
+    """Lines that child processes tell their parent, which are in the memory of both and in no file.
+
+    A child must never wait for its parent, which may wait for it to end, and a pipe holds 64 KiB. So
+    a thread of the parent's takes out whatever comes.
+
+    :param folder: where the pipe is, or is to be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "told"
+        self._reader = self._writer = -1
+        self._told: list[bytes] = []
+        self._awaited: dict[bytes, threading.Event] = {}
+
+    @classmethod
+    def make(cls, folder: Path) -> Pipe:
+        """Be the parent, and listen until `close`.
+
+        :raises OSError: if there can be no pipe there.
+        """
+        pipe = cls(folder)
+        os.mkfifo(pipe._path, 0o600)
+        # without waiting for a writer; and with one of our own, or every child's end would be the end
+        pipe._reader = os.open(pipe._path, os.O_RDONLY | os.O_NONBLOCK)
+        pipe._writer = os.open(pipe._path, os.O_WRONLY)
+        os.set_blocking(pipe._reader, True)
+        start_new_thread(pipe._listen, ())
+        return pipe
+
+    def tell(self, line: bytes) -> None:
+        """Tell the parent something; if it is gone, nobody.
+
+        :param line: text without a line end.
+        """
+        try:
+            told = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # closed, or without a reader
+            return
+        try:
+            os.set_blocking(told, True)
+            with suppress(BrokenPipeError):
+                self._write(told, line)
+        finally:
+            os.close(told)
+
+    def told(self) -> list[bytes]:
+        """Take the lines that came; for the parent."""
+        if self._writer >= 0:
+            self._await(b"#" + os.urandom(8).hex().encode())
+        told, self._told = self._told, []
+        return told
+
+    def close(self) -> None:
+        """Listen no longer."""
+        if self._writer >= 0:
+            self._await(_END)
+            os.close(self._writer)
+            self._writer = -1
+
+    def after_fork(self) -> None:
+        """Be a child, which tells and doesn't listen."""
+        for descriptor in (self._reader, self._writer):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._reader = self._writer = -1
+        self._told = []
+
+    def _await(self, mark: bytes) -> None:
+        """Return when all that was told before now has come."""
+        self._awaited[mark] = came = threading.Event()
+        self._write(self._writer, mark)
+        came.wait(_PATIENCE)
+
+    @staticmethod
+    def _write(descriptor: int, line: bytes) -> None:
+        """Write a line that none of another process's comes into: of 4 KiB and less none does anyhow."""
+        until = time.monotonic() + _PATIENCE
+        while time.monotonic() < until:  # a process that has the lock may be stopped
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(_PAUSE)
+        # a line end before it, too: one that was killed may have left half a line
+        data = memoryview(b"\n" + line + b"\n")
+        while data:
+            data = data[os.write(descriptor, data) :]
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    def _listen(self) -> None:
+        reader, rest, mark = self._reader, b"", b""
+        while mark != _END:
+            data = os.read(reader, _READ_SIZE)
+            if not data:
+                break
+            *lines, rest = (rest + data).split(b"\n")
+            for line in filter(None, lines):
+                if line in self._awaited:
+                    mark = line
+                    self._awaited.pop(mark).set()
+                else:
+                    self._told.append(line)
+        os.close(reader)
+        self._reader = -1
+
+
+_END = b"#end"
+_PATIENCE = 5.0
+"""Seconds to wait for what takes microseconds unless a process is stopped."""
+_PAUSE = 0.001
+_READ_SIZE = 64 * 1024

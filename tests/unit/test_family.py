@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 from entries import interaction
 
@@ -124,16 +128,77 @@ def test_strict_order(two):
         other.claim(RECORDED[2].request)
 
 
-def test_secrets_are_told_in_secret():
-    """Who has the key can read them, once; the files say nothing."""
-    parent = Kin(Family.make(), b"key")
-    child = Kin(Family(parent.folder), b"key")
+@pytest.fixture
+def parent():
+    parent = Kin.make()
+    yield parent
+    parent.close()
+    parent.remove()
+
+
+def test_secrets_are_in_no_file(parent):
+    """The parent is told them, once; no file has them, then or later."""
+    child = Kin.join(parent.folder)
     child.confide(["0123456789ab"])
     child.confide(["cdefghijklmn", "0123456789ab"])
 
-    left = [path.read_bytes() for path in parent.folder.iterdir()]
-    assert len(left) == 2
-    assert not any(b"0123" in data or b"cdef" in data for data in left)
+    files = [path for path in parent.folder.iterdir() if path.is_file()]
+    assert files == []
     assert parent.secrets() == ["0123456789ab", "cdefghijklmn", "0123456789ab"]
     assert parent.secrets() == []
+
+
+def test_secrets_of_many_children_at_once(parent):
+    """Nobody waits for a parent that doesn't look, and no line comes into another's."""
+    long = ["k" * 9000 + str(number) for number in range(20)]
+
+    def tell(number):
+        child = Kin.join(parent.folder)
+        for at in range(5):
+            child.confide([f"{number}-{at}", *long])
+
+    with ThreadPoolExecutor(8) as pool:  # 7 MiB in all, of which a pipe holds 64 KiB
+        list(pool.map(tell, range(8)))
+
+    told = parent.secrets()
+    assert {one for one in told if one[0] != "k"} == {
+        f"{n}-{at}" for n in range(8) for at in range(5)
+    }
+    assert len(told) == 8 * 5 * 21
+
+
+def test_secrets_of_a_child_that_was_killed(parent):
+    """Half a line costs itself, not the next one; a writer that is stopped holds up nobody for long."""
+    path = parent.folder / "told"
+    path.write_bytes(b'["half')  # as a process that was killed leaves it
+    Kin.join(parent.folder).confide(["whole"])
+
+    assert parent.secrets() == ["whole"]
+
+
+def test_secrets_after_the_parents_end(parent):
+    """A child that is late tells nobody, and doesn't wait."""
+    child = Kin.join(parent.folder)
+    parent.close()
+    child.confide(["late"])
     parent.remove()
+    child.confide(["later"])
+
+    assert parent.secrets() == []
+
+
+def descriptors():
+    return sum(1 for _ in Path("/dev/fd").iterdir())
+
+
+def test_secrets_leave_no_descriptor():
+    """What was opened for it is closed with it."""
+    before = descriptors()
+    for _ in range(20):
+        one = Kin.make()
+        one.close()
+        one.remove()
+    until = time.monotonic() + 10
+    while descriptors() > before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert descriptors() <= before

@@ -145,7 +145,7 @@ def _ticket() -> Ticket | None:
             if opening.cassette is recorder:
                 kin = opening.share()
                 kin.provide(functools.partial(_spec, run, opening))
-                return Ticket(str(kin.folder), str(opening.plan.path), opening.owner, kin.key.hex())
+                return Ticket(str(kin.folder), str(opening.plan.path), opening.owner)
     return None
 
 
@@ -205,13 +205,11 @@ class Ticket(NamedTuple):
     :param folder: where the processes that use it meet; gone when it is closed.
     :param cassette: its file.
     :param owner: the test.
-    :param key: what the processes tell each other is told under, in hexadecimal.
     """
 
     folder: str
     cassette: str
     owner: str
-    key: str
 
     def __str__(self) -> str:
         return "\n".join(self)
@@ -300,9 +298,8 @@ class Joined:
         # late: many children make no request
         from pytest_reqord.recording.processes import Kin
         from pytest_reqord.run.run import Run
-        from pytest_reqord.storage import Family
 
-        kin = Kin(Family(Path(self.ticket.folder)), bytes.fromhex(self.ticket.key))
+        kin = Kin.join(Path(self.ticket.folder))
         spec = kin.spec()
         if spec is None:
             return None

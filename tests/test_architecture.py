@@ -38,6 +38,7 @@ CODEC = """
 safe_yaml scalars
 bodies
 emit values
+entries
 vcr_read
 any_yaml vcr_write
 index

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.codec.emit import HEADER, Document, Entry
+from pytest_reqord.codec.entries import HEADER, Document, Entry
 from pytest_reqord.codec.index import Directory, LocatedEntries, last_recorded_at
 from pytest_reqord.codec.read import load, render
 
 if TYPE_CHECKING:
-    from pytest_reqord.codec.emit import Encoded, encode, with_extra
+    from pytest_reqord.codec.emit import Encoded, encode
+    from pytest_reqord.codec.entries import with_extra
     from pytest_reqord.codec.read import load_piecemeal
     from pytest_reqord.codec.vcr_write import (
         LEFT_OUT_OF_ALL,
@@ -55,7 +56,7 @@ _HOMES = {
     "Encoded": "emit",
     "encode": "emit",
     "load_piecemeal": "read",
-    "with_extra": "emit",
+    "with_extra": "entries",
 }
 
 

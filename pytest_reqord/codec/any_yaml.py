@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.codec import safe_yaml, values, vcr_read
-from pytest_reqord.codec.emit import (
+from pytest_reqord.codec.entries import (
     HEADER,
     OUR_KEYS,
     VERSION,

@@ -15,7 +15,7 @@ from pytest_reqord.base.clock import parse_time
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.base.models import Arrival, Headers, Interaction, Request, Response
 from pytest_reqord.codec import bodies
-from pytest_reqord.codec.emit import HEADER, Document, Entry, Source, Top
+from pytest_reqord.codec.entries import HEADER, Document, Entry, Source, Top
 from pytest_reqord.codec.scalars import dedent, is_plain, unquote
 from pytest_reqord.matching.matchers import PLAIN_URI
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.codec import index
-from pytest_reqord.codec.emit import HEADER, Document, Entry, Source
+from pytest_reqord.codec.entries import HEADER, Document, Entry, Source
 from pytest_reqord.codec.index import LocatedEntries, OtherLayout
 from pytest_reqord.errors import CassetteFormatError
 

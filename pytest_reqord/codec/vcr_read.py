@@ -15,7 +15,7 @@ from pytest_reqord.base.clock import parse_time
 from pytest_reqord.base.models import Headers, Interaction, Request, Response
 from pytest_reqord.base.real import json
 from pytest_reqord.codec import safe_yaml
-from pytest_reqord.codec.emit import HEADER, Document, Entry, Source, head_with
+from pytest_reqord.codec.entries import HEADER, Document, Entry, Source, head_with
 from pytest_reqord.codec.scalars import is_plain
 from pytest_reqord.codec.values import status_of
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_reqord.base import content_coding
 from pytest_reqord.base.real import json
 from pytest_reqord.codec import vcr_read
-from pytest_reqord.codec.emit import dump
+from pytest_reqord.codec.entries import dump
 from pytest_reqord.codec.vcr_read import ForeignEntry
 from pytest_reqord.interceptors.added_headers import is_of_httpx, sender_of
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_reqord.base.models import Headers, Interaction, Request, Response
-    from pytest_reqord.codec.emit import Entry
+    from pytest_reqord.codec.entries import Entry
 
 __all__ = [
     "LEFT_OUT_OF_ALL",

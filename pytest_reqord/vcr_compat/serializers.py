@@ -8,7 +8,7 @@ from pytest_reqord import storage
 from pytest_reqord.base.real import json, os
 from pytest_reqord.cassette_file.cache import is_ours
 from pytest_reqord.codec import safe_yaml, vcr_read
-from pytest_reqord.codec.emit import Source, head_with
+from pytest_reqord.codec.entries import Source, head_with
 from pytest_reqord.errors import CassetteFormatError
 from pytest_reqord.vcr_compat.errors import is_not_found
 

@@ -15,7 +15,7 @@ import pytest
 from pytest_reqord import Headers, codec
 from pytest_reqord.cassette_file.cache import read_document
 from pytest_reqord.codec import any_yaml, emit, values
-from pytest_reqord.codec.emit import Source
+from pytest_reqord.codec.entries import Source
 from pytest_reqord.settings.options import MODES
 
 KEPT = sorted(Path(__file__).parents[1].joinpath("data").glob("cassettes-*"))

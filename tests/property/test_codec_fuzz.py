@@ -12,7 +12,7 @@ from strategies import interactions, tries
 
 from pytest_reqord import codec
 from pytest_reqord.codec import any_yaml
-from pytest_reqord.codec.emit import Source
+from pytest_reqord.codec.entries import Source
 from pytest_reqord.errors import CassetteFormatError
 
 VCR = b"""\

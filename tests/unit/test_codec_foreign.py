@@ -10,7 +10,7 @@ import pytest
 
 from pytest_reqord import codec
 from pytest_reqord.codec import any_yaml, vcr_read
-from pytest_reqord.codec.emit import Source
+from pytest_reqord.codec.entries import Source
 from pytest_reqord.errors import CassetteFormatError
 
 VCR = b"""\

@@ -84,10 +84,11 @@ class Books:
         except OSError:  # the disk that failed before; the staging file is there all the same
             return
 
-    def leak(self, path: Path, leak: Leak) -> None:
+    def leak(self, recording: Recording, leak: Leak) -> None:
         """A recording has a secret left in it, and isn't saved."""
         self._notes.problems.append(
-            f"{path}: {leak}. Have it redacted (reqord_redact_patterns and the like),"
+            f"{recording.cassette}: {leak}. The draft lies in {recording.path}, for you alone to"
+            " read. Have it redacted (reqord_redact_patterns and the like),"
             " or allow it with the ini line: reqord_on_leak = ignore"
         )
 
@@ -164,7 +165,7 @@ class Settling:
             self._settle_as(recording, "draft", failure)
             self._books.drafted(recording)
         elif leak:
-            self._books.leak(recording.cassette, leak)
+            self._books.leak(recording, leak)
             self._settle_as(recording, "draft", leak.reason)
         elif opening.is_saved_at_end or self._handover is not None:
             self._settle_as(recording, "passed")
@@ -192,7 +193,7 @@ class Settling:
         leak = None if opening.plan.settings.on_leak == "ignore" else first_leak(new)
         try:
             if leak:
-                self._books.leak(draft.cassette, leak)
+                self._books.leak(draft, leak)
             elif self._is_alone or self._staging.claim(draft):
                 self._save_now(opening, draft, new)
         except (OSError, ReqordError) as error:

@@ -16,7 +16,14 @@ from pytest_reqord.base.real import os, threading
 from pytest_reqord.cassette_file.cache import Recorded
 from pytest_reqord.codec import HEADER, encode
 from pytest_reqord.errors import ReqordError
-from pytest_reqord.storage import bodies_of, read, remove_unused_bodies, replace, write_bodies
+from pytest_reqord.storage import (
+    PRIVATE,
+    bodies_of,
+    read,
+    remove_unused_bodies,
+    replace,
+    write_bodies,
+)
 from pytest_reqord.storage.locks import Claim
 from pytest_reqord.writer import append_encoded, append_only
 
@@ -167,7 +174,7 @@ def sweep(path: Path, redact: Callable[[Interaction], Interaction]) -> Recorded:
         yield HEADER
         for interaction in staged:
             encoded = encode(redact(interaction))
-            write_bodies(path, encoded.bodies)
+            write_bodies(path, encoded.bodies, PRIVATE)
             yield encoded.text
 
     replace(path, swept())

@@ -22,19 +22,17 @@ __all__ = ["KINDS", "Finding", "hidden", "scan"]
 
 @dataclass(frozen=True)
 class Finding:
-    """A known secret that was found.
+    """A known secret that was found. Nothing of it or its surroundings is in here, to be shown.
 
     :param kind: what it is, such as ``GitHub token``.
     :param place: where it is, such as ``response body, line 3``.
-    :param excerpt: what stands around it; the secret itself is not in it.
     """
 
     kind: str
     place: str
-    excerpt: str
 
     def __str__(self) -> str:
-        return f"{self.kind} in {self.place}: {self.excerpt}"
+        return f"{self.kind} in {self.place}"
 
 
 # kind, a text that is in every one of them, pattern. The text is looked for first.
@@ -63,7 +61,7 @@ _PATTERNS = (
     ("Slack webhook", "hooks.slack", r"hooks\.slack\.com/services/T\w{6,}/B\w{6,}/\w{20,}"),
     ("Stripe secret key", "k_", r"[sr]k_(?:live|test)_[A-Za-z0-9]{20,}"),
     ("Stripe webhook secret", "whsec_", r"whsec_[A-Za-z0-9+/=]{32,}"),
-    ("OpenAI API key", "T3BlbkFJ", r"sk-[A-Za-z0-9_-]{20,}T3BlbkFJ[A-Za-z0-9_-]{20,}"),
+    ("OpenAI API key", "T3BlbkFJ", r"sk-[A-Za-z0-9_-]{20,128}T3BlbkFJ[A-Za-z0-9_-]{20,}"),
     ("OpenAI API key", "sk-", r"sk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,}"),
     ("Anthropic API key", "sk-ant-", r"sk-ant-[a-z]{3,}\d\d-[A-Za-z0-9_-]{40,}"),
     ("OpenRouter API key", "sk-or-", r"sk-or-v1-[a-f0-9]{64}"),
@@ -117,7 +115,6 @@ KINDS = tuple(dict.fromkeys(kind for kind, _, _ in _PATTERNS))
 """What can be found, by name."""
 
 _EXAMPLES = Pattern(r"EXAMPLE|example|REDACTED|(.)\1{9}")  # what documentation has in its place
-_AROUND = 24
 
 
 def scan(subject: str | bytes | Interaction) -> list[Finding]:
@@ -156,22 +153,19 @@ def _header_parts(place: str, headers: Headers) -> Iterator[tuple[str, str]]:
 
 def hidden(text: str) -> str:
     """Text that is shown to somebody, without the known secrets in it."""
-    for start, end, _ in reversed(_spans(text)):
-        text = text[:start] + REDACTED + text[end:]
-    return text
+    parts: list[str] = []
+    at = 0
+    for start, end, _ in _spans(text):
+        parts += (text[at:start], REDACTED)
+        at = end
+    return "".join((*parts, text[at:]))
 
 
 def _findings(place: str, text: str) -> Iterator[Finding]:
-    spans = _spans(text)
-    line, counted, end_before = 1, 0, 0
-    for at, (start, end, kind) in enumerate(spans):
+    line, counted = 1, 0
+    for start, _, kind in _spans(text):
         line, counted = line + text.count("\n", counted, start), start
-        where = f"{place}, line {line}" if "\n" in text else place
-        next_start = spans[at + 1][0] if at + 1 < len(spans) else len(text)
-        before = text[max(start - _AROUND, end_before) : start]
-        after = text[end : min(end + _AROUND, next_start)]
-        end_before = end
-        yield Finding(kind, where, " ".join(f"{before}…{after}".split()))
+        yield Finding(kind, f"{place}, line {line}" if "\n" in text else place)
 
 
 def _spans(text: str) -> list[tuple[int, int, str]]:

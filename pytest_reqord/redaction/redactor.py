@@ -19,6 +19,7 @@ from pytest_reqord.redaction import bodies, head, user_rules
 from pytest_reqord.redaction.bodies import Unpacked, with_body
 from pytest_reqord.redaction.head import URL_HEADERS, HeaderRules
 from pytest_reqord.redaction.rules import Rules, Vocabulary
+from pytest_reqord.redaction.search import Search
 from pytest_reqord.redaction.values import (
     MARKERS,
     REDACTED,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from pytest_reqord.redaction.head import Pairs
     from pytest_reqord.redaction.values import Edit
 
-__all__ = ["SHORTEST", "Echo", "Needle", "Redactor", "needles_of", "sweep"]
+__all__ = ["SHORTEST", "Echo", "Needle", "Redactor", "needles_of"]
 
 SHORTEST = 12
 """The length from which on a value that was redacted in one place is replaced in all."""
@@ -56,9 +57,12 @@ class Echo:
     def __init__(self, declared: Iterable[str] = (), *, is_on: bool = True) -> None:
         self._is_on = is_on
         self._known: set[str] = set()
-        # needles are only added, and a list of a dict is made in one step: no lock is needed. Not so
-        # a tuple: the garbage collector may run, and a secret come, after the walk has begun
+        # only added to, and a list of a dict is made in one step: no lock is needed. Not so a
+        # tuple: the garbage collector may run, and a secret come, after the walk has begun
         self._needles: dict[str, tuple[Needle, ...]] = {}
+        self._search = Search()
+        self._exact: dict[str, Needle] = {}  # by what is searched for
+        self._patterned: dict[Needle, None] = {}
         for secret in declared:
             self._declare(to_latin(secret))
 
@@ -69,7 +73,7 @@ class Echo:
             self._declare_url(secret)
         elif len(secret) < SHORTEST:
             self._known.add(secret)
-            self._needles[secret] = (Needle(secret, is_word=True),)
+            self._look_for(secret, Needle(secret, is_word=True))
         else:
             self._remember(secret)
 
@@ -82,7 +86,7 @@ class Echo:
             self._remember(secret)
             return
         if len(host) >= _SHORTEST_DECLARED:
-            self._needles[host] = (Needle(host, is_word=True, new=_REDACTED_HOST),)
+            self._look_for(host, Needle(host, is_word=True, new=_REDACTED_HOST))
         rest = secret.partition("://")[2].partition("/")[2].rstrip("/")
         for part in (parts.password or "", rest):
             if len(part) >= SHORTEST:
@@ -102,7 +106,26 @@ class Echo:
         if any(secret in marker for marker in MARKERS):
             return
         self._known.add(secret)
-        self._needles[secret] = needles_of(secret)
+        self._look_for(secret, *needles_of(secret))
+
+    def _look_for(self, secret: str, *needles: Needle) -> None:
+        for needle in needles:
+            if self._has_pattern(needle):
+                self._patterned[needle] = None
+            else:
+                for text in needle.texts:
+                    self._exact[text] = needle
+                    self._search.add(text)
+        self._needles[secret] = needles
+
+    def _has_pattern(self, needle: Needle) -> bool:
+        """Whether a needle is searched for on its own, in whatever way it may be spelt.
+
+        Only the first are, for each takes a search: of thousands the usual spellings must do.
+        """
+        if needle in self._patterned or needle.is_word:
+            return True
+        return not needle.is_exact and len(self._patterned) < _MOST_PATTERNS
 
     def __len__(self) -> int:
         return len(self._needles)
@@ -113,28 +136,42 @@ class Echo:
 
     def may_be_in(self, data: bytes, since: int) -> bool:
         """Whether one of the secrets may be in the data; the first so many aren't looked for."""
-        return any(
-            needle.anchor.encode() in data
-            for needles in list(self._needles.values())[since:]
-            for needle in needles
+        new = [each for needles in list(self._needles.values())[since:] for each in needles]
+        exact = [text for each in new if each not in self._patterned for text in each.texts]
+        text = data.decode("latin-1")
+        return any(each.anchor in text for each in new if each in self._patterned) or (
+            Search(exact).is_any_in(text)
         )
 
-    def seen_in(self, text: str) -> list[Needle]:
-        """What may be in the text, the longest first: a secret may be part of another."""
-        found = [
-            needle
-            for needles in list(self._needles.values())
-            for needle in needles
-            if needle.anchor in text
-        ]
-        found.sort(key=len, reverse=True)
-        return found
+    def is_in(self, text: str) -> bool:
+        """Whether one of the secrets may be in the text."""
+        return self._search.is_any_in(text) or any(
+            needle.anchor in text for needle in list(self._patterned)
+        )
 
+    def edits(self, text: str, marker: str = REDACTED) -> Iterator[Edit]:
+        """Replace each of the secrets in a text; where two overlap, all that either covers."""
+        edits: list[tuple[int, int, Needle]] = []
+        for start, end, needle in self._places(text):
+            if edits and end <= edits[-1][1]:
+                continue
+            if needle.is_base64:
+                in_url = marker == REDACTED_IN_URL
+                start, end = _base64_around(text, start, end, in_url=in_url)  # noqa: PLW2901 - wider
+            while edits and start < edits[-1][1]:
+                first, last, needle = edits.pop()  # noqa: PLW2901 - the longer one, or the first
+                start, end = min(first, start), max(last, end)  # noqa: PLW2901 - both
+            edits.append((start, end, needle))
+        for start, end, needle in edits:
+            yield start, end, needle.new or _in_number(text, start, end) or marker
 
-def sweep(text: EditedText, needles: Iterable[Needle], marker: str = REDACTED) -> None:
-    """Replace what `Echo.seen_in` found."""
-    for needle in needles:
-        text.replace(needle.edits(text.text, marker))
+    def _places(self, text: str) -> list[tuple[int, int, Needle]]:
+        """Where the secrets are, in order, of those that begin at one place the longest first."""
+        found = [(at, at + len(each), self._exact[each]) for at, each in self._search.places(text)]
+        for needle in list(self._patterned):
+            if needle.anchor in text:
+                found += ((*place, needle) for place in needle.places(text))
+        return sorted(found, key=lambda place: (place[0], -place[1]))
 
 
 # How a secret may be spelt where it shows up again, and what comes in its place there.
@@ -146,6 +183,7 @@ _BASE64_IN_URL = Pattern(r"[A-Za-z0-9+_-]*")
 _PADDING = Pattern(r"(?:=|%3[Dd]){0,2}")
 _LONGEST_BASE64 = 4096
 _LONGEST_PATTERN = 8192
+_MOST_PATTERNS = 200
 _ESCAPE = r"(?:\\|%(?:25)?5[Cc])+"  # JSON's, which may stand in a URL or a form
 _NUMBER_BEFORE = Pattern(r"[:,\[\s]\Z")
 _NUMBER_AFTER = Pattern(r"\s*[,\]}]|\s*\Z")
@@ -160,55 +198,43 @@ class Needle:
     :param new: what comes in its place; None for the marker.
     """
 
-    __slots__ = ("_is_base64", "_is_word", "_new", "_pattern", "_secret", "anchor")
+    __slots__ = ("_pattern", "_secret", "anchor", "is_base64", "is_exact", "is_word", "new")
 
     def __init__(
         self, secret: str, *, is_base64: bool = False, is_word: bool = False, new: str | None = None
     ) -> None:
         self._secret = secret
-        self._is_base64 = is_base64
-        self._is_word = is_word
-        self._new = new
         self._pattern: re.Pattern[str] | None = None
+        self.is_base64 = is_base64
+        self.is_word = is_word
+        self.new = new
         # what no escape changes: a secret isn't where this isn't
         self.anchor = max(_PLAIN.findall(secret), key=len, default="")
+        # a pattern of many kilobytes would take seconds to compile
+        self.is_exact = len(self.anchor) == len(secret) or len(secret) > _LONGEST_PATTERN
 
-    def __len__(self) -> int:
-        return len(self._secret)
+    @property
+    def texts(self) -> Iterable[str]:
+        """It in its usual spellings."""
+        return (self._secret,) if self.anchor == self._secret else _usual(self._secret)
 
-    def edits(self, text: str, marker: str) -> Iterator[Edit]:
-        """Replace it."""
-        last = 0
-        in_url = marker == REDACTED_IN_URL
-        for place in self._places(text):
-            is_part = self._is_base64
-            start, end = _base64_around(text, *place, in_url=in_url) if is_part else place
-            if start >= last:
-                last = end
-                yield start, end, self._new or _in_number(text, start, end) or marker
-
-    def _places(self, text: str) -> Iterator[tuple[int, int]]:
-        if len(self._secret) > _LONGEST_PATTERN:
-            return iter(sorted(_whole(self._secret, text)))
+    def places(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where it is in a text, in whatever way it is spelt."""
         if self._pattern is None:  # most secrets never show up again
-            self._pattern = re.compile(_pattern(self._secret, is_word=self._is_word))
+            self._pattern = re.compile(_pattern(self._secret, is_word=self.is_word))
         return (match.span() for match in self._pattern.finditer(text))
 
 
-def _whole(secret: str, text: str) -> Iterator[tuple[int, int]]:
-    """Where a secret of many kilobytes is, in its usual spellings: a pattern would take seconds."""
-    import html  # late: few secrets are so long
+def _usual(secret: str) -> set[str]:
+    import html  # late: few secrets need it
     from urllib.parse import quote, quote_plus
 
     plain = from_latin(secret)
     data = plain.encode("utf-8", "surrogateescape")
-    spellings = {plain, quote(data, safe=""), quote_plus(data), html.escape(plain)}
+    spellings = {plain, quote(data), quote(data, safe=""), quote_plus(data), html.escape(plain)}
     spellings |= {json.dumps(plain, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)}
-    for spelling in map(to_latin, spellings):
-        at = text.find(spelling)
-        while at >= 0:
-            yield at, at + len(spelling)
-            at = text.find(spelling, at + len(spelling))
+    spellings |= {spelling.replace("/", r"\/") for spelling in spellings}  # as PHP does
+    return {to_latin(spelling) for spelling in spellings}
 
 
 def _pattern(secret: str, *, is_word: bool) -> str:
@@ -374,7 +400,7 @@ class Redactor:
             return text
         edited = EditedText(to_latin(text))
         bodies.redact_body(edited, "", self._vocabulary, self._echo.add, parseable=False)
-        sweep(edited, self._echo.seen_in(edited.text))
+        edited.replace(self._echo.edits(edited.text))
         return from_latin(edited.text) if edited.is_changed else text
 
     @property
@@ -453,30 +479,33 @@ class Redactor:
         :param line: what the first line of the message says: the URI, or the reason.
         :param marker: what comes in the place of a secret there.
         """
-        needles: list[Needle] = []
+        may_echo = False
         if self._echo:
             texts = [line, *[value for _, value in pairs]]
             if body is not None:
                 texts.append(body.text.text)
-            needles = self._echo.seen_in("\n".join(texts))
-        if not needles and not self.rules.patterns:
+            may_echo = self._echo.is_in("\n".join(texts))
+        if not may_echo and not self.rules.patterns:
             return line, pairs
         if body is not None:
-            self._replace(body.text, needles, body.marker)
+            self._replace(body.text, body.marker, may_echo=may_echo)
         new = tuple(
-            (name, self._replaced(value, needles, _marker_in(name))) for name, value in pairs
+            (name, self._replaced(value, _marker_in(name), may_echo=may_echo))
+            for name, value in pairs
         )
-        return self._replaced(line, needles, marker), pairs if new == pairs else new
+        line = self._replaced(line, marker, may_echo=may_echo)
+        return line, pairs if new == pairs else new
 
-    def _replaced(self, text: str, needles: list[Needle], marker: str) -> str:
+    def _replaced(self, text: str, marker: str, *, may_echo: bool) -> str:
         edited = EditedText(text)
-        self._replace(edited, needles, marker)
+        self._replace(edited, marker, may_echo=may_echo)
         return edited.text
 
-    def _replace(self, text: EditedText, needles: list[Needle], marker: str) -> None:
+    def _replace(self, text: EditedText, marker: str, *, may_echo: bool) -> None:
         for pattern in self.rules.patterns:
             text.replace(self._pattern_edits(pattern, text.text, marker))
-        sweep(text, needles, marker)
+        if may_echo:
+            text.replace(self._echo.edits(text.text, marker))
 
     def _pattern_edits(self, pattern: re.Pattern[str], text: str, marker: str) -> Iterator[Edit]:
         for match in pattern.finditer(text):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_reqord.storage.staging import Record, Recording, StagingArea, earlier_records
     from pytest_reqord.storage.write import (
         LARGE,
+        PRIVATE,
         OpenFile,
         Spool,
         append,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LARGE",
+    "PRIVATE",
     "Family",
     "NoFile",
     "OpenFile",
@@ -63,6 +65,7 @@ __all__ = [
 
 _LATE = {
     "LARGE": "write",
+    "PRIVATE": "write",
     "Family": "messages",
     "Pipe": "messages",
     "OpenFile": "write",

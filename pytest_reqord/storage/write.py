@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LARGE",
+    "PRIVATE",
     "OpenFile",
     "Spool",
     "append",
@@ -36,6 +37,9 @@ _TEMP_SUFFIX = ".tmp"
 _swept: set[Path] = set()
 _DEAD_AFTER = 60.0
 """Seconds after which a temporary file can't be a living writer's: replacing takes far less."""
+PRIVATE = 0o600
+"""The permissions of a file that may hold secrets."""
+_PUBLIC = 0o666
 _UNNAMED = getattr(os, "O_TMPFILE", 0) if os.path.isdir("/proc/self/fd") else 0
 """Makes a file without a name, which goes with the process that writes it: Linux has that."""
 
@@ -45,6 +49,8 @@ def append(
 ) -> None:
     """Add bytes at the end of a file, with one write unless they are many.
 
+    A new one is for its owner alone to read: what waits to be saved may hold secrets.
+
     :param data: all of them, or pieces, which need not fit into the memory together.
     :param header: what a new or empty file starts with.
     :param is_new: whether the file may be a new one.
@@ -53,12 +59,12 @@ def append(
     flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
     flags |= os.O_CREAT if is_new else 0
     try:
-        fd = os.open(path, flags, 0o666)
+        fd = os.open(path, flags, PRIVATE)
     except FileNotFoundError:  # no folder yet: the rare case
         if not is_new:
             raise
         os.makedirs(Path(path).parent, exist_ok=True)
-        fd = os.open(path, flags, 0o666)
+        fd = os.open(path, flags, PRIVATE)
     try:
         status = os.fstat(fd)
         check_file(status, path)
@@ -95,24 +101,27 @@ def _joined(data: bytes | Iterable[bytes], header: bytes = b"") -> Iterator[byte
         yield b"".join(waiting)
 
 
-def replace(path: AnyPath, data: bytes | Iterable[bytes], *, is_new: bool = False) -> None:
+def replace(
+    path: AnyPath, data: bytes | Iterable[bytes], *, is_new: bool = False, mode: int = _PUBLIC
+) -> None:
     """Make ``data`` a file's content in one step.
 
     A symlink stays, its target is replaced; the old file's permissions stay.
 
     :param data: all of it, or pieces of it, which need not fit into the memory together.
     :param is_new: whether there must be no such file yet, or an empty one.
+    :param mode: the permissions of a new file, of which the umask takes its part.
     :raises OSError: if that failed; the old file is then untouched and nothing is left behind.
     """
     target = Path(os.path.realpath(path))
     os.makedirs(target.parent, exist_ok=True)
     temporary = _temporary(target.parent)
-    fd, has_name = _open(temporary)
+    fd, has_name = _open(temporary, mode)
     try:
         try:
             _fill(fd, target, _joined(data))
             if not has_name:
-                _name(fd, temporary, target)
+                _name(fd, temporary, target, mode)
         finally:
             os.close(fd)
         if not (is_new and _link(temporary, target)):
@@ -131,7 +140,7 @@ def open_unnamed(folder: AnyPath) -> IO[bytes]:
     """
     os.makedirs(folder, exist_ok=True)
     temporary = _temporary(Path(folder))
-    fd, has_name = _open(temporary)
+    fd, has_name = _open(temporary, PRIVATE)
     if has_name:
         os.unlink(temporary)
     return io.open(fd, "w+b")
@@ -142,26 +151,26 @@ def _temporary(folder: Path) -> Path:
     return folder / f"{_TEMP_PREFIX}{os.getpid()}-{os.urandom(4).hex()}{_TEMP_SUFFIX}"
 
 
-def _open(temporary: Path) -> tuple[int, bool]:
+def _open(temporary: Path, mode: int) -> tuple[int, bool]:
     """Make a temporary file, and say whether it has its name yet."""
     if _UNNAMED:
         with suppress(OSError):  # a file system without them
             flags = os.O_RDWR | os.O_CLOEXEC | _UNNAMED
-            return os.open(temporary.parent, flags, 0o666), False
-    return _open_named(temporary), True
+            return os.open(temporary.parent, flags, mode), False
+    return _open_named(temporary, mode), True
 
 
-def _open_named(temporary: Path) -> int:
-    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+def _open_named(temporary: Path, mode: int) -> int:
+    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
 
 
-def _name(fd: int, temporary: Path, target: Path) -> None:
+def _name(fd: int, temporary: Path, target: Path, mode: int) -> None:
     """Give a file that has no name its temporary one; where that can't be, copy it."""
     try:
         os.link(f"/proc/self/fd/{fd}", temporary, src_dir_fd=fd)  # with a folder it follows links
     except OSError:
         os.lseek(fd, 0, os.SEEK_SET)
-        named = _open_named(temporary)
+        named = _open_named(temporary, mode)
         try:
             _fill(named, target, iter(lambda: os.read(fd, _WRITE), b""))
         finally:
@@ -228,8 +237,11 @@ def _sweep(folder: Path) -> None:
                         os.unlink(entry)
 
 
-def write_bodies(path: AnyPath, bodies: Mapping[str, bytes]) -> None:
-    """Put bodies beside the cassette ``path``. Their names tell their content (a hash)."""
+def write_bodies(path: AnyPath, bodies: Mapping[str, bytes], mode: int = _PUBLIC) -> None:
+    """Put bodies beside the cassette ``path``. Their names tell their content (a hash).
+
+    :param mode: see `replace`.
+    """
     for name, data in bodies.items():
         body = body_path(path, name)
         try:
@@ -237,7 +249,7 @@ def write_bodies(path: AnyPath, bodies: Mapping[str, bytes]) -> None:
         except FileNotFoundError:
             is_there = False
         if not is_there:
-            replace(body, data)
+            replace(body, data, mode=mode)
 
 
 def copy_bodies(source: AnyPath, path: AnyPath) -> None:

@@ -314,7 +314,7 @@ def append_encoded(path: Path, encoded: Iterable[Encoded]) -> None:
 
     def texts() -> Iterator[bytes]:
         for each in encoded:
-            storage.write_bodies(path, each.bodies)
+            storage.write_bodies(path, each.bodies, storage.PRIVATE)
             yield each.text
 
     storage.append(path, texts(), header=codec.HEADER)

@@ -106,11 +106,25 @@ def test_a_known_secret_keeps_the_recording_a_draft(suite, cassettes):
     result.stdout.fnmatch_lines(
         [
             "draft *::test_it for *: GitHub token in request body",
-            "NOT SAVED *GitHub token in request body: * of POST http://*reqord_on_leak = ignore",
+            "NOT SAVED *GitHub token in request body of POST http://*The draft lies in *on_leak = ignore",
         ]
     )
     assert said.count("reqord_on_leak = ignore") == 1
     assert GITHUB not in said
+
+
+def test_a_draft_with_a_known_secret_is_its_owners(suite):
+    """Nobody else may read it, whatever the umask, and the message says where it lies."""
+    suite.makepyfile(LEAK)
+    before = os.umask(0)
+    try:
+        result = suite.runpytest("--record-mode=once")
+    finally:
+        os.umask(before)
+
+    line = next(line for line in result.outlines if line.startswith("NOT SAVED"))
+    draft = Path(line.partition("The draft lies in ")[2].partition(", for you alone")[0])
+    assert draft.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_draft_with_a_known_secret_is_not_saved_by_the_next_run(suite, api, cassettes):
@@ -134,7 +148,9 @@ def test_a_known_secret_in_the_address_is_not_shown(suite):
 
     result = suite.runpytest("--record-mode=once")
 
-    result.stdout.fnmatch_lines(["NOT SAVED *GitHub token in request URI: */echo/[[]REDACTED].*"])
+    result.stdout.fnmatch_lines(
+        ["NOT SAVED *GitHub token in request URI of POST */echo/[[]REDACTED].*"]
+    )
     assert GITHUB not in result.stdout.str()
 
 
@@ -150,7 +166,7 @@ def test_keep_refuses_a_known_secret_that_nobody_allows(suite, cassettes):
         assert refused.ret == 1
         refused.stderr.fnmatch_lines(
             [
-                "not saved test_it.py::test_it: GitHub token in request body: * of POST *",
+                "not saved test_it.py::test_it: GitHub token in request body of POST *",
                 "*reqord keep test_it.py::test_it --allow 'JSON Web Token' --allow 'GitHub token'",
             ]
         )

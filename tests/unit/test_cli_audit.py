@@ -121,7 +121,6 @@ def test_json_has_the_findings(folder):
                 "recorded_by": "test_a.py::test_a",
                 "kind": "GitHub token",
                 "place": "response body",
-                "excerpt": "…",
             }
         ],
         "errors": [],

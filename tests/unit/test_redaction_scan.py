@@ -90,12 +90,11 @@ def test_every_kind_is_tried():
     "around", ["{}", '{{"a": "{}", "b": 1}}', "x={}&y=1", "Bearer {} ", "<k>{}</k>"]
 )
 def test_known_secrets_are_found_once(kind, around):
-    """Each kind, alone, in JSON, a form, a header and XML; the excerpt hasn't got it."""
+    """Each kind, alone, in JSON, a form, a header and XML; what is said hasn't got it."""
     secret = SECRETS[kind]
     found = scan(around.format(secret))
     assert [finding.kind for finding in found] == [kind]
-    assert "…" in found[0].excerpt
-    assert not any(secret[at : at + 8] in found[0].excerpt for at in range(len(secret) - 8))
+    assert not any(secret[at : at + 8] in str(found[0]) for at in range(len(secret) - 8))
 
 
 @pytest.mark.parametrize(
@@ -150,22 +149,16 @@ def test_every_part_of_an_interaction_is_scanned():
 
 
 def test_a_finding_reads_as_a_sentence():
-    """Kind, place and what stands around."""
+    """Kind and place, and nothing of what stands around: it may be secret, too."""
     finding = scan(f"a {SECRETS['GitHub token']} b")[0]
-    assert finding == Finding("GitHub token", "text", "a … b")
-    assert str(finding) == "GitHub token in text: a … b"
+    assert finding == Finding("GitHub token", "text")
+    assert str(finding) == "GitHub token in text"
 
 
 def test_a_secret_of_two_kinds_is_found_once():
     """The longer one counts."""
     found = scan("sk-ant-api03-" + letters(20) + "T3BlbkFJ" + letters(40))
     assert [finding.kind for finding in found] == ["OpenAI API key"]
-
-
-def test_one_excerpt_shows_no_other_secret():
-    """Two in a row: each stops before the other."""
-    found = scan(f"{SECRETS['GitHub token']} and {SECRETS['npm token']}")
-    assert [finding.excerpt for finding in found] == ["… and", "and …"]
 
 
 def test_many_findings_cost_as_much_as_each():

@@ -26,6 +26,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.base.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -49,6 +51,10 @@ __all__ = [
     "UsageError",
     "WriteFailed",
 ]
+
+
+def _name(request: Request) -> str:
+    return printable(f"{request.method} {request.uri}")
 
 
 class _Picklable(BaseException):
@@ -120,7 +126,7 @@ class CassetteFormatError(CassetteError):
             place += f", line {self.line}"
         if self.column:
             place += f", column {self.column}"
-        return f"{place}: {self.reason}. {self.remedy}"
+        return f"{place}: {printable(self.reason)}. {self.remedy}"
 
 
 class CassetteLocked(CassetteError):
@@ -165,8 +171,8 @@ class _Miss:
     commands: Sequence[str]
 
     def __str__(self) -> str:
-        lines = [f"{self.request.method} {self.request.uri} is not in {self.cassette}"]
-        lines += (f"  {line}" for line in self.nearest)
+        lines = [f"{_name(self.request)} is not in {self.cassette}"]
+        lines += (f"  {printable(line)}" for line in self.nearest)
         if self.commands:
             lines += ["", *(f"  {command}" for command in self.commands)]
         return "\n".join(lines)
@@ -218,10 +224,10 @@ class SequenceMismatchError(PlaybackError):
         self.position = position
 
     def __str__(self) -> str:
-        expected = self.expected or "no further request"
+        expected = printable(self.expected or "no further request")
         return (
             f"{self.cassette} has {expected} at position {self.position},"
-            f" but the test sent {self.request.method} {self.request.uri}"
+            f" but the test sent {_name(self.request)}"
             " (strict_order is on). Have the test ask in the order of the recording, or record it anew:"
             " --record-mode=all"
         )
@@ -239,7 +245,7 @@ class CassetteClosed(PlaybackError):
 
     def __str__(self) -> str:
         return (
-            f"{self.request.method} {self.request.uri} was sent by a thread, task or process"
+            f"{_name(self.request)} was sent by a thread, task or process"
             f" that {self.owner or 'an earlier test'} started, after that test had ended."
             " Join the thread or process, or await the task, before the test returns; start what is"
             " to serve other tests, too, in a fixture of a wider scope"
@@ -260,7 +266,7 @@ class AmbiguousRequest(PlaybackError):
 
     def __str__(self) -> str:
         return (
-            f"{self.request.method} {self.request.uri} was sent by the thread {self.thread}, while"
+            f"{_name(self.request)} was sent by the thread {self.thread}, while"
             f" {' and '.join(self.cassettes)} were open, and nothing tells which of them it belongs"
             " to. Start the thread or task in the test that it works for, hand it the work through"
             " an executor or an event loop, or let the host through with ignore_hosts"

@@ -6,6 +6,7 @@ import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_reqord.base.printable import printable
 from pytest_reqord.base.real import os
 from pytest_reqord.errors import CassetteError
 
@@ -37,7 +38,7 @@ def summary(notes: Notes, *, is_recording: bool, rerecord: Sequence[str] = ()) -
     :param is_recording: whether the run as a whole records.
     :param rerecord: the patterns of ``--rerecord``.
     """
-    return [
+    lines = [
         *_recorded(notes),
         *(
             f"unmatched --rerecord={pattern!r} named no request that may be recorded"
@@ -52,6 +53,7 @@ def summary(notes: Notes, *, is_recording: bool, rerecord: Sequence[str] = ()) -
         *_listed("unused", Counter(dict.fromkeys((path for path, _ in notes.unused), 0))),
         *(_outside(notes) if is_recording else ()),
     ]
+    return list(map(printable, lines))
 
 
 def _recorded(notes: Notes) -> Iterator[str]:
@@ -184,7 +186,7 @@ def section(cassette: Cassette) -> tuple[str, str]:
         lines.append(f"recorded {cassette.recorded_count}")
     lines += (f"missed   {_name(request)}" for request in cassette.misses[:_MOST_REQUESTS])
     lines += drift_lines(cassette)
-    return "cassette", "\n".join(lines)
+    return "cassette", "\n".join(map(printable, lines))
 
 
 def _played_lines(cassette: Cassette) -> list[str]:

@@ -33,6 +33,7 @@ __all__ = [
     "Response",
     "Sent",
     "host_of",
+    "one_line",
     "place_of",
     "with_socket",
     "without_secrets",
@@ -40,6 +41,20 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_NEW_LINE = re.compile(r"[\r\0]|\n(?![ \t])")
+
+
+def _line(name: str, value: str) -> str:
+    line = f"{name}: {value}" if name and value else f"{name}:" if name else value
+    if "\n" in line or "\r" in line or "\0" in line:
+        line = one_line(name) + line[len(name) :].replace("\r\n", "\n")
+        line = _NEW_LINE.sub(" ", line)
+    return line
+
+
+def one_line(text: str) -> str:
+    """Text with a blank for each CR, LF and NUL, as RFC 9110, section 5.5, has recipients do it."""
+    return text.replace("\r", " ").replace("\n", " ").replace("\0", " ")
 
 
 class Headers(Mapping[str, str]):
@@ -89,11 +104,12 @@ class Headers(Mapping[str, str]):
 
     @property
     def text(self) -> str:
-        """The lines of the message, each with its line end; the inverse of `parse`."""
-        return "".join(
-            f"{name}: {value}\n" if name and value else f"{name}:\n" if name else f"{value}\n"
-            for name, value in self.pairs
-        )
+        """The lines of the message, each with its line end; the inverse of `parse`.
+
+        A line break in a value is a blank here, unless a blank or a tab follows it: what came in
+        as one header never goes out as two.
+        """
+        return "".join(f"{_line(name, value)}\n" for name, value in self.pairs)
 
     def given(self, client: Client) -> Headers:
         """The lines that a client was called with, without those that it added."""

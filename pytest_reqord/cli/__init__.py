@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_reqord.base.real import os
 from pytest_reqord.cli import audit, convert, demo, docs, keep, show
-from pytest_reqord.cli.finding import why
+from pytest_reqord.cli.finding import warn, why
 from pytest_reqord.errors import ReqordError
 
 if TYPE_CHECKING:
@@ -40,6 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes there
         return 128 + 13  # as a shell says of a program that SIGPIPE ended
     except (OSError, ReqordError) as error:
-        print(f"reqord: {why(error)}", file=sys.stderr)
+        warn(f"reqord: {why(error)}")
         return 1
     return status

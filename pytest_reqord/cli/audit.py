@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 from pytest_reqord.base.real import Path, json, os
 from pytest_reqord.cassette_file.cache import check_whole, read_document
-from pytest_reqord.cli.finding import cassettes, why
+from pytest_reqord.cli.finding import cassettes, say, why
 from pytest_reqord.errors import CassetteFormatError
 from pytest_reqord.redaction import Redactor
 from pytest_reqord.redaction.known_secrets import KINDS, hidden, scan
@@ -113,7 +113,7 @@ def audit(
         print(json.dumps(asdict(report), indent=2), file=out)
     else:
         for line in (*report.leaks, *report.errors):
-            print(line, file=out)
+            say(line, out)
         print(_summary(report), file=out)
     return report.status
 

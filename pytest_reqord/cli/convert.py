@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_reqord import codec, storage
 from pytest_reqord.base.real import Path
 from pytest_reqord.cassette_file.cache import check_whole, read_document
-from pytest_reqord.cli.finding import cassettes, why
+from pytest_reqord.cli.finding import cassettes, say, warn, why
 from pytest_reqord.errors import ReqordError
 
 if TYPE_CHECKING:
@@ -68,12 +67,12 @@ def run(parsed: argparse.Namespace) -> int:
     for path, name in cassettes(parsed.paths):
         target = parsed.output / name if parsed.output else path
         try:
-            print(_run_one(path, target, parsed.to, is_check=parsed.check))
+            say(_run_one(path, target, parsed.to, is_check=parsed.check))
         except (OSError, ReqordError) as error:
-            print(f"REFUSED   {why(error)}")
+            say(f"REFUSED   {why(error)}")
             status = 1
         except ValueError as error:
-            print(f"REFUSED   {path}: {error}")
+            say(f"REFUSED   {path}: {error}")
             status = 1
     return status
 
@@ -97,7 +96,7 @@ def _run_one(path: Path, target: Path, to: str, *, is_check: bool) -> str:
     for number, places in converted.changed.items():
         request = document.entries[number - 1].interaction().request
         where = f"{path}, interaction {number} ({request.method} {request.uri})"
-        print(f"{where}: not kept exactly: {', '.join(places)}", file=sys.stderr)
+        warn(f"{where}: not kept exactly: {', '.join(places)}")
     count = len(document.entries)
     line = f"{'checked' if is_check else 'converted':9} {path}"
     line += f" ({count} interaction{'s' * (count != 1)})"

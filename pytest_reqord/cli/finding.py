@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import IO, TYPE_CHECKING
 
+from pytest_reqord.base.printable import printable
 from pytest_reqord.base.real import Path, os
 from pytest_reqord.storage import read_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["cassettes", "why"]
+__all__ = ["cassettes", "say", "warn", "why"]
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _HEAD = 4096  # where "interactions" stands in any cassette that a tool has written
@@ -29,6 +31,19 @@ def cassettes(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
             folders[:] = sorted(name for name in folders if not _is_skipped(name))
             found = (Path(folder, name) for name in sorted(names) if name.endswith(_SUFFIXES))
             yield from ((each, each.relative_to(path)) for each in found if _is_cassette(each))
+
+
+def say(line: object, out: IO[str] | None = None) -> None:
+    """Print a line, whatever a cassette has put into it.
+
+    :param out: where to; None is the standard output.
+    """
+    print(printable(line), file=sys.stdout if out is None else out)
+
+
+def warn(line: object) -> None:
+    """The same on standard error."""
+    say(line, sys.stderr)
 
 
 def why(error: Exception) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from typing import TYPE_CHECKING
 
 from pytest_reqord.base.notes import Notes
 from pytest_reqord.base.real import Path, os
 from pytest_reqord.cassette_file.cache import Recorded
+from pytest_reqord.cli.finding import say, warn
 from pytest_reqord.recording.drafts import Drafts, first_leak, reason_of
 from pytest_reqord.recording.outcome import Ending
 from pytest_reqord.recording.run_info import staging_without_cache
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace) -> int:
     """Save the drafts that are asked for, or list all of them."""
     if parsed.drop and not (parsed.test or parsed.all):
-        print("reqord: which draft is to be dropped? Name its test, or say --all", file=sys.stderr)
+        warn("reqord: which draft is to be dropped? Name its test, or say --all")
         return 2
     found = [(root, record) for root in _roots(parsed.cache_dir) for record in _drafts(root)]
     wanted = [(r, each) for r, each in found if parsed.all or _is_of(each, parsed.test)]
@@ -79,7 +79,7 @@ def run(parsed: argparse.Namespace) -> int:
         if parsed.drop:
             staging.remove(record.recording)
             staging.sweep()
-            print(f"dropped {record.recording.owner or record.recording.cassette}")
+            say(f"dropped {record.recording.owner or record.recording.cassette}")
             continue
         ending = Ending(staging, Drafts(root, ""), notes, Settings())
         if _is_refused(ending.kept_with(record), parsed.allow):
@@ -88,9 +88,9 @@ def run(parsed: argparse.Namespace) -> int:
             ending.keep(record)
             saved[test] = made_in
     for path, count in notes.saved:
-        print(f"saved {path} ({count} interaction{'s' * (count != 1)})")
+        say(f"saved {path} ({count} interaction{'s' * (count != 1)})")
     for path in notes.unchanged:
-        print(f"unchanged {path}")
+        say(f"unchanged {path}")
     return status
 
 
@@ -102,11 +102,11 @@ def _list(found: Sequence[Record], parsed: argparse.Namespace) -> int:
         paths = str(recording.cassette), str(recording.path)
         notes.drafts.append((recording.owner, paths[0], reason_of(record), paths[1]))
     for line in drafts(notes):
-        print(line)
+        say(line)
     if not found:
-        print("there are no drafts")
+        say("there are no drafts")
     elif parsed.test:
-        print(f"reqord: there is no draft of {parsed.test}", file=sys.stderr)
+        warn(f"reqord: there is no draft of {parsed.test}")
     return 1 if parsed.test or parsed.all else 0
 
 
@@ -116,8 +116,8 @@ def _is_refused(recordings: Sequence[Recording], allowed: Sequence[str]) -> bool
     leak = first_leak(Recorded(*(each.path for each in recordings)), allowed)
     if leak is not None:
         words = " ".join(map(shlex.quote, (owner, *_allowing(*allowed, leak.finding.kind))))
-        print(f"not saved {owner}: {leak}", file=sys.stderr)
-        print(f"have it redacted and record it anew, or: reqord keep {words}", file=sys.stderr)
+        warn(f"not saved {owner}: {leak}")
+        warn(f"have it redacted and record it anew, or: reqord keep {words}")
     return leak is not None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_reqord.base.clock import format_time
 from pytest_reqord.base.real import Path
 from pytest_reqord.cassette_file.cache import check_whole, read_document
-from pytest_reqord.cli.finding import cassettes, why
+from pytest_reqord.cli.finding import cassettes, say, warn, why
 from pytest_reqord.errors import ReqordError
 
 if TYPE_CHECKING:
@@ -45,18 +45,18 @@ def run(parsed: argparse.Namespace) -> int:
     status = 0 if found else 1
     for path in found:
         if len(found) > 1:
-            print(path)
+            say(path)
         try:
             _show(path, parsed)
         except BrokenPipeError:  # whoever reads has seen enough
             raise
         except (OSError, ReqordError) as error:
             sys.stdout.flush()  # what could be read stands before it
-            print(f"reqord: {why(error)}", file=sys.stderr)
+            warn(f"reqord: {why(error)}")
             status = 1
     if not found:
         names = ", ".join(map(str, parsed.paths))
-        print(f"reqord: there are no cassettes in {names}", file=sys.stderr)
+        warn(f"reqord: there are no cassettes in {names}")
     return status
 
 
@@ -68,9 +68,10 @@ def _show(path: Path, parsed: argparse.Namespace) -> None:
         if parsed.method and parsed.method.upper() != entry.method.upper():
             continue
         interaction = entry.interaction()
-        print(_title(interaction))
+        say(_title(interaction))
         if not parsed.brief:
-            print("\n".join(_lines(interaction)))
+            for line in _lines(interaction):
+                say(line)
     check_whole(document, path)
 
 
@@ -97,10 +98,15 @@ def _lines(interaction: Interaction) -> Iterator[str]:
 
 def _message(message: Request | Response) -> Iterator[str]:
     headers: Headers = message.headers
-    yield from (f"  {line}" for line in headers.text.splitlines())
+    yield from (f"  {line}" for line in headers.text.rstrip("\n").split("\n") if line)
     if message.body:
         yield ""
-        yield from (f"  {line}" for line in _readable(message).splitlines())
+        yield from (f"  {line}" for line in _text_lines(_readable(message)))
+
+
+def _text_lines(text: str) -> list[str]:
+    """Its lines; what ends one in Unicode alone is shown as what it is."""
+    return text.removesuffix("\n").replace("\r\n", "\n").split("\n")
 
 
 def _readable(message: Request | Response) -> str:

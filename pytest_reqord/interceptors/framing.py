@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_reqord.base.models import Arrival, Failure, Headers, Response
+from pytest_reqord.base.models import Arrival, Failure, Headers, Response, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
@@ -335,7 +335,7 @@ def _head(response: Response) -> bytes:
     version = response.http_version
     if not version.startswith(("1.", "0.9")):
         version = "1.1"  # recorded over HTTP/2; this connection has no other way to say it
-    line = f"HTTP/{version} {response.status} {response.reason}\r\n"
+    line = one_line(f"HTTP/{version} {response.status} {response.reason}") + "\r\n"
     return line.encode("latin-1", "replace") + _block(response.headers).data + b"\r\n"
 
 

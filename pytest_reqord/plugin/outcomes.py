@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import pytest_reqord
+from pytest_reqord.base.printable import printable
 from pytest_reqord.base.real import Path
 from pytest_reqord.errors import (
     CassetteError,
@@ -164,7 +165,7 @@ class Outcomes:
         """Fail the test with what is wrong with its recording, and what to run."""
         nodeid = self._attempt.nodeid if self._attempt else ""
         command = again(self._run.info.test(nodeid))
-        pytest.fail("\n".join([title, *lines, "", f"  {command}"]), pytrace=False)
+        pytest.fail("\n".join([title, *map(printable, lines), "", f"  {command}"]), pytrace=False)
 
     def _watch(self, attempt: Attempt) -> None:
         """Note what a user should look at although the test passed."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 import pytest_reqord
 from pytest_reqord.base.clock import Clock, format_time
 from pytest_reqord.base.loops import in_thread
+from pytest_reqord.base.printable import printable
 from pytest_reqord.base.real import Path, os
 from pytest_reqord.errors import ReqordError
 from pytest_reqord.interceptors import active
@@ -230,4 +231,4 @@ def _end(run: Run) -> None:
     run.finish()
     run.stop()
     for line in (*drafts(run.notes), *problems(run.notes)):
-        sys.stderr.write(f"reqord: {line}\n")
+        sys.stderr.write(f"reqord: {printable(line)}\n")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.base.clock import monotonic
 from pytest_reqord.base.loops import loop_sleep
+from pytest_reqord.base.printable import printable
 from pytest_reqord.base.real import Path, os, start_new_thread, time
 
 # here, or they would be imported while a disk is full, or in a child that was forked; and, so that
@@ -274,9 +275,9 @@ class CassetteWriter:
         try:
             self.stop()
         except WriteFailed as failure:
-            sys.stderr.write(f"reqord: {failure}\n")
+            sys.stderr.write(f"reqord: {printable(failure)}\n")
             for each in self._delivery.rescue():
-                sys.stderr.write(f"reqord: {each.path}: {each}\n")
+                sys.stderr.write(f"reqord: {printable(f'{each.path}: {each}')}\n")
 
 
 class _Room:

@@ -219,14 +219,14 @@ def add(path: str, new: Sequence[Encoded]) -> None:
 
 
 @contextmanager
-def no_stray_bodies(path: str) -> Iterator[None]:
-    """Remove the bodies that were put beside a cassette which then did not come to name them."""
+def no_stray_bodies(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Remove the bodies that are put beside a cassette which then doesn't come to name them."""
+    before = storage.bodies_of(path)
     try:
         yield
-    except BaseException:
+    finally:
         with suppress(OSError):
-            storage.remove_unused_bodies(path)
-        raise
+            storage.remove_unused_bodies(path, before)
 
 
 def _add(path: str, new: Sequence[Encoded]) -> None:
@@ -261,8 +261,8 @@ def rewrite(path: str, entries: Sequence[Encoded | Entry], document: Document | 
     """
     head = codec.HEADER if document is None else document.head
     texts = chain([head], (entry.text for entry in entries))
-    storage.replace(path, texts, is_new=document is None)
-    storage.remove_unused_bodies(path)
+    with storage.replacing_bodies(path):
+        storage.replace(path, texts, is_new=document is None)
 
 
 def head_of(path: str) -> bytes:
@@ -359,6 +359,6 @@ def save_as_vcr(
         )
     except ValueError as error:
         raise WriteFailed(path, f"{error}; reqord_format = reqord saves it in ours") from error
-    storage.replace(path, data)
-    storage.remove_unused_bodies(path)
+    with storage.replacing_bodies(path):
+        storage.replace(path, data)
     return revision

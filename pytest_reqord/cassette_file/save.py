@@ -162,7 +162,7 @@ def _with_extra(path: str, document: Document | None, beside: Mapping[str, Any])
 def _write(
     path: str, document: Document | None, entries: Sequence[Entry], spool: storage.Spool
 ) -> bool:
-    """Bring a cassette to what it is to hold, unless it does, and drop the bodies it has no use for.
+    """Bring a cassette to what it is to hold, unless it does.
 
     :returns: whether it was written.
     """
@@ -171,11 +171,8 @@ def _write(
     stays = _is_same(entries[: len(before)], before)
     is_whole = document is None or document.torn is None
     if not entries or (stays and not more and is_whole):
-        storage.remove_unused_bodies(path)
         return False
-    if stays and more and _append(path, more, spool):
-        storage.remove_unused_bodies(path)
-    else:
+    if not (stays and more and _append(path, more, spool)):
         edit.rewrite(path, entries, document)
     return True
 

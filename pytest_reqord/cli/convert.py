@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_reqord import codec, storage
 from pytest_reqord.base.real import Path
 from pytest_reqord.cassette_file.cache import check_whole, read_document
+from pytest_reqord.cassette_file.edit import no_stray_bodies
 from pytest_reqord.cli.finding import cassettes, say, warn, why
 from pytest_reqord.errors import ReqordError
 
@@ -87,12 +88,12 @@ def _run_one(path: Path, target: Path, to: str, *, is_check: bool) -> str:
     if is_check:
         converted = convert(document, to, is_json=path.suffix == ".json")
     else:
-        with storage.lock(target, _LOCK_TIMEOUT):
+        with storage.lock(target, _LOCK_TIMEOUT), no_stray_bodies(target):
             document = read_document(path)  # as it is now that nobody else writes it
             converted = convert(document, to, is_json=path.suffix == ".json")
-            storage.write_bodies(target, converted.bodies)
-            storage.replace(target, converted.data)
-            storage.remove_unused_bodies(target)
+            with storage.replacing_bodies(target):
+                storage.write_bodies(target, converted.bodies)
+                storage.replace(target, converted.data)
     for number, places in converted.changed.items():
         request = document.entries[number - 1].interaction().request
         where = f"{path}, interaction {number} ({request.method} {request.uri})"

@@ -16,6 +16,7 @@ from pytest_reqord.storage.files import (
     read_tail,
     remove_unused_bodies,
     remove_with_bodies,
+    replacing_bodies,
 )
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ __all__ = [
     "remove_unused_bodies",
     "remove_with_bodies",
     "replace",
+    "replacing_bodies",
     "user_folder",
     "write_bodies",
 ]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import re
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_reqord.base.real import Path, io, os
+from pytest_reqord.errors import WriteFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator, Sequence
 
 __all__ = [
     "NoFile",
@@ -30,6 +31,8 @@ __all__ = [
     "remove_folder",
     "remove_unused_bodies",
     "remove_with_bodies",
+    "replacing_bodies",
+    "target_of",
     "user_folder",
 ]
 
@@ -37,6 +40,7 @@ AnyPath = str | os.PathLike[str]
 
 _MOST_BYTES = 255  # NAME_MAX of every file system that test suites live on
 _BODY_NAME = rb"[0-9a-f]{64}\.[a-z0-9]+"
+_MOST_READ = 2 << 30  # a file of holes may be of any size
 _PIECE = 1 << 20  # bytes that are read at once
 
 
@@ -48,9 +52,12 @@ def read(path: AnyPath) -> bytes:
     """All of a file.
 
     :raises FileNotFoundError: if there is none.
+    :raises NoFile: if it is none, or larger than the memory of a test run ought to be.
     """
     fd, size = open_file(path)  # a file object takes half as long again
     try:
+        if size > _MOST_READ:
+            raise NoFile(errno.EFBIG, "it is larger than 2 GiB", os.fspath(path))
         return _read_all(fd, size)
     finally:
         os.close(fd)
@@ -94,6 +101,38 @@ def _read_all(fd: int, size: int) -> bytes:
     return b"".join(parts)
 
 
+_PROJECTS = (".git", "pyproject.toml", "pytest.ini", "tox.ini", "setup.cfg")
+
+
+def target_of(path: AnyPath) -> str:
+    """The real path of a file that is to be written.
+
+    :raises WriteFailed: if a link leads out of the project, or out of the file's folder where
+        that is in none: cassettes, and links, come from strangers.
+    """
+    real, here = os.path.realpath(path), os.path.abspath(path)
+    if real != here:
+        root = _project(os.path.dirname(here))
+        if not real.startswith(os.path.join(root, "")):
+            reason = f"a link leads to {real}, out of {root}. Remove it, or give its target a path"
+            raise WriteFailed(os.fspath(path), reason)
+    return real
+
+
+def _project(folder: str) -> str:
+    """The real folder of the project that a folder lies in: the repository, if there is one."""
+    above, name = os.path.split(folder)
+    found = os.path.join(os.path.realpath(above), name)  # in none: it must be no link itself
+    above = folder
+    while True:
+        names = [name for name in _PROJECTS if os.path.lexists(os.path.join(above, name))]
+        if names:
+            found = os.path.realpath(above)
+        if ".git" in names or os.path.dirname(above) == above:
+            return found
+        above = os.path.dirname(above)
+
+
 def read_head(path: AnyPath, size: int) -> bytes:
     """The first ``size`` bytes of a file, fewer where it is shorter."""
     fd, _ = open_file(path)
@@ -131,18 +170,15 @@ def body_path(path: AnyPath, name: str) -> Path:
     """The file of a body beside the cassette ``path``.
 
     :raises ValueError: for a name that leads out of their folder.
-    :raises OSError: where it or the folder is a symbolic link: cassettes come from strangers, too.
     """
-    folder = bodies_folder(path)
-    body = folder / _checked(name)
-    for each in (folder, body):
-        if os.path.islink(each):
-            raise OSError(errno.ELOOP, "a link could lead anywhere", os.fspath(each))
-    return body
+    return bodies_folder(path) / _checked(name)
 
 
 def bodies_of(path: AnyPath) -> list[Path]:
-    """The files of the bodies that lie beside the cassette ``path``."""
+    """The files of the bodies that lie beside the cassette ``path``, of those that we have named.
+
+    Users may have files of their own there, and folders. What a link of theirs leads to is theirs.
+    """
     folder = _bodies_folder(path)
     if os.path.islink(folder):
         return []
@@ -150,13 +186,13 @@ def bodies_of(path: AnyPath) -> list[Path]:
         names = os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [Path(folder, name) for name in names if not name.startswith(".")]
+    return [Path(folder, name) for name in names if re.fullmatch(_BODY_NAME, os.fsencode(name))]
 
 
 def body_reader(path: AnyPath, ahead: int = 0) -> Callable[[str], bytes]:
     """What reads the bodies that lie beside the cassette ``path``, by their names.
 
-    It raises OSError for a body that isn't there or is a link, and ValueError for a name that
+    It raises OSError for a body that isn't there or is no file, and ValueError for a name that
     leads out of their folder.
 
     :param ahead: so many bytes of them are read now.
@@ -177,22 +213,46 @@ def body_reader(path: AnyPath, ahead: int = 0) -> Callable[[str], bytes]:
     return read_body
 
 
-def remove_unused_bodies(path: AnyPath) -> None:
-    """Remove the bodies beside the cassette ``path`` that it doesn't name."""
-    unused = {os.fsencode(body.name): body for body in bodies_of(path)}
-    for window in _windows(path) if unused else ():
-        # a name is a hash, so where it stands in the cassette it is meant
-        for name in re.findall(_BODY_NAME, window):
-            unused.pop(name, None)
-    for body in unused.values():
-        remove(body)
-    with suppress(OSError):
-        os.rmdir(_bodies_folder(path))  # which only an empty one lets happen
+def remove_unused_bodies(path: AnyPath, before: Container[Path] = ()) -> None:
+    """Remove the bodies beside the cassette ``path`` that it doesn't name.
+
+    :param before: those that stay: they were there, named or not, before anybody wrote.
+    """
+    _remove_bodies(path, [body for body in bodies_of(path) if body not in before])
+
+
+@contextmanager
+def replacing_bodies(path: AnyPath) -> Iterator[None]:
+    """Remove afterwards the bodies that the cassette ``path`` named before, and no longer does."""
+    there = bodies_of(path)
+    named = _named_in(path) if there else frozenset()
+    yield
+    _remove_bodies(path, [body for body in there if body.name in named])
+
+
+def _remove_bodies(path: AnyPath, bodies: Sequence[Path]) -> None:
+    """Remove those of some bodies that the cassette ``path`` doesn't name."""
+    named = _named_in(path) if bodies else frozenset()
+    unused = [body for body in bodies if body.name not in named]
+    for body in unused:
+        if not os.path.isdir(body):
+            remove(body)
+    if unused:
+        with suppress(OSError):
+            os.rmdir(_bodies_folder(path))  # which only an empty one lets happen
+
+
+def _named_in(path: AnyPath) -> frozenset[str]:
+    """The names of bodies in a cassette. One is a hash, so where it stands there it is meant."""
+    found: set[bytes] = set()
+    for window in _windows(path):
+        found.update(re.findall(_BODY_NAME, window))
+    return frozenset(map(os.fsdecode, found))
 
 
 def _windows(path: AnyPath) -> Iterator[bytes]:
     """A file piece by piece, each with enough of the one before to have any name whole."""
-    with suppress(FileNotFoundError), io.open(path, "rb", buffering=0) as file:
+    with suppress(FileNotFoundError), io.open(open_file(path)[0], "rb", buffering=0) as file:
         window = b""
         while piece := file.read(_PIECE):
             window = window[-_MOST_BYTES:] + piece

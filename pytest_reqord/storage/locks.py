@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_reqord.base.clock import monotonic
 from pytest_reqord.base.real import fcntl, io, os, private, threading, time
 from pytest_reqord.errors import CassetteLocked
-from pytest_reqord.storage.files import identity, open_file, read, user_folder
+from pytest_reqord.storage.files import identity, open_file, read, target_of, user_folder
 
 __all__ = ["Claim", "lock"]
 
@@ -100,8 +100,9 @@ def lock(path: str | os.PathLike[str], timeout: float) -> Iterator[None]:
 
     :param timeout: how long to wait for it, in seconds.
     :raises CassetteLocked: if somebody else held it all that time.
+    :raises WriteFailed: if a link leads out of the project: what is locked is to be written.
     """
-    real, until = identity(os.path.realpath(path)), monotonic() + timeout
+    real, until = identity(target_of(path)), monotonic() + timeout
     claim = Claim()
     with claim.lock:
         while (found := _claim(real, claim)) is None:

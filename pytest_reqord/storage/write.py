@@ -12,7 +12,15 @@ from typing import IO, TYPE_CHECKING
 
 from pytest_reqord.base.clock import wall_time
 from pytest_reqord.base.real import Path, io, os
-from pytest_reqord.storage.files import bodies_of, body_path, check_file, open_file, read, remove
+from pytest_reqord.storage.files import (
+    bodies_of,
+    body_path,
+    check_file,
+    open_file,
+    read,
+    remove,
+    target_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -106,14 +114,15 @@ def replace(
 ) -> None:
     """Make ``data`` a file's content in one step.
 
-    A symlink stays, its target is replaced; the old file's permissions stay.
+    A symlink stays, its target is replaced, unless it lies outside of the project; the old file's permissions stay.
 
     :param data: all of it, or pieces of it, which need not fit into the memory together.
     :param is_new: whether there must be no such file yet, or an empty one.
     :param mode: the permissions of a new file, of which the umask takes its part.
     :raises OSError: if that failed; the old file is then untouched and nothing is left behind.
+    :raises WriteFailed: if a link leads out of the project.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(target_of(path))
     os.makedirs(target.parent, exist_ok=True)
     temporary = _temporary(target.parent)
     fd, has_name = _open(temporary, mode)

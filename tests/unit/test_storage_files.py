@@ -8,6 +8,7 @@ import pytest
 
 from pytest_reqord import storage
 from pytest_reqord.base import real
+from pytest_reqord.errors import WriteFailed
 
 
 @pytest.fixture
@@ -132,6 +133,7 @@ class TestReplace:
 
     def test_symlink(self, path, tmp_path):
         """A symlink stays one and its target is replaced."""
+        (tmp_path / "pytest.ini").touch()
         target = tmp_path / "elsewhere" / "target.yaml"
         storage.replace(target, b"old")
         path.parent.mkdir()
@@ -249,29 +251,103 @@ class TestBodies:
         assert not storage.bodies_folder(path).exists()
         storage.remove_unused_bodies(path)
 
-    def test_links_lead_nowhere(self, path, tmp_path):
-        """A body, or the folder of bodies, that is a link is neither read nor written nor emptied."""
+    def test_what_others_have_made_stays(self, path):
+        """Files of any other name, folders, and what was there before a save, named or not."""
+        ours, new = f"{'ab' * 32}.json", f"{'cd' * 32}.json"
+        storage.write_bodies(path, {ours: b"1"})
+        folder = storage.bodies_folder(path)
+        (folder / "notes.txt").write_text("mine")
+        (folder / "ab12.json").write_text("mine")
+        (folder / "deeper").mkdir()
+        (folder / f"{'ef' * 32}.d").mkdir()
+        before = names(folder)
+
+        with storage.replacing_bodies(path):
+            storage.replace(path, b"file: nothing\n")
+        there = storage.bodies_of(path)
+        storage.write_bodies(path, {new: b"2"})
+        storage.remove_unused_bodies(path, there)
+        assert names(folder) == before
+
+        storage.replace(path, f"file: {ours}\n".encode())
+        with storage.replacing_bodies(path):
+            storage.replace(path, b"nothing\n")
+        assert names(folder) == sorted(set(before) - {ours})
+
+    def test_links_are_read(self, path, tmp_path):
+        """A body, or the folder of bodies, that is a link is read, and neither emptied nor written."""
+        (tmp_path / "folder").mkdir()
         away = tmp_path / "away"
         away.mkdir()
-        path.parent.mkdir()
-        (away / "ab12.json").write_bytes(b"mine")
+        name = f"{'ab' * 32}.json"
+        (away / name).write_bytes(b"mine")
         folder = storage.bodies_folder(path)
 
         folder.symlink_to(away)
-        self.refuses(path)
+        assert storage.body_reader(path)(name) == b"mine"
         storage.remove_unused_bodies(path)
         storage.remove_with_bodies(path)
+        with pytest.raises(WriteFailed, match="a link leads to"):
+            storage.write_bodies(path, {name: b"theirs"})
         folder.unlink()
         folder.mkdir()
-        (folder / "ab12.json").symlink_to(away / "ab12.json")
-        self.refuses(path)
+        (folder / name).symlink_to(away / name)
+        assert storage.body_reader(path, 99)(name) == b"mine"
+        with pytest.raises(WriteFailed, match="a link leads to"):
+            storage.write_bodies(path, {name: b"theirs"})
 
-        assert names(away) == ["ab12.json"]
-        assert (away / "ab12.json").read_bytes() == b"mine"
+        assert (away / name).read_bytes() == b"mine"
 
-    @staticmethod
-    def refuses(path):
-        with pytest.raises(OSError, match="a link could lead anywhere"):
-            storage.body_reader(path)("ab12.json")
-        with pytest.raises(OSError, match="a link could lead anywhere"):
-            storage.write_bodies(path, {"ab12.json": b"{}"})
+
+class TestHostile:
+    @pytest.mark.parametrize("target", ["/dev/zero", "/dev/full", "pipe", "folder"])
+    def test_no_file(self, path, target):
+        """A link to a device, a pipe or a folder is one error, at once."""
+        path.parent.mkdir()
+        os.mkfifo(path.parent / "pipe")
+        (path.parent / "folder").mkdir()
+        path.symlink_to(target)
+
+        for reading in (storage.read, storage.OpenFile, lambda path: storage.read_head(path, 9)):
+            with pytest.raises(storage.NoFile, match="it is a"):
+                reading(path)
+        with pytest.raises((storage.NoFile, WriteFailed)):
+            storage.replace(path, b"new")
+
+    def test_too_large(self, path):
+        """A file of holes may say that it is of any size: it isn't read."""
+        path.parent.mkdir()
+        with path.open("wb") as file:
+            file.truncate(20 << 30)
+
+        with pytest.raises(storage.NoFile, match="larger than 2 GiB"):
+            storage.read(path)
+
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_link_out_of_the_project(self, path, tmp_path, is_there):
+        """Nothing is written through it, nor made where it leads to, whoever asks."""
+        path.parent.mkdir()
+        (path.parent / "pyproject.toml").touch()
+        away = tmp_path / "away.yaml"
+        if is_there:
+            away.write_bytes(b"theirs")
+        path.symlink_to(away)
+
+        with pytest.raises(WriteFailed, match=r"a link leads to .*away.yaml, out of .*folder\."):
+            storage.replace(path, b"ours")
+        with pytest.raises(WriteFailed, match="a link leads to"), storage.lock(path, 1):
+            pass
+
+        assert away.exists() == is_there
+        assert not is_there or away.read_bytes() == b"theirs"
+        assert names(path.parent) == ["cassette.yaml", "pyproject.toml"]
+
+    def test_link_in_the_repository(self, path, tmp_path):
+        """What a link leads to in the same repository is written, through a linked folder, too."""
+        (tmp_path / ".git").mkdir()
+        (tmp_path / "shared").mkdir()
+        path.parent.symlink_to(tmp_path / "shared")
+
+        storage.replace(path, b"ours")
+
+        assert (tmp_path / "shared" / path.name).read_bytes() == b"ours"

@@ -49,7 +49,7 @@ def staged(tmp_path):
     area = storage.StagingArea(tmp_path / "worker", "run")
     recording = area.open_recording("test_it", CASSETTE, "once", {"format": "vcr"})
     storage.append(recording.path, LARGE + b"end")
-    storage.write_bodies(recording.path, {"body.bin": LARGE})
+    storage.write_bodies(recording.path, {f"{'ab' * 32}.bin": LARGE})
     yield recording
     area.close()
 

@@ -89,6 +89,9 @@ class Source(Protocol):
     def as_kept(self, interaction: Interaction, client: Client | None) -> Interaction:
         """What goes into the recording: as it went over the wire, or as the client's caller sees it."""
 
+    def as_played(self, response: Response) -> Response:
+        """What a client gets of a recorded response."""
+
     def index(self) -> Index:
         """The recording, read when it is first needed."""
 
@@ -429,7 +432,8 @@ class Cassette:
             raise self._miss(live, worker)
         if claimed.has_drifted and self.settings.on_drift != "ignore":
             self._drifts.append(Drift(live, claimed.interaction))
-        return claimed.interaction.response or claimed.interaction.failure
+        response = claimed.interaction.response
+        return self._source.as_played(response) if response else claimed.interaction.failure
 
     def _miss(self, live: Request, worker: str) -> BaseException:
         from pytest_reqord.matching.difference import nearest  # late: for a miss

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from pytest_reqord.base.models import Client, Interaction, Request
+    from pytest_reqord.base.models import Client, Interaction, Request, Response
     from pytest_reqord.codec import Entry
     from pytest_reqord.playback.cassette import Filter
     from pytest_reqord.recording.plan import Plan, Services
@@ -125,6 +125,10 @@ class Opening:
         if client is None or not self.is_as_called:
             return request
         return request._replace(headers=request.headers.given(client))
+
+    def as_played(self, response: Response) -> Response:
+        """See `pytest_reqord.playback.cassette.Source`."""
+        return self.plan.redactor.played(response)
 
     def as_kept(self, interaction: Interaction, client: Client | None) -> Interaction:
         """See `pytest_reqord.playback.cassette.Source`."""

@@ -53,9 +53,11 @@ class Unpacked:
     :param marker: what comes in the place of a secret.
     """
 
-    __slots__ = ("coding", "is_cut_off", "marker", "text")
+    __slots__ = ("charset", "coding", "is_cut_off", "marker", "text")
 
     def __init__(self, text: EditedText, coding: str = "", *, is_cut_off: bool = False) -> None:
+        self.charset, text.text = _unwrapped(text.text)
+        text.is_fixed = not self.charset and _is_binary(text.text)
         self.text = text
         self.coding = coding
         self.is_cut_off = is_cut_off
@@ -64,6 +66,8 @@ class Unpacked:
     @staticmethod
     def of(body: bytes, coding: str | None) -> Unpacked:
         """Take a body out; one that can't be unpacked is edited as it is."""
+        if not coding and body[:3] == _GZIP and content_coding.decode(body, "gzip") is not None:
+            coding = "gzip"  # a file of it, or a server that doesn't say so
         if not coding or not body:
             return Unpacked(EditedText(body.decode("latin-1")))
         unpacked = content_coding.decode(body, coding)
@@ -77,11 +81,42 @@ class Unpacked:
     def packed(self) -> tuple[bytes, bool]:
         """The edited body, and whether its coding could be applied again."""
         body = self.text.text.encode("latin-1")
+        if self.charset:
+            body = from_latin(self.text.text).encode(self.charset, "surrogatepass")
         if self.is_cut_off:
             encoder = zlib.compressobj(wbits=_WBITS[self.coding.strip().lower()])
             return encoder.compress(body) + encoder.flush(zlib.Z_SYNC_FLUSH), True
         packed = content_coding.encode(body, self.coding) if self.coding else body
         return (body, False) if packed is None else (packed, True)
+
+
+_GZIP = b"\x1f\x8b\x08"
+_MARK = "\ufeff"
+
+
+def _unwrapped(text: str) -> tuple[str, str]:
+    """The charset and the text of UTF-16; no charset for any other."""
+    charset = {"\xff\xfe": "utf-16-le", "\xfe\xff": "utf-16-be"}.get(text[:2], "")
+    if not charset and len(text) >= 8:  # noqa: PLR2004 -- four characters tell
+        zeros = text[:32]
+        if set(zeros[1::2]) == {"\0"} and "\0" not in zeros[::2]:
+            charset = "utf-16-le"
+        elif set(zeros[::2]) == {"\0"} and "\0" not in zeros[1::2]:
+            charset = "utf-16-be"
+    if not charset:
+        return "", text
+    try:
+        return charset, to_latin(text.encode("latin-1").decode(charset))
+    except ValueError:
+        return "", text
+
+
+def _is_binary(text: str) -> bool:
+    """Whether lengths are part of the format: of msgpack, protobuf, an archive."""
+    return _CONTROL.search(text, 0, 4096) is not None
+
+
+_CONTROL = Pattern(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 def _first_part(body: bytes, coding: str) -> bytes | None:
@@ -104,7 +139,7 @@ def with_body(message: _Message, unpacked: Unpacked) -> _Message:
     if not is_packed:
         message = message._replace(headers=_without(message.headers, Pattern("content-encoding")))
     if isinstance(message, Response) and (message.chunks is not None or message.arrivals):
-        edits = None if unpacked.coding else unpacked.text
+        edits = None if unpacked.coding or unpacked.charset else unpacked.text
         return _with_boundaries(message, len(body), edits)
     return message
 
@@ -215,7 +250,7 @@ def _redacted(names: Names, name: str, raw: str, found: Found, parseable: bool) 
         text = to_latin(html.unescape(from_latin(raw)))
     if not values.is_secret(secrecy, name, text, parseable=parseable):
         return None
-    return values.value(text, found, parseable=False)
+    return values.value(text, found, parseable=parseable)
 
 
 _NAMED = Pattern(
@@ -306,7 +341,7 @@ def redact_body(
     if "=" in body.text:
         marker = _redact_parameters(body, content_type, vocabulary, found)
     if marker == REDACTED and content_type[:10].lower() != "multipart/":
-        _redact_assignments(body, vocabulary, found)
+        _redact_assignments(body, vocabulary, found, parseable=parseable)
     text = body.text
     if "://" in text:
         if "@" in text and vocabulary.has("user_info"):
@@ -341,19 +376,21 @@ def _redact_fields(
 _MAY_BE_PAIRS = Pattern(r'"(?:\w*value|v|val|text|content|secret|data)\\*"\s*:', re.IGNORECASE)
 
 
-def _redact_assignments(body: EditedText, vocabulary: Vocabulary, found: Found) -> None:
+def _redact_assignments(
+    body: EditedText, vocabulary: Vocabulary, found: Found, *, parseable: bool
+) -> None:
     """What settings files, logs and code have: in JSON only where a string may hold some."""
     text = body.text
     if "-----BEGIN" in text and vocabulary.has_fields:
-        body.replace(values.private_key_edits(text, found))
+        body.replace(values.private_key_edits(text, found, parseable=parseable))
     names, _ = vocabulary.beside(text)
     if text[:1] not in "{[":
-        body.replace(values.assignment_edits(body.text, names, found))
-        body.replace(values.inline_edits(body.text, names, found))
+        body.replace(values.assignment_edits(body.text, names, found, parseable=parseable))
+        body.replace(values.inline_edits(body.text, names, found, parseable=parseable))
     elif "=" in text or "\\n" in text or "'" in text:
-        body.replace(values.inline_edits(body.text, names, found))
+        body.replace(values.inline_edits(body.text, names, found, parseable=parseable))
     if vocabulary.has_fields and _MAY_BE_SENT.search(text):
-        body.replace(values.credentials_edits(body.text, found))
+        body.replace(values.credentials_edits(body.text, found, parseable=parseable))
 
 
 _MAY_BE_SENT = Pattern(r"bearer|basic|authorization", re.IGNORECASE)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.base.models import Headers, Interaction, Request, Response
 from pytest_reqord.base.real import json
-from pytest_reqord.redaction import bodies, head, user_rules
+from pytest_reqord.redaction import bodies, head, kinds, user_rules
 from pytest_reqord.redaction.bodies import Unpacked, with_body
 from pytest_reqord.redaction.head import URL_HEADERS, HeaderRules
 from pytest_reqord.redaction.rules import Rules, Vocabulary
@@ -325,6 +325,7 @@ def _insides(secret: str) -> Iterator[str]:
 # Takes the secrets out of interactions, the same way while recording and while replaying.
 
 
+_PACKED = frozenset({b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff"})  # gzip, UTF-16
 _NO_RESPONSE = Response(0, "", Headers(), b"")
 _NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -369,6 +370,31 @@ class Redactor:
         :returns: the same object if nothing was secret.
         """
         return self._response(response) if self.rules.is_on else response
+
+    def played(self, response: Response) -> Response:
+        """The response as a client gets it: with stand-ins of the kinds of its secrets.
+
+        :returns: the same object if it has no markers with kinds.
+        """
+        pairs = tuple((name, self._stood_in(value)) for name, value in response.headers.pairs)
+        if pairs != response.headers.pairs:
+            response = response._replace(headers=Headers(pairs))
+        coding = response.headers.get("content-encoding")
+        packed = coding or response.body[:2] in _PACKED
+        if not packed and b"[REDACTED " not in response.body:
+            return response
+        body = Unpacked.of(response.body, coding)
+        text = body.text.text
+        if "[REDACTED " in text:
+            body.text.replace(kinds.stand_in_edits(text, self._echo.add))
+        return with_body(response, body) if body.text.is_changed else response
+
+    def _stood_in(self, text: str) -> str:
+        if "[REDACTED " not in text:
+            return text
+        edited = EditedText(text)
+        edited.replace(kinds.stand_in_edits(text, self._echo.add))
+        return edited.text
 
     def interaction(self, interaction: Interaction) -> Interaction:
         """All of an interaction.

@@ -9,7 +9,7 @@ Places: ``header``; ``field`` is one of JSON, a form, XML, a settings file, or a
 the value looks like it; ``cookie`` is secret even where the value is a plain word; ``innocent`` is no
 secret whatever it ends in; ``beside:WORD`` is a field that is secret in a body that has this word, too;
 ``holder:WORD`` is an object all of whose texts are secret in a body that has this word, too.
-Of values: ``value`` is a word that is no secret under any name; ``sentence`` makes of words a
+``claim`` is a claim of a JSON Web Token that is no secret. Of values: ``value`` is a word that is no secret under any name; ``sentence`` makes of words a
 sentence; ``inside`` is the name a secret has in an object with a secret name.
 """
 
@@ -73,7 +73,7 @@ field *mnemonic *seed_phrase *recovery_phrase *wallet_seed | BIP 39, 2026-11
 field *webhook_secret *hook_secret *api_secret *app_secret *consumer_secret *token_secret *sharedsecret | many, 2026-11
 guarded token *token auth assertion credential credentials *credential session *access_key | many, 2026-11
 guarded *secret_id *device_code *user_code *plaintext *ciphertext_key *routing_key *keyfile | Vault, RFC 8628, PagerDuty, 2026-11
-guarded key ~key *primary_key *secondary_key *connection_string *conn_string ~dsn ~pat | Azure, Cosmos DB, 2026-11
+guarded key ~key *primary_key *secondary_key ~dsn ~pat | Azure, Cosmos DB, 2026-11
 guarded ~sessid *cookie *ticket *magic_link *invite_code | PHP, Proxmox, CAS, 2026-11
 guarded *access_code *auth_code *authorization_code *device_secret *challenge_response *proof_key | RFC 6749 4.1, 2026-11
 parameter sig signature *_signature x-amz-credential x-goog-credential | Azure SAS, AWS and Google signatures, 2026-11
@@ -99,6 +99,9 @@ beside:accessor client_token | Vault, 2026-11
 beside:authorization_code code | RFC 6749 4.1.3, 2026-11
 beside:SecureString value | AWS SSM, 2026-11
 beside:CONCEALED value | 1Password Connect, 2026-11
+claim alg typ cty kid enc zip x5t jku crit ver iss sub aud azp exp nbf iat auth_time | RFC 7515 to 7519, 2026-11
+claim scope scp client_id appid tid oid roles groups permissions acr amr nonce at_hash | OpenID Connect, Entra, Auth0, 2026-11
+claim preferred_username upn email email_verified name token_use token_type idp hd | OpenID Connect, Cognito, Google, 2026-11
 holder:lease_duration data | Vault, 2026-11
 holder:"Secret" data string_data | Kubernetes, 2026-11
 holder:/secrets/ payload | Google Secret Manager, 2026-11

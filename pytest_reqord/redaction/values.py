@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.base.real import json
+from pytest_reqord.redaction.kinds import KINDED, marker_of
 from pytest_reqord.redaction.rules import Secrecy
 from pytest_reqord.redaction.table import names_in
 
@@ -91,10 +92,11 @@ class EditedText:
     :param text: the text to be edited; holds the edited one from then on.
     """
 
-    __slots__ = ("_rounds", "text")
+    __slots__ = ("_rounds", "is_fixed", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.is_fixed = False  # whether what comes in must be as long as what it replaces
         self._rounds: list[list[Edit]] = []
 
     @property
@@ -108,6 +110,11 @@ class EditedText:
         :param edits: in the order of the text, without overlaps.
         """
         text = self.text
+        if self.is_fixed:
+            edits = [
+                (start, end, new[: end - start].ljust(end - start, "*"))
+                for start, end, new in edits
+            ]
         changes = [edit for edit in edits if text[edit[0] : edit[1]] != edit[2]]
         if not changes:
             return
@@ -155,8 +162,7 @@ _DUMMY_SIGNATURE = "W1JFREFDVEVEXQ"  # REDACTED in base64url
 DUMMY_JWT = Pattern(rf"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.{_DUMMY_SIGNATURE}")
 """A token of ours: the signature says so."""
 
-_TIME_CLAIMS = frozenset({"exp", "iat", "nbf", "auth_time"})
-_HEADER_CLAIMS = frozenset({"alg", "typ", "cty"})
+_OPEN_CLAIMS = frozenset(names_in("claim"))
 
 
 def is_dummy_jwt(value: str) -> bool:
@@ -165,7 +171,7 @@ def is_dummy_jwt(value: str) -> bool:
 
 
 def dummy_jwt(token: str) -> str | None:
-    """The token with its algorithm, its time claims and the names of the others.
+    """The token without its signature, and without those of its claims that look like secrets.
 
     :returns: None if it isn't a token that can be parsed.
     """
@@ -175,16 +181,16 @@ def dummy_jwt(token: str) -> str | None:
         claims = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         return dict(claims)  # what is no object raises here
 
-    def packed(claims: dict[str, Any], kept: frozenset[str]) -> str:
-        text = json.dumps(_without_values(claims, kept), separators=(",", ":"))
+    def packed(claims: dict[str, Any]) -> str:
+        text = json.dumps(_without_values(claims), separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     try:
         header, payload, _ = token.split(".")
         return ".".join(
             (
-                packed(part(header), _HEADER_CLAIMS),
-                packed(part(payload), _TIME_CLAIMS),
+                packed(part(header)),
+                packed(part(payload)),
                 _DUMMY_SIGNATURE,
             )
         )
@@ -192,17 +198,15 @@ def dummy_jwt(token: str) -> str | None:
         return None
 
 
-def _without_values(claims: Any, kept: frozenset[str]) -> Any:
+def _without_values(claims: Any) -> Any:
     if isinstance(claims, dict):
         return {
-            name: value if name in kept else _without_values(value, kept)
+            name: value if name in _OPEN_CLAIMS else _without_values(value)
             for name, value in claims.items()
         }
     if isinstance(claims, list):
-        return [_without_values(value, kept) for value in claims]
-    if isinstance(claims, str):
-        return REDACTED
-    return 0 if type(claims) in (int, float) else claims
+        return [_without_values(value) for value in claims]
+    return REDACTED if isinstance(claims, str) and looks_secret(claims) else claims
 
 
 def jwt_edits(text: str, found: Found, marker: str, *, parseable: bool) -> Iterator[Edit]:
@@ -281,8 +285,8 @@ _WORDS = frozenset(names_in("value"))
 _SEGMENT = r"(?:[a-z0-9._{}:@-]{1,40}|[A-Z][a-z]{1,30}|[A-Z_]{2,40})"
 _CODE_WORD = r"(?:[a-z_]{2,}|[A-Z_]{2,}|[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)+|[A-Z][a-z]+)"
 _INNOCENT = (
-    Pattern(r"(?i:your|insert|enter|replace|put|add|change)[-_ ](?i:[a-z]+[-_ ]?)+\d?"),
-    Pattern(r"(?:sk|pk|rk)?[-_]?(?:live|test)?[-_]?(?i:your|my)[-_](?i:[a-z]+[-_]?)+"),
+    Pattern(r"(?i:your|insert|enter|replace|put|add|change)(?:[-_ ][A-Za-z]+)+[-_]?\d?"),
+    Pattern(r"(?:sk|pk|rk)?[-_]?(?:live|test)?[-_]?(?i:your|my)(?:[-_][A-Za-z]+)+"),
     Pattern(
         r"<[^<>]{1,80}>|\[[A-Za-z _-]{1,60}\]|\{\{[^{}\"]{1,80}\}\}|\{[\w ._-]{1,60}\}|%[(\w).]{1,60}%?s?"
     ),
@@ -402,6 +406,8 @@ def value(text: str, found: Found, *, parseable: bool, marker: str = REDACTED) -
     """
     if not text or text in MARKERS:
         return text and marker
+    if "[REDACTED " in text and KINDED.search(text):
+        return text if parseable else marker
     if " " in text and (credentials := _CREDENTIALS.fullmatch(text)) and marker == REDACTED:
         scheme = text[: credentials.start(2)]
         return scheme + value(credentials[2], found, parseable=parseable)
@@ -412,7 +418,7 @@ def value(text: str, found: Found, *, parseable: bool, marker: str = REDACTED) -
             found(text)
             return dummy
     found(text)
-    return marker
+    return marker_of(text) if parseable and marker == REDACTED else marker
 
 
 def credential_scope(text: str, found: Found, marker: str = REDACTED, slash: str = "/") -> str:
@@ -484,8 +490,10 @@ def _user_info(blob: str) -> tuple[str, ...]:
 # A redacted place in a recording matches whatever stands there in a live request.
 
 
+_KINDED = r"\[REDACTED [^\[\]\s\"\\<>]+(?: [^\[\]\s\"\\<>]+){0,2}\]"
 _PLACE = Pattern(
-    "|".join((re.escape(REDACTED), re.escape(REDACTED_IN_URL), DUMMY_JWT.pattern)), re.IGNORECASE
+    "|".join((re.escape(REDACTED), re.escape(REDACTED_IN_URL), _KINDED, DUMMY_JWT.pattern)),
+    re.IGNORECASE,
 )
 _ANYTHING = Pattern(r'(?:[^"&<\n\\]|\\.)*')  # one value: not beyond its string, field or line
 
@@ -736,18 +744,21 @@ _LINE = Pattern(
     re.MULTILINE | re.ASCII,
 )
 _INLINE = Pattern(
-    r"""(?:(?<=\\[nrt])|(?<![\w.$@%\\-]))(['"]?)([A-Za-z_][\w.-]{1,63})\1(\s?)(=>|:=|[:=])([ \t]*)"""
-    r"""(?:(\\*["'`])([^"'`\\\n]+)(?=\\*["'`])|([^\s"',;&<>{}()\[\]|`\\]+))""",
+    r"""(?:(?<=\\[nrt])|(?<![\w.$@%\\-]))(['"]?)([A-Za-z_][\w.-]{1,63})\1(\s?)(=>|:=|[:=])([ \t]*)""",
     re.ASCII,
 )
-_COMMENT = Pattern(r"[ \t]+[#;].*\Z|[ \t]+//.*\Z|[,; \t]+\Z")
+_ASSIGNED = Pattern(
+    r"""(\\*["'`])([^"'`\\\n]+)(?=\\*["'`])|([^\s"',;&<>{}()\[\]|`\\]+)""",
+    re.ASCII,
+)
+_COMMENT = Pattern(r"(?<![ \t])[ \t]+(?:[#;]|//).*\Z|(?<![,; \t])[,; \t]+\Z")
 _QUOTED = Pattern(r"""(["'`])(.*?)\1[ \t]*[,;]?[ \t]*(?:(?:#|//).*)?""")
 _CODE = Pattern(
     r"[A-Za-z_][\w.]*\(.*|.*(?:process\.env|os\.environ|getenv|await |new |function).*|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|[A-Za-z_]\w*\[.*"
 )
 
 
-def assignment_edits(text: str, names: Names, found: Found) -> Iterator[Edit]:
+def assignment_edits(text: str, names: Names, found: Found, *, parseable: bool) -> Iterator[Edit]:
     """Replace what is assigned to secret names in lines: ``DB_PASSWORD=...``, ``password: ...``."""
     for match in _LINE.finditer(text):
         secrecy = names[match[2]]
@@ -763,23 +774,28 @@ def assignment_edits(text: str, names: Names, found: Found) -> Iterator[Edit]:
             if _CODE.fullmatch(value_text) or value_text[:1] in "\"'`":
                 continue
         if _is_assigned(secrecy, match[2], value_text):
-            new = _new(match[2], value_text, found, parseable=False)
+            new = _new(match[2], value_text, found, parseable)
             yield start, start + len(value_text), new
 
 
-def inline_edits(text: str, names: Names, found: Found) -> Iterator[Edit]:
+def inline_edits(text: str, names: Names, found: Found, *, parseable: bool) -> Iterator[Edit]:
     """Replace what is assigned to secret names within lines: in logs, code and text."""
-    for match in _INLINE.finditer(text):
-        name = match[2]
+    at = 0
+    while match := _INLINE.search(text, at):
+        at = match.end()
+        quote, name, *blanks, operator, more_blanks = match.groups()
         secrecy = names[name]
-        if secrecy is Secrecy.NO or (match[1] == '"' and match[4] == ":"):
+        if secrecy is Secrecy.NO or (quote == '"' and operator == ":"):
             continue
-        group = 7 if match[6] else 8
-        raw = match[group] if group == 7 else match[8].rstrip(".:!?")  # noqa: PLR2004 -- a group
-        if group == 8 and not _is_said(match[3] + match[5], match[4], raw):  # noqa: PLR2004 -- a group
+        assigned = _ASSIGNED.match(text, at)
+        if assigned is None:
+            continue
+        start, at = assigned.start(2 if assigned[1] else 3), assigned.end()
+        raw = assigned[2] or assigned[3].rstrip(".:!?")
+        if not assigned[1] and not _is_said("".join((*blanks, more_blanks)), operator, raw):
             continue
         if _is_assigned(secrecy, name, raw):
-            yield match.start(group), match.start(group) + len(raw), _new(name, raw, found, False)
+            yield start, start + len(raw), _new(name, raw, found, parseable)
 
 
 def _is_said(blanks: str, operator: str, raw: str) -> bool:
@@ -808,23 +824,23 @@ _PRIVATE_KEY = Pattern(r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?---
 _PRIVATE_KEY_END = Pattern(r"-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 
 
-def credentials_edits(text: str, found: Found) -> Iterator[Edit]:
+def credentials_edits(text: str, found: Found, *, parseable: bool) -> Iterator[Edit]:
     """Replace what follows ``Bearer`` and ``Basic``, wherever it stands."""
     for match in _SENT.finditer(text):
         group = match.lastindex or 1
         secret = match[group]
         if is_innocent(secret) or (group == 1 and not _DIGIT.search(secret)) or JWT.match(secret):
             continue
-        yield match.start(group), match.end(group), value(secret, found, parseable=False)
+        yield match.start(group), match.end(group), value(secret, found, parseable=parseable)
 
 
-def private_key_edits(text: str, found: Found) -> Iterator[Edit]:
+def private_key_edits(text: str, found: Found, *, parseable: bool) -> Iterator[Edit]:
     """Replace private keys in PEM."""
     at = 0
     while match := _PRIVATE_KEY.search(text, at):
         end = _PRIVATE_KEY_END.search(text, match.end())
         at = end.end() if end else len(text)
-        yield match.start(), at, value(text[match.start() : at], found, parseable=False)
+        yield match.start(), at, value(text[match.start() : at], found, parseable=parseable)
 
 
 def argument_edits(text: str, names: Names, found: Found) -> Iterator[Edit]:

@@ -19,7 +19,7 @@ from pytest_reqord.settings.resolve import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_reqord.base.models import Interaction, Request
+    from pytest_reqord.base.models import Interaction, Request, Response
     from pytest_reqord.playback.cassette import Filter
 
 __all__ = ["Tape", "offline"]
@@ -119,6 +119,9 @@ class Memory:
 
     def as_called(self, request: Request, client: object) -> Request:
         return request
+
+    def as_played(self, response: Response) -> Response:
+        return response
 
     def as_kept(self, interaction: Interaction, client: object) -> Interaction:
         return interaction

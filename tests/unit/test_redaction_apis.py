@@ -1,6 +1,7 @@
 """What large APIs really send: their secrets go, and nothing else does."""
 
 import json
+import re
 
 import pytest
 
@@ -88,13 +89,13 @@ def test_answers_without_secrets_stay(body):
 
 
 def secrets_of(body, *secrets, content_type="application/json"):
-    """The body after redaction, in which each of the secrets became a marker."""
+    """The body after redaction, in which each of the secrets became a marker, whatever its kind."""
     headers = Headers([("Content-Type", content_type)])
     new = Redactor().response(Response(200, "OK", headers, body.encode())).body.decode()
     expected = body
     for secret in secrets:
         expected = expected.replace(secret, "[REDACTED]")
-    assert new == expected
+    assert re.sub(r"\[REDACTED [^\]]+\]", "[REDACTED]", new) == expected
 
 
 def test_oauth_token_response():

@@ -195,8 +195,8 @@ def claims(token):
 
 
 def test_a_jwt_in_a_response_stays_a_jwt():
-    """Its algorithm and time claims stay, so that a client can see when it expires."""
-    payload = {"sub": "ada", "exp": 1900000000, "iat": 1, "n": 7, "ok": True, "aud": ["x"]}
+    """What is no secret stays: its header, its times, for whom it is and by whom."""
+    payload = {"sub": "ada", "exp": 1900000000, "n": 7, "ok": True, "aud": ["x"], "s": "k9" * 9}
     token = jwt({"alg": "RS256", "kid": "k1"}, payload)
     body = json.dumps({"id_token": token, "other": token}).encode()
 
@@ -204,8 +204,8 @@ def test_a_jwt_in_a_response_stays_a_jwt():
 
     header, new = claims(document["id_token"])
     assert document["other"] == document["id_token"] != token
-    assert header == {"alg": "RS256", "kid": GONE}
-    assert new == {"sub": GONE, "exp": 1900000000, "iat": 1, "n": 0, "ok": True, "aud": [GONE]}
+    assert header == {"alg": "RS256", "kid": "k1"}
+    assert new == {**payload, "s": GONE}
 
 
 def test_a_jwt_in_a_request_becomes_a_marker():
@@ -298,7 +298,7 @@ def test_chunks_and_arrivals_follow_the_edits():
 
 def test_chunks_inside_of_a_secret_are_one():
     """Boundaries inside of what is gone fall together; no chunk is left empty."""
-    body = b'{"password":"0123456789"}'
+    body = b'{"password":"0123.56789"}'
     chunks = (15, 2, 2, 6)
     arrivals = (Arrival(15, 0.1), Arrival(17, 0.2), Arrival(19, 0.3))
     new = Redactor().response(response(body, chunks=chunks, arrivals=arrivals))

@@ -1,0 +1,196 @@
+"""The kind of a secret, and what a client gets in its place on replay.
+
+A cassette says ``[REDACTED base64 32]``. What is made of that when it is played can be decoded, split
+or loaded as the secret could: so no file has anything in it that a scan for secrets would find.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from pytest_reqord.base.lazy import Pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["KINDED", "marker_of", "stand_in_edits"]
+
+KINDED = Pattern(r"\[REDACTED ([a-z0-9]+)(?: ([^\[\]\s\"\\<>]{0,64}))?(?: (\d{1,6}))?\]")
+"""A marker that says what kind of secret it stands for."""
+
+_PEM = Pattern(r"-----BEGIN ((?:[A-Z0-9]+ ){0,2})PRIVATE KEY-----")
+_BASE64 = Pattern(r"[A-Za-z0-9+/]{16,}={0,2}")
+_BASE64_URL = Pattern(r"[A-Za-z0-9_-]{16,}={0,2}")
+_HEX = Pattern(r"(?:0x)?[0-9a-f]{32,}|(?:0x)?[0-9A-F]{32,}")
+_BASE32 = Pattern(r"[A-Z2-7]{16,}")
+_UUID = Pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_DIGITS = Pattern(r"\d{4,19}")
+_PREFIX = Pattern(
+    r"([A-Za-z0-9]{1,20}_[A-Za-z0-9]{1,40}_secret_|[srp]k_(?:live|test)_|whsec_|ek_(?:live|test)_"
+    r"|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|xapp-\d-|sk-(?:ant-|proj-|or-)?|hv[sbr]\.|s\."
+    r"|ya29\.|AIza|GOCSPX-|SG\.|npm_|pypi-|dckr_pat_|shpat_|hf_|gsk_|AKIA|ASIA|tskey-)"
+    r"([A-Za-z0-9_+/.=-]{4,})"
+)
+_SURE_BASE64 = 40
+_SIZES = frozenset({43, 86})  # 32 and 64 bytes in base64 without padding, as JOSE has them
+_ALPHABET = "R3qOrdStandIn"
+
+
+def marker_of(secret: str) -> str:
+    """The marker for a secret in an answer: ``[REDACTED]``, or one with its kind."""
+    kind = _kind(secret)
+    return f"[REDACTED {kind}]" if kind else "[REDACTED]"
+
+
+def _kind(secret: str) -> str:
+    if pem := _PEM.search(secret):
+        return f"pem {pem[1].strip().lower()}" if pem[1] else "pem"
+    if prefixed := _PREFIX.fullmatch(secret):
+        return f"text {prefixed[1]} {len(prefixed[2])}"
+    for name, pattern in (("uuid", _UUID), ("digits", _DIGITS), ("hex", _HEX)):
+        if pattern.fullmatch(secret):
+            return name if name == "uuid" else f"{name} {len(secret)}"
+    if _BASE32.fullmatch(secret) and not secret.isalpha() and len(secret) % 8 == 0:
+        return f"base32 {len(secret)}"
+    return _base64_kind(secret)
+
+
+def _base64_kind(secret: str) -> str:
+    """Base64 of a user and a password says the user; else only how long it is."""
+    if len(secret) in _SIZES and _BASE64_URL.fullmatch(secret) and not secret.isalpha():
+        return f"jose {len(secret) * 3 // 4}"
+    for name, pattern in (("base64", _BASE64), ("base64url", _BASE64_URL)):
+        if not pattern.fullmatch(secret):
+            continue
+        is_padded = len(secret) % 4 == 0 and ("=" in secret or len(secret) >= _SURE_BASE64)
+        if not is_padded or secret.islower() or secret.isupper():
+            return ""
+        data = base64.urlsafe_b64decode(secret.replace("+", "-").replace("/", "_"))
+        if _PEM.search(data.decode("latin-1")):
+            return "base64pem"
+        if user := re.fullmatch(rb"([A-Za-z0-9_.-]{1,32}):[ -~]+", data):
+            return f"{name} {user[1].decode()} {len(data) - len(user[1]) - 1}"
+        return f"{name} {len(data)}"
+    return ""
+
+
+def stand_in_edits(text: str, made: Callable[[str], None]) -> Iterator[tuple[int, int, str]]:
+    """Replace each marker that has a kind by something of that kind.
+
+    :param made: told each of them: a client may send it back.
+    """
+    for match in KINDED.finditer(text):
+        new = _stand_in(match[1], match[2] or "", int(match[3] or 0))
+        if new is not None:
+            made(new)
+            shown = new.replace("\n", _line_end(text, match.start())) if "\n" in new else new
+            yield match.start(), match.end(), shown
+
+
+def _line_end(text: str, at: int) -> str:
+    """How a line ends there: in a string of JSON, in a string of such a string, or indented."""
+    if text[at - 1 : at] == '"':
+        before = at - 1
+        while text[before - 1 : before] == "\\":
+            before -= 1
+        return "\\" * (at - before) + "n"
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    return "\n" + line[: len(line) - len(line.lstrip(" "))]
+
+
+@lru_cache(maxsize=256)
+def _stand_in(kind: str, detail: str, size: int) -> str | None:
+    if not size and detail.isdigit():
+        detail, size = "", int(detail)
+    if kind in ("pem", "base64pem"):
+        pem = _pem("rsa" if kind == "base64pem" else detail)
+        return base64.b64encode(pem.encode()).decode() if kind == "base64pem" else pem
+    if kind == "uuid":
+        return "00000000-0000-4000-8000-5ec2e7000000"
+    if kind == "jose":
+        return base64.urlsafe_b64encode(_filled(size).encode()).decode().rstrip("=")
+    if kind in ("base64", "base64url"):
+        data = (detail + ":" if detail else "").encode() + _filled(size).encode()
+        return (base64.b64encode if kind == "base64" else base64.urlsafe_b64encode)(data).decode()
+    filling = {"hex": "5ec2e7", "digits": "1000", "base32": "REQORD2DUMMY"}.get(kind)
+    if filling:
+        return (filling * (size // len(filling) + 1))[:size]
+    return detail + _filled(size) if kind == "text" else None
+
+
+def _filled(size: int) -> str:
+    return (_ALPHABET * (size // len(_ALPHABET) + 1))[:size]
+
+
+def _pem(label: str) -> str:
+    label = label.upper() + " " if label else ""
+    data = _KEYS.get(label, _KEYS[""])
+    lines = [data[at : at + 64] for at in range(0, len(data), 64)]
+    name = (label if label in _KEYS else "") + "PRIVATE KEY"  # apart, or a scan would find it here
+    return "\n".join((f"-----BEGIN {name}-----", *lines, f"-----END {name}-----", ""))
+
+
+_KEYS = {  # made for this table, and used nowhere
+    "RSA ": (
+        "MIIEpAIBAAKCAQEA3UR4INYeCoKkyJC9CeB4VnOcdAh492vowCMmPeZw7BZLRU4Y15IC5UQb/OZ+"
+        "3klEx1Vxto7m1twl9bQT9bk1sRotQ4zDjPO/sa9KZ4/TGUZobszJfKsOjoUyGb5aEuNe5bUArWyq"
+        "Jvvqhu0KCaWCVY38ifsI8Sgs63VVL72br8VZU6CzByRlwHpw7YbO4gBTlv5Vnw6LvyXUHOc+TtX/"
+        "SIzCjietUO6l+Gdz2qu7mbGLxPiyGE2fBXSBYqUEFB4P4dxl3R5MvLggOIq4+FnJKntq/GsBQe6C"
+        "AbY+nnAWhAyduf9xyLdBdcX3NPpUY/Ad7x4rLKU6aOPRlWRQwhsDPwIDAQABAoIBAAS0d8pZLeHo"
+        "OF91Mqi8qWe9M2B27MR0UBGSSjYavzVJgWfKwDleI3S8IHfIb9ODif8VwkJbu4m/Zt5Yowh16i/q"
+        "jJRK6Uyxww9Lg5Rm1WhMZsAWLOjbSWpl9cYZeW288jGidMc7RWdpB+oUV9EvzjgfgQNu+8LN4laj"
+        "12c2CETK9VfvoPwP0i+cSavT58I4eeQalk7CTxCepKcg8eCTQm44IyM/bNgKyH9wQOoB8poMXM/y"
+        "zMSu9NixbcgJwytrE9dkVkCXOqw2SBOmt6E8pqbfAWYG3T5TJ/Q6GAIak31FmChsofQy2E71Rdeg"
+        "o+tRYZGbgqrEvdvjj5zJdIXfBUECgYEA/63JF4o3QrWtgrajEP1BNdJRyHLNu7WgaCtKpuvMZQA+"
+        "Mjj1+OhUFG9ZKVuVdBd1xOaeaM18ilr4HrArUYYF/Sp8KWTWLZM+Sk8TxiJjW8ZVNuFdL31gQJmL"
+        "cq5k0+MSNFMEGl8Gsd08PjrnD/M7GE80GOV2HrKUvS0TBlVQkI8CgYEA3YueXjAnYulxX9gN5/Vw"
+        "1qFGQWdAWujA1H3+YaE0ux48mO/Zog32xQ3LzrbllpVTIfgFFHCg36khBL1BOMSMEHdqI85EqiTZ"
+        "1rMwDIWSWaOcLD3JaXN9YqCoPiob8yy4QtI90C1pMOxNPUgUqC2Ztj8riqd4oytAG5G4SoIFWlEC"
+        "gYEAycNVTis3IoCF9QG1OuHvhM581UarTXatp6aKGaE4QXfonO9QQ+Tq/NlFrhpknSEqQYCP/zox"
+        "DmltJaJ1/LZboYXWR0AYuAxa+n7epttaNwETG+TKCYDR5QiF/7DZRlAJfJsKQNk+SjvAn4cR8gdK"
+        "WguenArvpJfeQk8AlV3b3scCgYA+i5osMSANdqZBTreuUsaGcYVqFYI/qBI4a1GTsnU2lnS5II2q"
+        "iJKwUxLEyzHJ72JG5sRYXuur+Q2PTvbI1gRM6cmXTjZoanrteC0Ke/MzR1Nh0he4o5g0bfLRigXW"
+        "AzwJ8VzuFsPpweyUbnMWf7kzkGX0gQ830ZAJuHv03Pwx4QKBgQCdR+w4hhmxQPO1HdYzwUOkS0JS"
+        "MwuQ+nltmrQNTY/xM/aUJDKpR4fgB+6B0fE1646BUG6MFcMBQvP6OpFxGC6dw+cnyknIP4FmyzDc"
+        "oAp1keSNl6N6bnOmIU/PW3BEP7lXF9RNkjMZoZyigKcD0VhCFrVv7Gr0/0q60evWfeGIHg=="
+    ),
+    "": (
+        "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDdRHgg1h4KgqTIkL0J4HhWc5x0"
+        "CHj3a+jAIyY95nDsFktFThjXkgLlRBv85n7eSUTHVXG2jubW3CX1tBP1uTWxGi1DjMOM87+xr0pn"
+        "j9MZRmhuzMl8qw6OhTIZvloS417ltQCtbKom++qG7QoJpYJVjfyJ+wjxKCzrdVUvvZuvxVlToLMH"
+        "JGXAenDths7iAFOW/lWfDou/JdQc5z5O1f9IjMKOJ61Q7qX4Z3Paq7uZsYvE+LIYTZ8FdIFipQQU"
+        "Hg/h3GXdHky8uCA4irj4Wckqe2r8awFB7oIBtj6ecBaEDJ25/3HIt0F1xfc0+lRj8B3vHisspTpo"
+        "49GVZFDCGwM/AgMBAAECggEABLR3ylkt4eg4X3UyqLypZ70zYHbsxHRQEZJKNhq/NUmBZ8rAOV4j"
+        "dLwgd8hv04OJ/xXCQlu7ib9m3lijCHXqL+qMlErpTLHDD0uDlGbVaExmwBYs6NtJamX1xhl5bbzy"
+        "MaJ0xztFZ2kH6hRX0S/OOB+BA277ws3iVqPXZzYIRMr1V++g/A/SL5xJq9Pnwjh55BqWTsJPEJ6k"
+        "pyDx4JNCbjgjIz9s2ArIf3BA6gHymgxcz/LMxK702LFtyAnDK2sT12RWQJc6rDZIE6a3oTympt8B"
+        "ZgbdPlMn9DoYAhqTfUWYKGyh9DLYTvVF16Cj61FhkZuCqsS92+OPnMl0hd8FQQKBgQD/rckXijdC"
+        "ta2CtqMQ/UE10lHIcs27taBoK0qm68xlAD4yOPX46FQUb1kpW5V0F3XE5p5ozXyKWvgesCtRhgX9"
+        "KnwpZNYtkz5KTxPGImNbxlU24V0vfWBAmYtyrmTT4xI0UwQaXwax3Tw+OucP8zsYTzQY5XYespS9"
+        "LRMGVVCQjwKBgQDdi55eMCdi6XFf2A3n9XDWoUZBZ0Ba6MDUff5hoTS7HjyY79miDfbFDcvOtuWW"
+        "lVMh+AUUcKDfqSEEvUE4xIwQd2ojzkSqJNnWszAMhZJZo5wsPclpc31ioKg+KhvzLLhC0j3QLWkw"
+        "7E09SBSoLZm2PyuKp3ijK0AbkbhKggVaUQKBgQDJw1VOKzcigIX1AbU64e+EznzVRqtNdq2npooZ"
+        "oThBd+ic71BD5Or82UWuGmSdISpBgI//OjEOaW0lonX8tluhhdZHQBi4DFr6ft6m21o3ARMb5MoJ"
+        "gNHlCIX/sNlGUAl8mwpA2T5KO8CfhxHyB0paC56cCu+kl95CTwCVXdvexwKBgD6LmiwxIA12pkFO"
+        "t65SxoZxhWoVgj+oEjhrUZOydTaWdLkgjaqIkrBTEsTLMcnvYkbmxFhe66v5DY9O9sjWBEzpyZdO"
+        "Nmhqeu14LQp78zNHU2HSF7ijmDRt8tGKBdYDPAnxXO4Ww+nB7JRucxZ/uTOQZfSBDzfRkAm4e/Tc"
+        "/DHhAoGBAJ1H7DiGGbFA87Ud1jPBQ6RLQlIzC5D6eW2atA1Nj/Ez9pQkMqlHh+AH7oHR8TXrjoFQ"
+        "bowVwwFC8/o6kXEYLp3D5yfKScg/gWbLMNygCnWR5I2Xo3puc6YhT89bcEQ/uVcX1E2SMxmhnKKA"
+        "pwPRWEIWtW/savT/SrrR69Z94Yge"
+    ),
+    "EC ": (
+        "MHcCAQEEIHpGcUoT8rIfcosKQSDQqtkzBywCklzHKR0mPUb9qstEoAoGCCqGSM49AwEHoUQDQgAE"
+        "SU/jfkfNZoJKbjXNa0XTm8nc2DkjTPEYN8h8UeczQKnIZXP3E7bmpcXWlDNDcawaN7WJLxJCgiCj"
+        "X5j4kgfbcQ=="
+    ),
+    "OPENSSH ": (
+        "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZWQyNTUx"
+        "OQAAACDJamrc5CKsDiw0nGa8muZo6/KOh2lMfec4o5xLgzKdjwAAAIj55Ccr+eQnKwAAAAtzc2gt"
+        "ZWQyNTUxOQAAACDJamrc5CKsDiw0nGa8muZo6/KOh2lMfec4o5xLgzKdjwAAAEAgJoPvc+r2cvZy"
+        "NLP9OEeyoKQLINLooPWRSxiitWedIMlqatzkIqwOLDScZrya5mjr8o6HaUx95zijnEuDMp2PAAAA"
+        "AAECAwQF"
+    ),
+}

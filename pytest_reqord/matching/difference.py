@@ -13,6 +13,7 @@ from pytest_reqord.matching.matchers import (
     normalise_uri,
     place_pattern,
     split_uri,
+    unsigned_value,
 )
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _refusals(
 
 def _header_difference(live: Request, recorded: Request, name: str) -> list[str]:
     ours, theirs = live.headers.get_all(name), recorded.headers.get_all(name)
-    if ours == theirs:
+    if [*map(unsigned_value, ours)] == [*map(unsigned_value, theirs)]:
         return []
     sent, kept = (", ".join(map(_short, values)) for values in (ours, theirs))
     if not ours:

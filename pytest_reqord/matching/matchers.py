@@ -38,6 +38,7 @@ __all__ = [
     "ranges",
     "split_uri",
     "unsigned",
+    "unsigned_value",
 ]
 
 Matcher = Callable[["Request", "Request"], Any]
@@ -420,7 +421,15 @@ _NO_PREFERENCES = (None,) * len(_PREFERRED)
 
 
 def _headers(request: Request) -> Any:
-    return frozenset((name.lower(), value) for name, value in request.headers.pairs)
+    return frozenset((name.lower(), unsigned_value(value)) for name, value in request.headers.pairs)
+
+
+def unsigned_value(value: str) -> str:
+    """Return the value of a header without what changes with a signature of OAuth 1 in it."""
+    return _OF_OAUTH.sub("", value) if "oauth_signature=" in value else value
+
+
+_OF_OAUTH = re.compile(r'oauth_(?:signature|nonce|timestamp)="[^"]*"(?:, *)?')
 
 
 def _json_body(request: Request) -> Any:

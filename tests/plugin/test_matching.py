@@ -192,3 +192,36 @@ def test_where_ranges_need_not_be_equal_an_equal_one_comes_first(suite, api, mon
         suite.runpytest().assert_outcomes(passed=2)
         monkeypatch.setenv("ORDER", "500 1000")
         suite.runpytest().assert_outcomes(passed=2)
+
+
+OAUTH = """
+import os, pytest, requests
+from authlib.integrations.requests_client import OAuth1Auth
+
+STRICT = ["method", "uri", "body", "headers"]
+KINDS = ["HEADER", "QUERY", "BODY"]
+
+def post(kind):
+    keys = {"client_secret": "cs", "token": "a-token-of-ada", "token_secret": "ts"}
+    auth = OAuth1Auth("ck", **keys, signature_type=kind, force_include_body=kind == "BODY")
+    form = {"status": "hi"} if kind == "BODY" else None
+    return requests.post(os.environ["API"] + "/echo", data=form, auth=auth)
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.cassette(match_on=STRICT, on_drift="fail")
+def test_native(kind):
+    assert post(kind).ok
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.vcr(match_on=["method", "uri"])
+def test_vcr(kind):
+    assert post(kind).ok
+"""
+
+
+def test_requests_signed_with_oauth_match_at_any_time(suite, api):
+    """In header, URL and form."""
+    suite.makepyfile(OAUTH)
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=6)
+    with api.refusing():
+        suite.runpytest().assert_outcomes(passed=6)

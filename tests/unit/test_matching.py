@@ -294,6 +294,22 @@ def test_forms_signed_at_another_time_are_the_same():
     assert body_key(first) == body_key(second) != body_key(other)
 
 
+def test_headers_signed_at_another_time_are_the_same():
+    """OAuth 1 mostly signs in the header."""
+    header = (
+        'OAuth oauth_nonce="{0}", oauth_timestamp="{0}", oauth_version="1.0",'
+        ' oauth_consumer_key="{1}", oauth_signature="{0}"'
+    )
+    first, second, other = (
+        request(Authorization=header.format(at, key)) for at, key in ((1, "a"), (2, "a"), (1, "b"))
+    )
+    matching = Matching(["headers"])
+
+    assert matching.matches(first, second)
+    assert not matching.matches(first, other)
+    assert differences(first, second, matching) == []
+
+
 @pytest.mark.parametrize("uri", ["http://api/x?expires={0}", "http://api/verify?signature={0}"])
 def test_what_stands_alone_counts(uri):
     """A date without a signature, and a signature without a date, are what is asked about."""

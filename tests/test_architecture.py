@@ -234,6 +234,8 @@ def test_what_a_test_may_replace_is_taken_from_one_place(path):
     found |= {each.attr for each in methods if not ast.unparse(each.value).startswith("os")} & (
         FILE_METHODS
     )
+    if "private" not in {each.id for each in called if isinstance(each, ast.Name)}:
+        found |= imported(tree) & {"filelock"}
     assert not {(str(path.relative_to(PACKAGE)), each) for each in found} - ON_PURPOSE
 
 
@@ -256,7 +258,7 @@ def test_a_run_without_a_cassette_imports_nothing_that_costs(tmp_path):
 
     loaded = done.stdout
     assert "'pytest_reqord.plugin'" in loaded
-    for name in ("yaml", "http.client", "requests", "httpx", "aiohttp", "urllib3"):
+    for name in ("yaml", "filelock", "http.client", "requests", "httpx", "aiohttp", "urllib3"):
         assert f"'{name}'" not in loaded
     for name in (
         "playback",

@@ -6,6 +6,8 @@ attribute, such as ``os.replace`` or ``time.sleep``; freezegun changes what is l
 files, our clock and our thread are not the test's. So all of this package takes these modules from
 here. They are copies that nobody else can find, and their functions call each other.
 
+A library that we have write files is imported anew, for us alone, with the same modules.
+
 A client's sockets and threads, which tests may well replace, are not our own: interceptors take
 those where the test sees them.
 """
@@ -17,9 +19,11 @@ import io
 import json
 import os
 import pathlib
+import sys
 import threading
 import time
 from _thread import RLock, start_new_thread
+from importlib import import_module
 from queue import Empty, SimpleQueue  # where gevent, if it came before us, has put its own, too
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -35,6 +39,7 @@ __all__ = [
     "io",
     "json",
     "os",
+    "private",
     "start_new_thread",
     "threading",
     "time",
@@ -77,6 +82,54 @@ def _copied_class(kind: type, **others: Any) -> type:
     return type(kind.__name__, (kind,), methods)
 
 
+def private(name: str) -> Any:
+    """A library of our own, imported anew: no test patches it, and its files are the real ones.
+
+    Whoever else imports it, before or after, has another copy.
+
+    :param name: a package without files of its own but modules.
+    """
+    _import(name)  # as ever, and with it what it imports, which is not for us alone
+    others = _taken_out(name)
+    # in their places: the interpreter clears modules in the reverse order at its end, and what
+    # closes a socket then needs `io`
+    originals = {each: sys.modules[each] for each in _STAND_INS}
+    sys.modules.update(_STAND_INS)
+    try:
+        return import_module(name)
+    finally:
+        sys.modules.update(originals)
+        _kept.append(_taken_out(name))
+        sys.modules.update(others)
+
+
+def _taken_out(name: str) -> dict[str, ModuleType]:
+    parts = [each for each in list(sys.modules) if each.partition(".")[0] == name]
+    return {each: sys.modules.pop(each) for each in parts}
+
+
+def _import(name: str) -> None:
+    """Import a library, also while the interpreter ends.
+
+    ``concurrent.futures``, which filelock wants for its async locks, refuses that then, for it has
+    its threads joined at the end of the main one. There won't be any.
+    """
+    try:
+        import_module(name)
+    except RuntimeError:
+        all_threads: Any = sys.modules["threading"]
+        register = all_threads._register_atexit  # noqa: SLF001 -- what refuses
+        all_threads._register_atexit = lambda *_: None  # noqa: SLF001 -- as above
+        try:
+            import_module(name)
+        finally:
+            all_threads._register_atexit = register  # noqa: SLF001 -- as above
+
+
+_STAND_INS: dict[str, ModuleType] = {}  # what such a library gets where it imports these
+_kept: list[dict[str, ModuleType]] = []  # modules that nobody else holds
+
+
 if not TYPE_CHECKING:
     _path = _copied(os.path, os.path.__name__, "genericpath")
     _path.os = os = _copied(os, "os", path=_path)
@@ -92,3 +145,10 @@ if not TYPE_CHECKING:
     def Path(*parts: Any) -> Any:  # noqa: N802 -- it stands for the class
         """Make a path. What it is called is its own to say; for its file ask `os`."""
         return _concrete_path(*parts)
+
+    # libraries use more of it
+    _own_path = _copied_class(_concrete_path, os=os, io=io)
+    _own_pathlib = _copied(pathlib, Path=_own_path, PosixPath=_own_path)
+    _STAND_INS.update(fcntl=fcntl, io=io, os=os, pathlib=_own_pathlib, posixpath=os.path)
+    _STAND_INS.update(threading=threading, time=time)
+    _STAND_INS["os.path"] = os.path

@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.storage.files import (
-    PRIVATE,
     NoFile,
     bodies_folder,
     bodies_of,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_reqord.storage.staging import Record, Recording, StagingArea, earlier_records
     from pytest_reqord.storage.write import (
         LARGE,
+        PRIVATE,
         OpenFile,
         Spool,
         append,
@@ -67,6 +67,7 @@ __all__ = [
 
 _LATE = {
     "LARGE": "write",
+    "PRIVATE": "write",
     "Family": "messages",
     "Pipe": "messages",
     "OpenFile": "write",

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
 __all__ = [
-    "PRIVATE",
     "NoFile",
     "bodies_folder",
     "bodies_of",
@@ -41,8 +40,6 @@ AnyPath = str | os.PathLike[str]
 
 _MOST_BYTES = 255  # NAME_MAX of every file system that test suites live on
 _BODY_NAME = rb"[0-9a-f]{64}\.[a-z0-9]+"
-PRIVATE = 0o600
-"""The permissions of a file that may hold secrets."""
 _MOST_READ = 2 << 30  # a file of holes may be of any size
 _PIECE = 1 << 20  # bytes that are read at once
 

@@ -5,14 +5,15 @@ A claim is the right of one call to something: it ends with the call, whatever i
 
 from __future__ import annotations
 
+import atexit
 import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from pytest_reqord.base.clock import monotonic
-from pytest_reqord.base.real import fcntl, io, os, threading, time
-from pytest_reqord.errors import CassetteLocked, WriteFailed
-from pytest_reqord.storage.files import PRIVATE, identity, open_file, read, target_of, user_folder
+from pytest_reqord.base.real import fcntl, io, os, private, threading, time
+from pytest_reqord.errors import CassetteLocked
+from pytest_reqord.storage.files import identity, open_file, read, target_of, user_folder
 
 __all__ = ["Claim", "lock"]
 
@@ -47,6 +48,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from filelock import BaseFileLock, FileLock, Timeout
+else:
+    _filelock = private("filelock")
+    FileLock, Timeout = _filelock.FileLock, _filelock.Timeout
+
 
 _KEPT = 64
 _HOLDER_SIZE = 200
@@ -57,15 +63,14 @@ _POLL = 0.005
 class _PathLock:
     """A path's lock in this process: a claim for its threads, files for other processes.
 
-    :param place: the file that stands for the path.
+    :param file: the file that stands for the path.
     """
 
-    __slots__ = ("claim", "file", "itself", "place")
+    __slots__ = ("claim", "file", "itself")
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, file: BaseFileLock) -> None:
         self.claim: Claim | None = None
-        self.place = place
-        self.file: io.FileIO | None = None
+        self.file = file
         self.itself: io.FileIO | None = None
 
     @property
@@ -75,14 +80,18 @@ class _PathLock:
 
     def let_go(self) -> None:
         """Let go of the files, in whatever state: the call that had them may have been interrupted."""
-        for file in (self.itself, self.file):
-            if file is not None:
-                file.close()
+        if self.itself is not None:
+            self.itself.close()
+        self.file.release(force=True)
 
 
 _registry: dict[str, _PathLock] = {}  # the one used last is last
 # reentrant: the garbage collector may run code that locks another cassette
 _registry_lock = threading.RLock()
+_inherited: list[_PathLock] = []
+# filelock's finalizer needs modules that are gone at the end of the interpreter
+atexit.register(_registry.clear)
+atexit.register(_inherited.clear)
 
 
 @contextmanager
@@ -102,35 +111,20 @@ def lock(path: str | os.PathLike[str], timeout: float) -> Iterator[None]:
             time.sleep(_POLL)
         try:
             found.let_go()
-            if not (_acquire(found, path, until) and _hold(found, path, until)):
-                raise CassetteLocked(os.fspath(path), _holder(found.place), timeout)
-            _name_holder(found.place)
+            _acquire(found.file, os.fspath(path), timeout, until)
+            if not _hold(found, path, until):
+                raise CassetteLocked(os.fspath(path), _holder(found.file.lock_file), timeout)
+            _name_holder(found.file.lock_file)
             yield
         finally:
             found.let_go()
 
 
-def _acquire(found: _PathLock, path: str | os.PathLike[str], until: float) -> bool:
-    """Hold the file that stands for a cassette.
-
-    :returns: whether no other process held it all that time.
-    :raises WriteFailed: if it is on a file system that has no locks.
-    """
-    fd = os.open(found.place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
-    found.file = io.FileIO(fd)  # known before it is held
-    while True:
-        try:
-            fcntl.flock(found.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if monotonic() > until:
-                return False
-            time.sleep(_POLL)
-        except OSError as error:
-            folder = found.place.parent
-            reason = f"{folder} is on a file system that has no locks ({error.strerror})"
-            raise WriteFailed(os.fspath(path), f"{reason}: mount one there that has") from error
-        else:
-            return True
+def _acquire(file: BaseFileLock, path: str, timeout: float, until: float) -> None:
+    try:
+        file.acquire(timeout=max(0.0, until - monotonic()), poll_interval=_POLL)
+    except Timeout:
+        raise CassetteLocked(path, _holder(file.lock_file), timeout) from None
 
 
 def _hold(found: _PathLock, path: str | os.PathLike[str], until: float) -> bool:
@@ -170,7 +164,7 @@ def _claim(real: str, claim: Claim) -> _PathLock | None:
     There is one for all threads, made once, for making it is slow.
     """
     with _registry_lock:
-        found = _registry.pop(real, None) or _PathLock(_place(real))
+        found = _registry.pop(real, None) or _PathLock(_make_file_lock(real))
         _registry[real] = found
         if found.is_claimed:
             return None
@@ -182,29 +176,31 @@ def _claim(real: str, claim: Claim) -> _PathLock | None:
         return found
 
 
-def _place(real: str) -> Path:
+def _make_file_lock(real: str) -> BaseFileLock:
     import hashlib  # late: only for a lock that is made
 
-    return user_folder("locks") / f"{hashlib.sha256(os.fsencode(real)).hexdigest()}.lock"
+    name = hashlib.sha256(os.fsencode(real)).hexdigest()
+    # the claim to a `_PathLock` keeps threads apart, so the lock is the process's, not a thread's
+    return FileLock(user_folder("locks") / f"{name}.lock", thread_local=False)
 
 
-def _holder_file(lock_file: Path) -> str:
-    return f"{lock_file}.holder"
+def _holder_file(lock_file: str | Path) -> str:
+    return f"{os.fspath(lock_file)}.holder"
 
 
-def _name_holder(lock_file: Path) -> None:
+def _name_holder(lock_file: str | Path) -> None:
     """Write who holds the lock, for the message of those who can't have it."""
     text = f"{_who()} since {time.strftime('%H:%M:%S')}".encode("utf-8", "replace")
     with suppress(OSError):  # a message is not worth failing for
         # one length and no truncation: ext4 writes a file out that is cut and filled again
-        fd = os.open(_holder_file(lock_file), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+        fd = os.open(_holder_file(lock_file), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.write(fd, text[:_HOLDER_SIZE].ljust(_HOLDER_SIZE))
         finally:
             os.close(fd)
 
 
-def _holder(lock_file: Path) -> str:
+def _holder(lock_file: str | Path) -> str:
     try:
         return read(_holder_file(lock_file))[:_HOLDER_SIZE].decode("utf-8", "replace").rstrip()
     except OSError:
@@ -218,14 +214,27 @@ def _who() -> str:
 
 
 def _after_fork() -> None:
-    """Start with no lock: those that were held at the fork are the parent's.
-
-    To close its copies of their files leaves them locked, for the parent has these open.
-    """
+    """Start with no lock: those that were held at the fork are the parent's."""
     global _registry, _registry_lock
     for found in _registry.values():
-        found.let_go()
+        _disown(found)
     _registry, _registry_lock = {}, threading.RLock()
+
+
+def _disown(found: _PathLock) -> None:
+    """Close the copy of a held lock's file without unlocking it, which would unlock the parent's.
+
+    Newer filelocks do so themselves; an older one would unlock when it is collected.
+    """
+    if found.itself is not None:
+        found.itself.close()
+    context = getattr(found.file, "_context", None)
+    fd = getattr(context, "lock_file_fd", None)
+    if isinstance(fd, int):
+        with suppress(OSError, AttributeError):
+            context.lock_file_fd = None  # type: ignore[union-attr]
+            os.close(fd)
+    _inherited.append(found)  # never collected: not every version looks at that field
 
 
 os.register_at_fork(after_in_child=_after_fork)

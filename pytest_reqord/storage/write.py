@@ -13,7 +13,6 @@ from typing import IO, TYPE_CHECKING
 from pytest_reqord.base.clock import wall_time
 from pytest_reqord.base.real import Path, io, os
 from pytest_reqord.storage.files import (
-    PRIVATE,
     bodies_of,
     body_path,
     check_file,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LARGE",
+    "PRIVATE",
     "OpenFile",
     "Spool",
     "append",
@@ -45,6 +45,8 @@ _TEMP_SUFFIX = ".tmp"
 _swept: set[Path] = set()
 _DEAD_AFTER = 60.0
 """Seconds after which a temporary file can't be a living writer's: replacing takes far less."""
+PRIVATE = 0o600
+"""The permissions of a file that may hold secrets."""
 _PUBLIC = 0o666
 _UNNAMED = getattr(os, "O_TMPFILE", 0) if os.path.isdir("/proc/self/fd") else 0
 """Makes a file without a name, which goes with the process that writes it: Linux has that."""

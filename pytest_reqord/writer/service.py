@@ -13,7 +13,8 @@ from pytest_reqord.base.loops import loop_sleep
 from pytest_reqord.base.printable import printable
 from pytest_reqord.base.real import Path, os, start_new_thread, time
 
-# here, or they would be imported while a disk is full, or in a child that was forked
+# here, or they would be imported while a disk is full, or in a child that was forked; and, so that
+# the fork handlers of filelock, which stop all locking, run after ours
 from pytest_reqord.codec import emit  # noqa: F401 - as said above
 from pytest_reqord.errors import ReqordError, WriteFailed
 from pytest_reqord.storage import files, locks, staging, write  # noqa: F401 - as said above

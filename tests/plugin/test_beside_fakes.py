@@ -215,6 +215,7 @@ PATCHED = """
         "tempfile.gettempdir": mock.Mock(return_value="/nowhere"),
         "shutil.rmtree": mock.Mock(),
         "fcntl.flock": mock.Mock(side_effect=OSError),
+        "filelock.FileLock": mock.Mock(),
         "time.sleep": mock.Mock(),
         "time.time": mock.Mock(return_value=5.0),
         "time.time_ns": mock.Mock(return_value=5),

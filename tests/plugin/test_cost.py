@@ -25,7 +25,7 @@ def test_a_replay_loads_nothing_that_writes_or_that_reads_other_files(suite):
                 room, _, module = name.partition(".")
                 assert (ROOT / room / (module or "__init__")).with_suffix(".py").exists(), name
                 assert f"pytest_reqord.{name}" not in sys.modules, name
-            for name in ("yaml", "requests", "httpx"):
+            for name in ("yaml", "filelock", "requests", "httpx"):
                 assert name not in sys.modules, name
         """
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os as real_os
 import pathlib
 import subprocess
 import sys
@@ -86,6 +87,75 @@ def test_time():
         assert real.time.monotonic is not time.monotonic
 
 
+class TestPrivate:
+    """A library that is imported anew: filelock is the one that we have."""
+
+    @pytest.fixture
+    def use(self, tmp_path):
+        def use(library):
+            file = os.path.realpath(tmp_path / "file.lock")
+            one, other = (library.FileLock(file, thread_local=False) for _ in range(2))
+            with one:
+                assert (tmp_path / "file.lock").exists()
+                with pytest.raises(library.Timeout):
+                    other.acquire(timeout=0.01, poll_interval=0.001)
+            with other:
+                pass
+
+        return use
+
+    def test_fake_file_system(self, use, tmp_path):
+        """It locks real files while a test has a fake file system, imported before or in it."""
+        library = real.private("filelock")
+        with Patcher():
+            assert not pathlib.Path(tmp_path).exists()
+            in_it = real.private("filelock")
+            locked = [library.FileLock(tmp_path / "a.lock"), in_it.FileLock(tmp_path / "b.lock")]
+            for lock in locked:
+                with lock:
+                    assert os.path.exists(lock.lock_file)
+        use(library)
+        use(in_it)
+
+    @pytest.mark.parametrize("name", ["monotonic", "perf_counter", "sleep"])
+    def test_stopped_time(self, name, use):
+        """It waits no longer where time stands still."""
+        library = real.private("filelock")
+        with mock.patch(f"time.{name}", return_value=5.0):
+            use(library)
+
+    @pytest.mark.parametrize("name", PATCHED)
+    def test_patched(self, name, tmp_path):
+        """It does not notice what a test has patched."""
+        library = real.private("filelock")
+        with mock.patch(name, **PATCHED[name]), library.FileLock(f"{tmp_path}/file.lock"):
+            pass
+
+    def test_patched_path(self, tmp_path):
+        """Nor what a test has patched in pathlib."""
+        library = real.private("filelock")
+        with (
+            mock.patch.object(pathlib.Path, "exists", return_value=True),
+            mock.patch.object(pathlib.Path, "stat", side_effect=OSError),
+            mock.patch.object(pathlib.Path, "mkdir", side_effect=OSError),
+            library.FileLock(f"{tmp_path}/file.lock"),
+        ):
+            pass
+
+    def test_theirs(self):
+        """Everybody else has the library that they had, and the modules."""
+        import filelock
+
+        before = dict(sys.modules)
+        library = real.private("filelock")
+
+        assert sys.modules == before
+        assert library is not filelock
+        assert sys.modules["os"] is real_os
+        with mock.patch("filelock.FileLock"):
+            assert not isinstance(library.FileLock, mock.Mock)
+
+
 PATCHERS = {
     "gevent": "from gevent import monkey; monkey.patch_all()",
     "eventlet": "import eventlet; eventlet.monkey_patch()",
@@ -100,7 +170,7 @@ def test_greenlets(patch, monkeypatch):
 from pytest_reqord.base import real
 lock, reentrant = type(real.threading.Lock()), type(real.threading.RLock())
 {patch}
-import threading
+import tempfile, threading
 assert type(threading.Lock()) is not lock or type(threading.RLock()) is not reentrant
 assert type(real.threading.Lock()) is lock and type(real.threading.RLock()) is reentrant
 condition = real.threading.Condition()
@@ -124,5 +194,18 @@ for _ in range(1000):
         continue
 else:
     raise AssertionError("it never came back")
+library = real.private("filelock")
+with tempfile.TemporaryDirectory() as folder, library.FileLock(folder + "/lock"):
+    pass
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_modules_keep_their_places():
+    """What is imported for us alone leaves the order of modules as it was: they are cleared by it."""
+    code = (
+        "import sys, socket; before = list(sys.modules)\n"
+        "from pytest_reqord.storage import locks\n"
+        "assert list(sys.modules)[: len(before)] == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=20)

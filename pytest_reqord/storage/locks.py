@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_reqord.base.clock import monotonic
 from pytest_reqord.base.real import fcntl, io, os, private, threading, time
-from pytest_reqord.errors import CassetteLocked
+from pytest_reqord.errors import CassetteLocked, WriteFailed
 from pytest_reqord.storage.files import identity, open_file, read, target_of, user_folder
 
 __all__ = ["Claim", "lock"]
@@ -125,6 +125,11 @@ def _acquire(file: BaseFileLock, path: str, timeout: float, until: float) -> Non
         file.acquire(timeout=max(0.0, until - monotonic()), poll_interval=_POLL)
     except Timeout:
         raise CassetteLocked(path, _holder(file.lock_file), timeout) from None
+    except (NotImplementedError, OSError) as error:  # as it says in one version or the other
+        folder = os.path.dirname(file.lock_file)
+        why = getattr(error, "strerror", None) or error
+        reason = f"{folder} is on a file system that has no locks ({why}): mount one there that has"
+        raise WriteFailed(path, reason) from error
 
 
 def _hold(found: _PathLock, path: str | os.PathLike[str], until: float) -> bool:

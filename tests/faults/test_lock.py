@@ -15,7 +15,8 @@ import pytest
 from entries import number_of, write_every_fourth
 
 from pytest_reqord import codec, storage
-from pytest_reqord.errors import CassetteLocked
+from pytest_reqord.base import real
+from pytest_reqord.errors import CassetteLocked, WriteFailed
 from pytest_reqord.storage import files, locks
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -83,6 +84,17 @@ class TestLock:
 
         end(holder)
         with storage.lock(path, 1):
+            pass
+
+    def test_no_locks_at_all(self, path, monkeypatch):
+        """A file system without locks is named at once, and no process that isn't there."""
+        refuses = Mock(side_effect=OSError(95, "not supported"))
+        monkeypatch.setattr(real.fcntl, "flock", refuses)
+
+        with (
+            pytest.raises(WriteFailed, match=r"locks is on a .* has no locks \(not supported\)"),
+            storage.lock(path, 600),
+        ):
             pass
 
     def test_holder(self, path):

@@ -275,6 +275,8 @@ def is_innocent(text: str, name: str = "") -> bool:
         return True
     if any(pattern.fullmatch(text) for pattern in _INNOCENT):
         return True
+    if any(pattern.fullmatch(text) for pattern in _PATHS):
+        return len(_SWITCHES.findall(text)) <= _MOST_SWITCHES
     return _is_label(text, name) or _is_sentence(text)
 
 
@@ -298,8 +300,6 @@ _INNOCENT = (
         r"(?:https?|wss?|ftp|mailto|vault|op|awssm|gs|s3|ref|arn|urn|otpauth):[^\s@]*",
         re.IGNORECASE,
     ),
-    Pattern(rf"(?:~|\.{{1,2}})?/(?:{_SEGMENT}/)*{_SEGMENT}/?(?:\?[^\s]*)?"),
-    Pattern(rf"[a-z][a-z0-9._-]{{0,40}}(?:/{_SEGMENT})+"),
     Pattern(r"[A-Za-z]:\\[\w\\ .-]+|[\w-]{1,60}\.(?:pem|key|json|txt|ya?ml|p12|pfx|crt|env)"),
     Pattern(r"[A-Z]{2,}(?:_[A-Z]+)+\d?"),  # the name of a variable, or of a kind
     Pattern(r"0x[0-9a-fA-F]{40}"),  # an address of a contract; a private key has 64
@@ -308,6 +308,13 @@ _INNOCENT = (
     Pattern(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d)?)?"),
     Pattern(r"[A-Z]{2,6}[-/_:][A-Z]{2,6}"),  # a pair of currencies
 )
+_PATHS = (
+    Pattern(rf"(?:~|\.{{1,2}})?/(?:{_SEGMENT}/)*{_SEGMENT}/?(?:\?[^\s]*)?"),
+    Pattern(rf"[a-z][a-z0-9._-]{{0,40}}(?:/{_SEGMENT})+"),
+)
+_SWITCHES = Pattern(r"[A-Za-z](?=\d)|\d(?=[A-Za-z])")
+_MOST_SWITCHES = 4
+"""So many times letters and digits take turns in a path; in a random token with a slash they do more often."""
 _LETTERS = Pattern(r"[A-Za-z\x80-\xff]+")  # what is no ASCII is UTF-8 here
 _PLAIN_WORDS = Pattern(
     r"""[("'\u00ab\u00bf\u00a1]{0,2}[^\W\d_](?:[^\W\d_]|['\u2019/-])*[,;:.!?\u2026)"'\u00bb]{0,3}"""

@@ -1,10 +1,14 @@
 """How much leaks and how much stays, of what today's APIs send and answer (``tests/data/apis``)."""
 
+import string
+from random import Random
+
 import pytest
 from apis import MESSAGES, innocent_lost, interaction, secrets_left
 
 from pytest_reqord.redaction import Redactor
 from pytest_reqord.redaction.table import TABLE
+from pytest_reqord.redaction.values import is_innocent
 
 SECRETS = sum(len(message.secrets) for message in MESSAGES)
 INNOCENT = sum(len(message.innocent) for message in MESSAGES)
@@ -46,3 +50,26 @@ def test_a_name_is_in_the_table_once():
     for place in {line.place for line in TABLE}:
         names = [name for line in TABLE if line.place == place for name in line.names]
         assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_path"),
+    [
+        ("/var/run/secrets/token", True),
+        ("config/keys/prod.pem", True),
+        ("v1beta1/projects/p1", True),
+        ("l7hbifrmb0tw2/3xbtwpzqb6", False),
+        ("rk/lj15udkdg1ml4pbsktu83", False),
+    ],
+)
+def test_a_random_token_with_a_slash_is_no_path(text, is_path):
+    """A path stays under a secret name; a token in which letters and digits take turns goes."""
+    assert is_innocent(text, "access_token") is is_path
+
+
+def test_random_tokens_go():
+    """Of twenty thousand tokens in base64 none is taken for a path, a word or a sentence."""
+    random = Random(3)
+    alphabet = string.ascii_letters + string.digits + "+/"
+    tokens = ("".join(random.choices(alphabet, k=24)) for _ in range(20_000))
+    assert [token for token in tokens if is_innocent(token, "access_token")] == []

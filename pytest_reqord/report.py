@@ -224,7 +224,7 @@ def drift_lines(cassette: Cassette) -> list[str]:
 def expired_lines(cassette: Cassette) -> list[str]:
     """What was played although it has expired."""
     return [
-        f"expired  {_name(interaction.request)}, recorded {interaction.recorded_at:%Y-%m-%d %H:%M}"
+        f"expired  {_name(interaction.request)}, recorded {interaction.answered_at:%Y-%m-%d %H:%M}"
         for interaction in cassette.expired
     ]
 

@@ -162,4 +162,5 @@ def interactions(draw) -> Interaction:
         draw(st.one_of(st.just(""), st.just("test_users.py::test_user[a b]"), texts)),
         draw(_seconds),
         draw(_failures) if has_failed else None,
+        draw(st.one_of(st.none(), _times)),
     )

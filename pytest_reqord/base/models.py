@@ -324,6 +324,7 @@ class _InteractionFields(NamedTuple):
     recorded_by: str = ""
     elapsed: float = 0.0
     failure: Failure | None = None
+    rerecorded_at: datetime | None = None
 
 
 class Interaction(_InteractionFields):
@@ -331,15 +332,17 @@ class Interaction(_InteractionFields):
 
     :param request: the request, redacted.
     :param response: the response, redacted; None where the request failed.
-    :param recorded_at: when the request was started, UTC with microseconds.
+    :param recorded_at: when the request was started, UTC with microseconds; of what was recorded
+        anew, when its predecessor's was, whose place in the cassette it has.
     :param recorded_by: the id of the test that recorded it, empty outside of a test.
     :param elapsed: seconds from the start of the request to the end of the response.
     :param failure: the error that came in place of a response.
+    :param rerecorded_at: when it was recorded anew; None for all else.
     """
 
     __slots__ = ()
 
-    def __new__(  # noqa: D102, PLR0917 -- it makes what the class says, of its six parts
+    def __new__(  # noqa: D102, PLR0917 -- it makes what the class says, of its seven parts
         cls,
         request: Request,
         response: Response | None,
@@ -347,18 +350,24 @@ class Interaction(_InteractionFields):
         recorded_by: str = "",
         elapsed: float = 0.0,
         failure: Failure | None = None,
+        rerecorded_at: datetime | None = None,
     ) -> Self:
         if (response is None) == (failure is None):
             message = "an interaction has either a response or a failure"
             raise ValueError(message)
         if recorded_at.tzinfo is not timezone.utc:
             recorded_at = recorded_at.astimezone(timezone.utc)
-        parts = (request, response, recorded_at, recorded_by, elapsed, failure)
+        parts = (request, response, recorded_at, recorded_by, elapsed, failure, rerecorded_at)
         return tuple.__new__(cls, parts)  # what a named tuple does, at half the price
 
     @classmethod
     def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]  # mypy has its own
         return cls(*iterable)  # so that `_replace` checks, too
+
+    @property
+    def answered_at(self) -> datetime:
+        """When its answer was recorded: its age counts from here."""
+        return self.rerecorded_at or self.recorded_at
 
 
 # Hosts that are not an API: this machine, and the cloud's metadata services.

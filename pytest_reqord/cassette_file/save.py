@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -11,13 +12,14 @@ from typing import TYPE_CHECKING
 from pytest_reqord import codec, storage
 from pytest_reqord.base.real import os
 from pytest_reqord.cassette_file import edit
-from pytest_reqord.cassette_file.edit import revise
+from pytest_reqord.cassette_file.revision import Ours, revise
 from pytest_reqord.errors import WriteFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
+    from pytest_reqord.base.models import Interaction
     from pytest_reqord.codec import Document, Encoded, Entry
 
 __all__ = ["Saved", "save"]
@@ -40,7 +42,7 @@ class Saved:
 
 
 _UNCHANGED = Saved(False, None, 0, 0)
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 def save(
@@ -50,9 +52,10 @@ def save(
     keep: Callable[[Entry], bool] | None,
     volatile: frozenset[str] = frozenset(),
     lock_timeout: float,
-    is_ordered: bool = False,
+    inline_limit: int = 1 << 20,
     layout: str = "keep",
     oldest: str = "",
+    played: Mapping[tuple[str, str], str] = _NOTHING,
     beside: Mapping[str, Any] = _NOTHING,
 ) -> Saved:
     """Make a recording part of its cassette, in one step and under the cassette's lock.
@@ -66,10 +69,12 @@ def save(
     :param volatile: names of headers, in lower case, in which two recordings may differ and still
         be the same; then the old one's text stays.
     :param lock_timeout: how long to wait for the lock, in seconds.
-    :param is_ordered: whether the cassette is played by position (``strict_order``).
+    :param inline_limit: the size in bytes above which a body lies beside the cassette.
     :param layout: the format of the file: ``reqord``, ``vcr``, or ``keep`` for the one that it
         has; a new one is ours.
     :param oldest: the time, as text, before which what the cassette has is expired.
+    :param played: when entries of the cassette were played, by test and time, where they were
+        otherwise than as they stand and before all that is new.
     :param beside: more that is to stand beside the interactions; a mapping adds to what is there.
     :raises CassetteLocked: if the lock couldn't be had.
     :raises CassetteFormatError: if the cassette can't be read.
@@ -86,13 +91,13 @@ def save(
                 _held(name, list(new)),
                 keep=keep,
                 volatile=volatile,
-                is_ordered=is_ordered,
+                played=played,
                 beside=beside,
             )
             return Saved(True, made.kept, made.added, made.removed) if made else _UNCHANGED
         with closing(storage.Spool(name)) as spool:
             encoded = _spooled(name, new, spool)
-            if keep is None and not beside:
+            if keep is None and not beside and not played:
                 return _extend(name, encoded or _entries(name, spool), spool)
             entries = _entries(name, spool)
             document = edit.read(name)
@@ -101,15 +106,23 @@ def save(
                 old,
                 entries,
                 keep=keep or (lambda _: True),
+                form=Ours(partial(_text, name, inline_limit), volatile),
                 volatile=volatile,
-                is_ordered=is_ordered,
                 oldest=oldest,
+                played=played,
             )
             if beside:
                 edit.rewrite(name, revision.entries, _with_extra(name, document, beside))
             elif not _write(name, document, revision.entries, spool):
                 return Saved(False, len(old), 0, 0)
             return Saved(True, revision.kept, revision.added, revision.removed)
+
+
+def _text(path: str, inline_limit: int, interaction: Interaction) -> bytes:
+    """The text of an entry, with its bodies beside the cassette."""
+    encoded = codec.encode(interaction, inline_limit=inline_limit)
+    storage.write_bodies(path, encoded.bodies)
+    return encoded.text
 
 
 def _held(path: str, new: Sequence[Encoded]) -> Sequence[Entry]:

@@ -78,8 +78,10 @@ def _show(path: Path, parsed: argparse.Namespace) -> None:
 def _title(interaction: Interaction) -> str:
     request, response = interaction.request, interaction.response
     answer = f"{response.status} {response.reason}".rstrip() if response else "an error"
+    again = interaction.rerecorded_at
     return (
-        f"{format_time(interaction.recorded_at)} {request.method} {request.uri} -> {answer}"
+        f"{format_time(interaction.recorded_at)}"
+        f"{f' (again {format_time(again)})' if again else ''} {request.method} {request.uri} -> {answer}"
         f" ({interaction.elapsed:g} s)"
     )
 

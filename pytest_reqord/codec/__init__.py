@@ -9,11 +9,12 @@ from pytest_reqord.codec.index import Directory, LocatedEntries, last_recorded_a
 from pytest_reqord.codec.read import load, render
 
 if TYPE_CHECKING:
-    from pytest_reqord.codec.emit import Encoded, encode
+    from pytest_reqord.codec.emit import Encoded, encode, head_for, is_of_version_2, redated
     from pytest_reqord.codec.entries import with_extra
     from pytest_reqord.codec.read import load_piecemeal
     from pytest_reqord.codec.vcr_write import (
         LEFT_OUT_OF_ALL,
+        as_before,
         as_called,
         as_read,
         as_unpacked,
@@ -34,6 +35,7 @@ __all__ = [
     "Encoded",
     "Entry",
     "LocatedEntries",
+    "as_before",
     "as_called",
     "as_read",
     "as_unpacked",
@@ -41,11 +43,14 @@ __all__ = [
     "as_vcr",
     "changed_by_us",
     "encode",
+    "head_for",
+    "is_of_version_2",
     "is_same_body",
     "last_recorded_at",
     "left_out_by_vcr",
     "load",
     "load_piecemeal",
+    "redated",
     "refused_by_vcr",
     "render",
     "render_vcr",
@@ -55,7 +60,10 @@ __all__ = [
 _HOMES = {
     "Encoded": "emit",
     "encode": "emit",
+    "head_for": "emit",
+    "is_of_version_2": "emit",
     "load_piecemeal": "read",
+    "redated": "emit",
     "with_extra": "entries",
 }
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["entry", "is_complete", "load", "load_safely", "top"]
 
+_VERSIONS = tuple(str(number) for number in range(1, VERSION + 1))
 _START = b"\n- recorded_at:"
 _ENTRY = re.compile(r"- recorded_at:.*\n  elapsed: [0-9.]+\n", re.DOTALL)
 _OTHER_LINE_END = re.compile("[\r\x85\u2028\u2029]")
@@ -64,8 +65,8 @@ def load_safely(source: Source) -> Document:
 
 
 def _check_version(source: Source, version: Any) -> None:
-    if str(version) != str(VERSION):
-        reason = f"it has version {version} of the format; this pytest-reqord reads {VERSION}"
+    if str(version) not in _VERSIONS:
+        reason = f"it has version {version} of the format; this pytest-reqord reads up to {VERSION}"
         raise source.error(
             reason, "Upgrade pytest-reqord, or delete the file and record it anew", 1
         )
@@ -180,7 +181,7 @@ def top(head: bytes) -> Top | None:
     if (
         loaded.duplicate is None
         and isinstance(keys, dict)
-        and keys.get("reqord") == "1"
+        and keys.get("reqord") in _VERSIONS
         and list(keys)[-1:] == ["interactions"]
         and keys["interactions"] is None
     ):

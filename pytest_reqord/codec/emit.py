@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_reqord.base.clock import format_time
+from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.codec import bodies
 from pytest_reqord.codec.scalars import inline, scalar
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.base.models import Failure, Headers, Interaction, Request, Response
 
-__all__ = ["Encoded", "encode"]
+__all__ = ["Encoded", "encode", "head_for", "is_of_version_2", "redated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ def encode(interaction: Interaction, *, inline_limit: int = 1 << 20) -> Encoded:
     :param inline_limit: the size in bytes above which a body lies beside the cassette.
     """
     recorded_at = format_time(interaction.recorded_at)
-    parts = [f"- recorded_at: '{recorded_at}'\n"]
+    rerecorded_at = interaction.rerecorded_at
+    parts = [_times(recorded_at, format_time(rerecorded_at) if rerecorded_at else "")]
     if interaction.recorded_by:
         parts.append(f"  recorded_by: {_word(interaction.recorded_by)}\n")
     files: dict[str, bytes] = {}
@@ -51,6 +54,39 @@ def encode(interaction: Interaction, *, inline_limit: int = 1 << 20) -> Encoded:
         _failure(parts, interaction.failure, "  ")
     parts.append(f"  elapsed: {_seconds(interaction.elapsed)}\n")
     return Encoded("".join(parts).encode(), recorded_at, files)
+
+
+def _times(recorded_at: str, rerecorded_at: str) -> str:
+    more = f"  rerecorded_at: '{rerecorded_at}'\n" if rerecorded_at else ""
+    return f"- recorded_at: '{recorded_at}'\n{more}"
+
+
+_TIME = Pattern(rb"- recorded_at:.*\n")
+_OTHER_TIME = Pattern(rb"^  rerecorded_at:.*\n", re.MULTILINE)
+_SAYS_VERSION = Pattern(rb"""^(["']?reqord["']?\s*:\s*["']?)\d+""", re.MULTILINE)
+
+
+def redated(text: bytes, recorded_at: str, rerecorded_at: str = "") -> bytes:
+    """An entry with other times; all else stays as it stands there.
+
+    :param text: the entry, which starts with ``- recorded_at:``.
+    """
+    first = _TIME.match(text)
+    rest = text[first.end() :] if first else text
+    if is_of_version_2(text):
+        rest = _OTHER_TIME.sub(b"", rest)
+    return _times(recorded_at, rerecorded_at).encode() + rest
+
+
+def is_of_version_2(text: bytes) -> bool:
+    """Whether an entry uses a key that version 1 of the format doesn't know."""
+    return b"\n  rerecorded_at:" in text  # as deep it can't stand in a header or a body
+
+
+def head_for(head: bytes, *, is_of_version_2: bool) -> bytes:
+    """What stands above the entries, with the version that they need."""
+    version = b"2" if is_of_version_2 else b"1"
+    return _SAYS_VERSION.sub(lambda found: found[1] + version, head, count=1)
 
 
 def _request(parts: list[str], request: Request, files: dict[str, bytes], limit: int) -> None:

@@ -79,9 +79,12 @@ def with_extra(document: Document | None, extra: Mapping[str, Any]) -> Document:
 
 
 _LONGEST = 300  # characters of a reason
-VERSION = 1
-"""Of the format: the lowest that has all keys which a file uses, and the highest that is read."""
-HEADER = b"reqord: %d\ninteractions:\n" % VERSION
+VERSION = 2
+"""Of the format: the highest that is read. A file has the lowest that knows all keys which it uses:
+since 2 an entry may have ``rerecorded_at``.
+"""
+HEADER = b"reqord: 1\ninteractions:\n"
+"""What a file of version 1 starts with: one that nothing was recorded anew in."""
 
 
 class Source(NamedTuple):
@@ -164,6 +167,11 @@ class Entry:
     def recorded_at(self) -> str:
         """When the request was started; sorts as text."""
         return format_time(self.interaction().recorded_at)
+
+    @property
+    def answered_at(self) -> str:
+        """When its answer was recorded, see `Interaction.answered_at`; sorts as text."""
+        return format_time(self.interaction().answered_at)
 
     @property
     def recorded_by(self) -> str:

@@ -52,8 +52,10 @@ _ODD = Pattern("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _LIST = rf"\[(?:{_NUMBER}(?:, {_NUMBER})*)?\]"
 _PAIR = rf"\[{_NUMBER}, {_NUMBER}\.[0-9]+\]"
+_TIME_TEXT = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)"
 _START = (
-    r"- recorded_at: '(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)'\n"
+    rf"- recorded_at: '{_TIME_TEXT}'\n"
+    rf"(?:  rerecorded_at: '{_TIME_TEXT}'\n)?"
     r"(?:  recorded_by: (.+)\n)?"
     r"  request:\n"
     r"    method: (.+)\n"
@@ -129,13 +131,15 @@ def read_entry(entry: bytes, files: Callable[[str], bytes]) -> Interaction:
     rest = patterns.rest.fullmatch(text, end)
     if request_end != middle or rest is None:
         raise OtherLayout
-    recorded_at, recorded_by, method, uri = start.groups("")
+    recorded_at, rerecorded_at, recorded_by, method, uri = start.groups("")
     return Interaction(
         Request(_word(method), read_inline(uri), headers, body),
         _response(status, its_headers, its_body, rest),
         parse_time(recorded_at),
         _word(recorded_by),
         float(rest[6]),
+        None,
+        parse_time(rerecorded_at) if rerecorded_at else None,
     )
 
 
@@ -288,14 +292,15 @@ def _arrivals(text: str) -> tuple[Arrival, ...]:
 NEXT = b"\n- recorded_at:"
 """What is before an entry of ours: a line end, and the first of its keys."""
 _TEST = b"\n  recorded_by:"
+_RERECORDED = b"\n  rerecorded_at:"
 _LAST_KEY = b"\n  elapsed: "
 _ELAPSED = re.compile(rb"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _LONGEST_END = 48
-_TIME = rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)"
+_TIME = _TIME_TEXT.encode()
+_AGAIN = rb"(?:  rerecorded_at: '[0-9T:.-]{26}Z'\n)?"
 _NEXT_KEY = rb"(?=  (?:  )?[a-z])"  # deeper indented it would belong to the line before
 _HEAD = Pattern(
-    rb"- recorded_at: '" + _TIME + rb"'\n"
-    rb"(?:  recorded_by: (.+)\n)?"
+    rb"- recorded_at: '" + _TIME + rb"'\n" + _AGAIN + rb"(?:  recorded_by: (.+)\n)?"
     rb"  request:\n"
     rb"    method: (.+)\n"
     rb"    uri: (?:(https?://[!-~]*[!-9;-~])|(.+))\n"  # the first is text without quotes
@@ -306,8 +311,7 @@ _HEAD = Pattern(
 # The start of an entry and, where it has a URI of one spelling, which stands there without quotes,
 # what finds it. An address is looked for as it stands here, and so is found without being read.
 _LINES = Pattern(
-    rb"\n-(?: recorded_at: '" + _TIME + rb"'\n"
-    rb"(?:  recorded_by: (.+)\n)?"
+    rb"\n-(?: recorded_at: '" + _TIME + rb"'\n" + _AGAIN + rb"(?:  recorded_by: (.+)\n)?"
     rb"  request:\n"
     rb"    method: ((?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\n"
     rb"    uri: " + PLAIN_URI.encode() + rb"(?<!:))\n" + _NEXT_KEY + rb")?"
@@ -506,6 +510,12 @@ class _LocatedEntry(Entry):
         return (self._found or self._head()).recorded_at
 
     @property
+    def answered_at(self) -> str:
+        if self._source.data.find(_RERECORDED, self._start, self._end) < 0:  # few have it
+            return self.recorded_at
+        return super().answered_at
+
+    @property
     def recorded_by(self) -> str:
         return (self._found or self._head()).recorded_by
 
@@ -582,6 +592,7 @@ def is_complete(data: bytes, end: int) -> bool:
 # Our own files: indexed by a scan for where entries start, each decoded when it is needed.
 
 
+_HEADS = HEADER, HEADER.replace(b"1", b"2")
 _ENTRY_START = NEXT[1:]
 _OTHER_NEXT = re.compile(rb"\n-(?! recorded_at:)")
 _TORN = "the last interaction is cut off"
@@ -597,7 +608,7 @@ def index(source: Source) -> Document | None:
     data = source.data
     first = data.find(NEXT) + 1
     head = data[:first]
-    top = Top() if head == HEADER else _top(head)
+    top = Top() if head in _HEADS else _top(head)
     last = data.rfind(NEXT) + 1
     if not first or top is None or _OTHER_KEY.search(data, last):
         return None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Parts", "load", "load_piecemeal", "render"]
 
 _PART = 1 << 20
+_OURS = b"reqord: 1\n", b"reqord: 2\n"
 _CONFLICT = Pattern(rb"^(?:<{7}|>{7}) ", re.MULTILINE)
 _LFS = b"version https://git-lfs.github.com/spec/"
 
@@ -39,7 +40,7 @@ def load(data: bytes, path: str, bodies: Callable[[str], bytes]) -> Document:
     """
     source = Source(data, path, bodies)
     _check_text(source)
-    document = index.index(source) if data.startswith(b"reqord: 1\n") else None
+    document = index.index(source) if data.startswith(_OURS) else None
     if document is None:
         from pytest_reqord.codec import any_yaml  # late: what we wrote is read without it
 
@@ -172,9 +173,7 @@ def _starts(file: Parts) -> Iterator[int]:
 
 
 def _is_ours(window: bytes, *, is_first: bool) -> bool:
-    return not _CONFLICT_IN_WINDOW.search(window) and (
-        not is_first or window.startswith(HEADER[:10])
-    )
+    return not _CONFLICT_IN_WINDOW.search(window) and (not is_first or window.startswith(_OURS))
 
 
 def _is_text(decoder: IncrementalDecoder, piece: bytes) -> bool:
@@ -243,6 +242,10 @@ class _FarEntry(Entry):
     def recorded_at(self) -> str:
         start = _START.match(self._whole.file.read(self._start, self._start + _START_SIZE))
         return start[1].decode() if start else ""
+
+    @property
+    def answered_at(self) -> str:
+        return str(self._ask(attrgetter("answered_at")))
 
     @property
     def recorded_by(self) -> str:

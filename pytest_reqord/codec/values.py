@@ -50,13 +50,15 @@ def interaction(entry: Any, files: Files) -> Interaction:
         failure = _failure(entry["error"])
     else:
         raise ValueError("the interaction has no response")
+    again = entry.get("rerecorded_at")
     return Interaction(
         _request(_known(_required(entry, "request", "interaction"), "request"), files),
         response,
-        _time(_required_text(entry, "recorded_at", "interaction")),
+        _time(_required_text(entry, "recorded_at", "interaction"), "recorded_at"),
         _text(entry.get("recorded_by", ""), "recorded_by"),
         _number(float, _required(entry, "elapsed", "interaction"), "elapsed"),
         failure,
+        None if again is None else _time(_text(again, "rerecorded_at"), "rerecorded_at"),
     )
 
 
@@ -140,11 +142,11 @@ def _number(kind: Callable[[Any], _N], value: Any, what: str) -> _N:
         raise ValueError(f"{what} is not a number") from error
 
 
-def _time(text: str) -> datetime:
+def _time(text: str, what: str) -> datetime:
     try:
         return parse_time(text)
     except ValueError as error:
-        raise ValueError(f"recorded_at is not a time: {text}") from error
+        raise ValueError(f"{what} is not a time: {text}") from error
 
 
 def status_of(value: Any, what: str) -> int:

@@ -12,7 +12,7 @@ from pytest_reqord.codec.vcr_read import ForeignEntry
 from pytest_reqord.interceptors.added_headers import is_of_httpx, sender_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from pytest_reqord.base.models import Headers, Interaction, Request, Response
     from pytest_reqord.codec.entries import Entry
@@ -49,6 +49,37 @@ def as_vcr(interaction: Interaction, called: Request | None = None) -> ForeignEn
     item = _item(interaction, called or interaction.request)
     read = vcr_read.to_interaction(item, 0)
     return ForeignEntry(read._replace(recorded_at=interaction.recorded_at), item)
+
+
+def as_before(new: Entry, old: Entry, volatile: Collection[str]) -> Entry:
+    """An entry that takes the place of another one: with its headers in the order of that one's.
+
+    :param volatile: names of headers, in lower case, whose old values stay.
+    """
+    if not isinstance(new, ForeignEntry) or not isinstance(old, ForeignEntry) or not old.is_vcr:
+        return new
+    item, before = {**new.item()}, old.item()
+    for part in ("request", "response"):
+        headers = item[part]["headers"], before[part].get("headers")
+        if isinstance(headers[1], dict):
+            item[part] = {**item[part], "headers": _headers_before(*headers, volatile)}
+    return ForeignEntry(new.interaction(), item)
+
+
+def _headers_before(
+    new: Mapping[str, Any], old: Mapping[str, Any], volatile: Collection[str]
+) -> dict[str, Any]:
+    order = [name for name in old if name in new] + [name for name in new if name not in old]
+    stay = {
+        name
+        for name in old
+        if name.lower() in volatile or _values(old[name]) == _values(new.get(name))
+    }
+    return {name: old[name] if name in stay else new[name] for name in order}
+
+
+def _values(values: Any) -> list[Any]:
+    return [_bytes(value) for value in (values if isinstance(values, list) else [values])]
 
 
 def as_called(interaction: Interaction) -> Request:
@@ -162,7 +193,7 @@ def _normal(item: Mapping[str, Any]) -> dict[str, Any]:
         lists: dict[str, list[Any]] = {}
         for name, values in headers.items() if isinstance(headers, dict) else headers:
             kept = lists.setdefault(str(name).lower(), [])
-            kept += map(_bytes, values if isinstance(values, list) else [values])
+            kept += _values(values)
         message["headers"] = {name: values for name, values in lists.items() if values}
         normal[part] = message
     answer = normal["response"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from pytest_reqord.base.clock import expiry_limit, has_expired, monotonic
+from pytest_reqord.base.clock import expiry_limit, format_time, has_expired, monotonic
 from pytest_reqord.base.lazy import once
 from pytest_reqord.base.models import (
     Failure,
@@ -32,7 +32,7 @@ from pytest_reqord.interceptors.active import leave_if_ending
 from pytest_reqord.settings.options import SAVED_AT_END
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from pytest_reqord.base.clock import Clock
@@ -197,6 +197,8 @@ class Cassette:
         self._misses: list[Request] = []
         self._unrecorded: list[str] = []
         self._drifts: list[Drift] = []
+        self._first_recorded: datetime | None = None
+        self._played_at: dict[tuple[str, str], datetime] = {}
         self._verified: list[tuple[Interaction | None, Interaction]] = []
         self._refusals: list[BaseException] = []
 
@@ -274,7 +276,7 @@ class Cassette:
         if not self.settings.max_age:
             return ()
         limit = expiry_limit(self.opened_at, self.settings.max_age)
-        return tuple(one for one in self.played if has_expired(one.recorded_at, limit))
+        return tuple(one for one in self.played if has_expired(one.answered_at, limit))
 
     @property
     def changes(self) -> tuple[str, ...]:
@@ -308,7 +310,21 @@ class Cassette:
         Freeze time at it where the answers depend on the date.
         """
         first = next(iter(self._stored()), None)
-        return first.interaction().recorded_at if first else self.opened_at
+        return first.interaction().answered_at if first else self.opened_at
+
+    def played_between(self) -> Mapping[tuple[str, str], str]:
+        """When this test's interactions were played, by test and time.
+
+        Nothing where they were played as they stand, and all before the first that was recorded: then
+        that comes behind them.
+        """
+        first, times = self._first_recorded, list(self._played_at.values())
+        if first is None or not times:
+            return {}
+        keys = list(self._played_at)
+        if times[-1] < first and keys == sorted(keys):
+            return {}
+        return {key: format_time(at) for key, at in self._played_at.items()}
 
     def flush(self) -> None:
         """Return when everything recorded so far is on the disk.
@@ -430,10 +446,18 @@ class Cassette:
             if self.access.record:
                 return None
             raise self._miss(live, worker)
+        if self.access.record or self.settings.rerecord:
+            self._note_played(claimed.interaction)
         if claimed.has_drifted and self.settings.on_drift != "ignore":
             self._drifts.append(Drift(live, claimed.interaction))
         response = claimed.interaction.response
         return self._source.as_played(response) if response else claimed.interaction.failure
+
+    def _note_played(self, interaction: Interaction) -> None:
+        """Note when one of this test's own was played, so that the cassette stays in that order."""
+        if interaction.recorded_by == self.owner or not interaction.recorded_by:
+            key = interaction.recorded_by, format_time(interaction.recorded_at)
+            self._played_at.setdefault(key, self._clock.now())
 
     def _miss(self, live: Request, worker: str) -> BaseException:
         from pytest_reqord.matching.difference import nearest  # late: for a miss
@@ -479,6 +503,7 @@ class Cassette:
             self._verified.append((claimed.interaction if claimed else None, kept))
         else:
             self._recorded_count += 1
+            self._first_recorded = min(self._first_recorded or kept.recorded_at, kept.recorded_at)
             self._source.record(kept)
 
     def take_over(self, interaction: Interaction) -> None:

@@ -116,7 +116,7 @@ def _is_outdated(path: Path, draft: Recording) -> bool:
         entries = read_lean(path).entries
     except (OSError, ReqordError):  # there is none; or told when it is played
         return False
-    return any(entry.recorded_at > since and entry.recorded_by == draft.owner for entry in entries)
+    return any(entry.answered_at > since and entry.recorded_by == draft.owner for entry in entries)
 
 
 def _is_playable(draft: Recording) -> bool:

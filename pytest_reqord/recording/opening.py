@@ -151,12 +151,16 @@ class Opening:
     def _index(self) -> Index:
         plan = self.plan
         index = self._services.library.index(plan.file, plan.matching, plan.before)
-        if not self._drafted:
+        if not self._drafted and not plan.settings.rerecord:
             return index
-        entries = index.entries
-        if plan.is_anew:
-            entries = [each for each in entries if not _is_of(each, plan.path, self.owner)]
+        entries = self.lasting(index.entries)
         return Index(sorted([*entries, *self._drafted], key=_recorded_at), plan.matching)
+
+    def lasting(self, entries: Sequence[Stored]) -> Sequence[Stored]:
+        """What of the cassette is not to be recorded anew: no other request is to be played it."""
+        plan = self.plan
+        keep = keeping(plan.path, self.owner, plan.settings, is_anew=plan.is_anew)
+        return entries if keep is None else [each for each in entries if keep(each)]
 
     @once
     def _drafted(self) -> Sequence[Entry]:
@@ -443,7 +447,8 @@ class Opening:
         :returns: whether the file changed.
         :raises OSError: if writing failed, or a ReqordError; the cassette is then as it was.
         """
-        return save_into(self.plan.path, new, self.plan.settings, keep).changed
+        plan, played = self.plan, self.cassette.played_between()
+        return save_into(plan.path, new, plan.settings, keep, played=played).changed
 
     def tidy(self) -> None:
         """Its test is over, and recorded nothing.
@@ -457,7 +462,9 @@ def save_into(
     new: Collection[Interaction],
     settings: Settings,
     keep: Callable[[Entry], bool] | None,
+    *,
     beside: Mapping[str, Any] | None = None,
+    played: Mapping[tuple[str, str], str] | None = None,
 ) -> Saved:
     """Make interactions part of a cassette; see `pytest_reqord.writer.save`."""
     # late: a run that only plays doesn't pay for the writer, its threads and locks
@@ -473,16 +480,17 @@ def save_into(
         keep=keep,
         volatile=frozenset(settings.volatile),
         lock_timeout=settings.lock_timeout,
-        is_ordered=settings.strict_order,
+        inline_limit=limit,
         layout=settings.format,
         oldest=_oldest(settings.max_age),
+        played=played or {},
         beside=beside or {},
     )
 
 
 def keeping(
     path: Path, owner: str, settings: Settings, *, is_anew: bool = False
-) -> Callable[[Entry], bool] | None:
+) -> Callable[[Stored], bool] | None:
     """What of a cassette stays when a test's recording is added: all but what is recorded anew.
 
     None where that is all: what stays whole isn't read, so that a save into a long shared
@@ -491,7 +499,7 @@ def keeping(
     :param is_anew: whether all of the test's is.
     """
 
-    def keep(entry: Entry) -> bool:
+    def keep(entry: Stored) -> bool:
         goes = is_anew or settings.is_rerecorded(entry.method, entry.uri)
         return not (goes and _is_of(entry, path, owner))
 

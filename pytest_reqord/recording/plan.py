@@ -316,7 +316,7 @@ def renewed(settings: Settings, path: Path, owner: str, now: datetime) -> Settin
     patterns = {
         f"{entry.method} {_pattern(entry.uri)}": None
         for entry in entries
-        if has_expired(parse_time(entry.recorded_at), limit)
+        if has_expired(parse_time(entry.answered_at), limit)
         and (entry.recorded_by == owner or (not entry.recorded_by and is_default_of(path, owner)))
     }
     return settings._replace(rerecord=(*settings.rerecord, *patterns))

@@ -92,7 +92,7 @@ class Settings(NamedTuple):  # a dataclass of so many fields takes 3 ms to make
         return bool(self.rerecord_of(method, uri))
 
 
-_FOR_SAVING = ("format", "inline_limit", "max_age", "rerecord", "strict_order", "volatile")
+_FOR_SAVING = ("format", "inline_limit", "max_age", "rerecord", "volatile")
 
 
 @lru_cache(maxsize=64)

@@ -606,11 +606,8 @@ class VcrOpening(Opening):
         if self._suite.options.persister is not None:
             return [(self._persisted or NOTHING).entries]
         before = self.plan.before
-        own = [
-            entry
-            for entry in (() if self._starts_over else self._read(self.plan.path))
-            if before is None or entry.recorded_at < before
-        ]
+        stored = () if self._starts_over else self.lasting(self._read(self.plan.path))
+        own = [entry for entry in stored if before is None or entry.recorded_at < before]
         extra = [path for path in self._suite.extra_paths if path != self.plan.path]
         return [own, *(self._read(path) for path in dict.fromkeys(extra))]
 
@@ -687,7 +684,9 @@ class VcrOpening(Opening):
             stays: Callable[[Entry], bool] | None = self._outlasting(new)
         else:
             stays = keep_used if unused else keep
-        return save_into(self.plan.path, new, settings, stays, self.view.with_metadata({})).changed
+        beside, played = self.view.with_metadata({}), self.cassette.played_between()
+        path = self.plan.path
+        return save_into(path, new, settings, stays, beside=beside, played=played).changed
 
     def _save_in_own_format(
         self,

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
-from entries import interaction, number_of
+from entries import START, interaction, number_of
 
 from pytest_reqord import codec
+from pytest_reqord.base.clock import format_time
 from pytest_reqord.base.models import Failure, Headers
-from pytest_reqord.cassette_file.edit import is_equal, revise
+from pytest_reqord.cassette_file.revision import Ours, is_equal, revise as _revise
 
 VOLATILE = frozenset({"date", "x-request-id"})
 
@@ -19,8 +22,17 @@ def answer(number, at, body=b"{}", **headers):
     return interaction(number, at, body, headers=Headers(headers))
 
 
+def revise(old, new, *, volatile=frozenset(), **options):
+    form = Ours(lambda one: codec.encode(one).text, volatile)
+    return _revise(old, new, form=form, volatile=volatile, **options)
+
+
 def never(entry):
     return False
+
+
+def times(*seconds):
+    return [format_time(START + timedelta(seconds=each)) for each in seconds]
 
 
 def bodies(revision):
@@ -75,13 +87,69 @@ class TestOldText:
         assert (revision.kept, revision.added, revision.removed) == (2, 0, 0)
 
     def test_changed(self):
-        """Only what the API changed is new."""
+        """Only what the API changed is new, and stands where it stood."""
         old = entries(answer(1, 1), answer(2, 2), answer(3, 3))
         new = entries(answer(1, 101), answer(2, 102, b"changed"), answer(3, 103))
         revision = revise(old, new, keep=never, volatile=VOLATILE)
 
-        assert [number_of(entry) for entry in revision.entries] == [1, 3, 2]
+        assert [number_of(entry) for entry in revision.entries] == [1, 2, 3]
+        assert [entry.recorded_at for entry in revision.entries] == times(1, 2, 3)
+        assert [entry.answered_at for entry in revision.entries] == times(1, 102, 3)
         assert (revision.kept, revision.added, revision.removed) == (2, 1, 1)
+
+    def test_inserted(self):
+        """Behind one that is new each has its new time, a line each."""
+        old = entries(answer(1, 1), answer(2, 2), answer(3, 3))
+        new = entries(answer(1, 101), answer(7, 102), answer(2, 103), answer(3, 104))
+        revision = revise(old, new, keep=never)
+
+        assert [number_of(entry) for entry in revision.entries] == [1, 7, 2, 3]
+        assert [entry.recorded_at for entry in revision.entries] == times(1, 102, 103, 104)
+        assert (revision.kept, revision.added, revision.removed) == (3, 1, 0)
+        for before, after in zip(old[1:], revision.entries[2:], strict=True):
+            assert before.text.split(b"\n")[1:] == after.text.split(b"\n")[1:]
+
+    def test_reordered(self):
+        """What came earlier than before keeps its time, and those behind it get new ones."""
+        old = entries(answer(1, 1), answer(2, 2), answer(3, 3))
+        new = entries(answer(2, 101), answer(1, 102), answer(3, 103))
+        revision = revise(old, new, keep=never)
+
+        assert [number_of(entry) for entry in revision.entries] == [2, 1, 3]
+        assert [entry.recorded_at for entry in revision.entries] == times(2, 102, 103)
+
+    def test_removed(self):
+        """Where one is no longer there the others stay as they are."""
+        old = entries(answer(1, 1), answer(2, 2), answer(3, 3))
+        revision = revise(old, entries(answer(1, 101), answer(3, 103)), keep=never)
+
+        assert list(revision.entries) == [old[0], old[2]]
+        assert (revision.kept, revision.added, revision.removed) == (2, 0, 1)
+
+    def test_confirmed(self):
+        """One that has expired and is confirmed says when, and stands where it stood."""
+        old = entries(answer(1, 1), answer(2, 50))
+        new = entries(answer(1, 101), answer(2, 102))
+        revision = revise(old, new, keep=never, oldest=times(10)[0])
+
+        assert [entry.recorded_at for entry in revision.entries] == times(1, 50)
+        assert [entry.answered_at for entry in revision.entries] == times(101, 50)
+
+    def test_played(self):
+        """What was played while the rest was recorded comes in that order, and is as old as it was."""
+        old = entries(answer(1, 1), answer(2, 2))
+        played = dict(
+            zip(
+                [("test_it.py::test_it", time) for time in times(1, 2)],
+                times(100, 102),
+                strict=True,
+            )
+        )
+        revision = revise(old, entries(answer(7, 101)), keep=lambda entry: True, played=played)
+
+        assert [number_of(entry) for entry in revision.entries] == [1, 7, 2]
+        assert [entry.recorded_at for entry in revision.entries] == times(1, 101, 102)
+        assert [entry.answered_at for entry in revision.entries] == times(1, 101, 2)
 
     def test_series(self):
         """Of the answers to one request none may overtake another: a poll stays in order."""
@@ -90,16 +158,7 @@ class TestOldText:
         revision = revise(old, new, keep=never, volatile=VOLATILE)
 
         assert bodies(revision) == [b"wait", b"soon", b"done"]
-        assert (revision.kept, revision.added, revision.removed) == (1, 2, 2)
-
-    def test_played_by_position(self):
-        """Where a cassette is played by position nothing at all overtakes."""
-        old = entries(answer(1, 1), answer(2, 2), answer(3, 3))
-        new = entries(answer(1, 101), answer(2, 102, b"changed"), answer(3, 103))
-        revision = revise(old, new, keep=never, volatile=VOLATILE, is_ordered=True)
-
-        assert [number_of(entry) for entry in revision.entries] == [1, 2, 3]
-        assert (revision.kept, revision.added, revision.removed) == (1, 2, 2)
+        assert (revision.kept, revision.added, revision.removed) == (2, 1, 1)
 
     def test_repeats(self):
         """Equal requests are paired in the order in which they came."""

@@ -106,6 +106,55 @@ def test_unchanged(path):
     assert inode(path) == before
 
 
+def test_change(path):
+    """Of an answer that changed the diff has what changed, and when; the file says its version."""
+    head = Headers({"Date": "Monday", "X-A": "1"})
+    put(path, interaction(1, headers=head, body=b'{"a":1,"b":2}'), interaction(2))
+    before = path.read_bytes().splitlines()
+    head = Headers({"X-A": "1", "Date": "Friday"})
+    new = interaction(1, 101, headers=head, body=b'{"a":1,"b":3}')
+
+    put(path, new, interaction(2, 102), keep=lambda entry: False, volatile=VOLATILE)
+
+    after = path.read_bytes().splitlines()
+    assert [line for line in before if line not in after] == [b"reqord: 1", b'          "b":2']
+    assert [line for line in after if line not in before] == [
+        b"reqord: 2",
+        b"  rerecorded_at: '2026-11-23T07:01:41.000000Z'",
+        b'          "b":3',
+    ]
+    document = codec.load(path.read_bytes(), str(path), storage.body_reader(path))
+    assert [entry.interaction().answered_at.minute for entry in document.entries] == [1, 0]
+
+
+def test_version_of_what_is_left(path):
+    """A cassette that no longer has what version 1 doesn't know says so."""
+    put(path, interaction(1, body=b"a"), interaction(2))
+    put(path, interaction(1, 101, body=b"b"), interaction(2, 102), keep=lambda entry: False)
+    assert path.read_bytes().startswith(b"reqord: 2\n")
+
+    put(path, interaction(3, 103), keep=lambda entry: number_of(entry) == 2)
+
+    assert path.read_bytes().startswith(b"reqord: 1\n")
+    assert numbers(path) == [2, 3]
+
+
+def test_vcr_headers(path):
+    """A file of VCR.py's keeps the order of its headers, and of what it holds."""
+    names = {"Accept": "*/*", "B": "2", "User-Agent": "x"}
+    old = [interaction(1), interaction(2)]
+    old = [one._replace(request=one.request._replace(headers=Headers(names))) for one in old]
+    put(path, *old, layout="vcr")
+    before = path.read_bytes()
+    other = Headers(dict(reversed(list(names.items()))))
+    new = [interaction(1, 101, b"new"), interaction(2, 102)]
+    new = [one._replace(request=one.request._replace(headers=other)) for one in new]
+
+    put(path, *new, keep=lambda entry: False)
+
+    assert path.read_bytes() == before.replace(b"'{}'", b"new", 1)
+
+
 def test_diff(path):
     """The text of what didn't change stays, byte for byte."""
     put(path, dated(1, 1, "Monday"), dated(2, 2, "Monday"))

@@ -108,29 +108,25 @@ def test_all(layout, match_on, recordings):
         check(suite, asked, given)
 
 
+# without bodies: by an equal one, what is recorded anew can come before what was played in its absence
+gets = requests.map(lambda request: request._replace(body=b""))
+insertions = st.lists(st.tuples(st.integers(0, 20), gets), max_size=3)
+
+
 @tries(60)
 @given(
     st.sampled_from(["reqord", "vcr"]),
     match_ons,
-    runs,
-    st.lists(
-        st.tuples(
-            st.lists(st.tuples(st.integers(0, 20), requests), max_size=3),
-            answers,
-            st.sampled_from(["", "step=0", "step=1"]),
-        ),
-        min_size=2,
-        max_size=4,
-    ),
+    st.lists(gets, min_size=1, max_size=6),
+    st.sampled_from(["", "step=0", "step=1"]),
+    st.lists(st.tuples(insertions, answers), min_size=2, max_size=4),
 )
-def test_some(layout, match_on, asked, recordings):
+def test_some(layout, match_on, asked, pattern, recordings):
     """What is recorded anew, or is new, is played where it came among what was played."""
     suite = Suite(layout, match_on)
-    for inserted, answered, pattern in recordings:
+    for inserted, answered in recordings:
         asked = list(asked)
         for at, request in inserted:
             asked.insert(at % (len(asked) + 1), request)
-        given = suite.run(
-            asked, answered, lambda uri, pattern=pattern: bool(pattern) and pattern in uri
-        )
+        given = suite.run(asked, answered, lambda uri: bool(pattern) and pattern in uri)
         check(suite, asked, given)

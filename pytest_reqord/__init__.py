@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_reqord.base.models import Headers, Interaction, Request, Response
+    from pytest_reqord.base.models import LEAVE_OUT, Headers, Interaction, Request, Response
     from pytest_reqord.errors import CassetteMissError, ReqordError, SequenceMismatchError
     from pytest_reqord.playback.cassette import Cassette
     from pytest_reqord.run.use_cassette import use_cassette
     from pytest_reqord.writer import CassetteWriter
 
 __all__ = [
+    "LEAVE_OUT",
     "Cassette",
     "CassetteMissError",
     "CassetteWriter",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "LEAVE_OUT": "base.models",
     "Cassette": "playback.cassette",
     "CassetteMissError": "errors",
     "CassetteWriter": "writer",

@@ -12,6 +12,7 @@ ReqordError
 │  ├─ CassetteClosed          .owner
 │  └─ AmbiguousRequest        .cassettes .thread
 ├─ NetworkBlocked             .host .port .owner
+├─ RedactorError              .redactor .reason
 └─ RecordingError
    ├─ WriteFailed             .path, __cause__ is what went wrong
    └─ UnsupportedClient       .client .version
@@ -45,6 +46,7 @@ __all__ = [
     "NetworkBlocked",
     "PlaybackError",
     "RecordingError",
+    "RedactorError",
     "ReqordError",
     "SequenceMismatchError",
     "UnsupportedClient",
@@ -83,6 +85,22 @@ class ReqordError(_Picklable, Exception):
 
 class UsageError(ReqordError):
     """An option, marker or setting that can't be used; pytest ends with exit status 4."""
+
+
+class RedactorError(ReqordError):
+    """A redactor that returned what is no interaction.
+
+    :param redactor: its name.
+    :param reason: what it returned, and what it has to.
+    """
+
+    def __init__(self, redactor: str, reason: str) -> None:
+        super().__init__(redactor, reason)
+        self.redactor = redactor
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the redactor {self.redactor} {self.reason}"
 
 
 class CassetteError(ReqordError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
+from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 from urllib.parse import urlsplit
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = [
+    "LEAVE_OUT",
     "Arrival",
     "Client",
     "Failure",
     "Headers",
     "Host",
     "Interaction",
+    "LeaveOut",
     "Request",
     "Response",
     "Sent",
@@ -57,6 +60,16 @@ def one_line(text: str) -> str:
     return text.replace("\r", " ").replace("\n", " ").replace("\0", " ")
 
 
+class LeaveOut(Enum):
+    """What a redactor returns in place of an interaction."""
+
+    LEAVE_OUT = "leave out"
+    """That it is to be no part of the cassette."""
+
+
+LEAVE_OUT = LeaveOut.LEAVE_OUT
+
+
 class Headers(Mapping[str, str]):
     """The header lines of a message: order, case and repeats as they came, names compared
     without case.
@@ -79,7 +92,15 @@ class Headers(Mapping[str, str]):
             pairs = headers.items()
         else:
             pairs = headers
-        self.pairs = tuple((str(name), str(value)) for name, value in pairs)
+        try:
+            self.pairs = tuple(
+                [
+                    (name, value) if type(name) is str is type(value) else _pair(name, value)
+                    for name, value in pairs
+                ]
+            )
+        except (TypeError, ValueError) as error:
+            raise TypeError(_refusal(headers, error)) from error
         self._values: dict[str, list[str]] | None = None
         self.sent = None
 
@@ -181,6 +202,33 @@ class Headers(Mapping[str, str]):
         return Headers, (self.pairs,)
 
 
+def _pair(name: Any, value: Any) -> tuple[str, str]:
+    """A header line that wasn't given as two texts: numbers become text, bytes as they are sent."""
+    texts = [each.decode("latin-1") if isinstance(each, bytes) else each for each in (name, value)]
+    if not isinstance(texts[0], str) or not isinstance(texts[1], (str, int, float)):
+        raise HeaderValueError(
+            f"the header {texts[0]!r} has a value of type {type(value).__name__}"
+        )
+    return str(texts[0]), str(texts[1])
+
+
+class HeaderValueError(TypeError):
+    """A header line that is no text."""
+
+
+def _refusal(headers: Any, error: Exception) -> str:
+    """Why headers are none, without a value of theirs, which may be secret."""
+    what = f"{error}, and has to have text" if isinstance(error, HeaderValueError) else ""
+    return what or (
+        "headers have to be a mapping, or pairs of a name and a value:"
+        f" this {type(headers).__name__} is neither"
+    )
+
+
+def _headers(headers: Any) -> Headers:
+    return headers if isinstance(headers, Headers) else Headers(headers)
+
+
 class Client(NamedTuple):
     """What sends a request, for those who want it as its caller has put it.
 
@@ -254,9 +302,23 @@ class Request(_RequestFields, _Message):
     :param uri: the whole URI, scheme and host included.
     :param headers: the header lines, ``Content-Length`` and the like included.
     :param body: the body without its transfer coding (chunked framing); empty where there is none.
+    :raises TypeError: if the headers are neither `Headers`, a mapping nor pairs.
     """
 
     __slots__ = ()
+
+    def __new__(  # noqa: D102 -- it makes what the class says
+        cls,
+        method: str,
+        uri: str,
+        headers: Headers | Mapping[str, str] | Iterable[tuple[str, str]],
+        body: bytes,
+    ) -> Self:
+        return tuple.__new__(cls, (method, uri, _headers(headers), body))
+
+    @classmethod
+    def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]  # mypy has its own
+        return cls(*iterable)  # so that `_replace` checks, too
 
 
 class Arrival(NamedTuple):
@@ -312,9 +374,34 @@ class Response(_ResponseFields, _Message):
     :param interim: status codes of the interim responses that came first, such as 100.
     :param complete: False where the connection or the reader stopped before the end.
     :param broken: how the connection broke after what came; None where it didn't.
+    :raises TypeError: if the headers are neither `Headers`, a mapping nor pairs.
     """
 
     __slots__ = ()
+
+    def __new__(  # noqa: D102, PLR0917 -- it makes what the class says, of its eleven parts
+        cls,
+        status: int,
+        reason: str,
+        headers: Headers | Mapping[str, str] | Iterable[tuple[str, str]],
+        body: bytes,
+        http_version: str = "1.1",
+        trailers: Headers | Mapping[str, str] | Iterable[tuple[str, str]] = Headers(),  # noqa: B008 -- frozen
+        chunks: tuple[int, ...] | None = None,
+        arrivals: tuple[Arrival, ...] = (),
+        interim: tuple[int, ...] = (),
+        complete: bool = True,
+        broken: Failure | None = None,
+    ) -> Self:
+        parts = (
+            status, reason, _headers(headers), body, http_version, _headers(trailers), chunks,
+            arrivals, interim, complete, broken,
+        )  # fmt: skip
+        return tuple.__new__(cls, parts)
+
+    @classmethod
+    def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]  # mypy has its own
+        return cls(*iterable)  # so that `_replace` checks, too
 
 
 class _InteractionFields(NamedTuple):

@@ -25,6 +25,7 @@ from pytest_reqord.errors import (
     CassetteClosed,
     CassetteMiss,
     CassetteMissError,
+    RedactorError,
     ReqordError,
     UnsupportedClient,
 )
@@ -434,7 +435,12 @@ class Cassette:
     def _claim(
         self, request: Request, client: Client | None, worker: str
     ) -> Response | Failure | None:
-        live = self._redactor.request(self._source.as_called(request, client))
+        called = self._source.as_called(request, client)
+        try:
+            live = self._redactor.request(called)
+        except RedactorError as error:
+            self._refusals.append(error)  # the test fails for it, even if its client swallows it
+            raise
         if live is None:
             return None
         try:
@@ -492,7 +498,11 @@ class Cassette:
         return error
 
     def _keep(self, interaction: Interaction, client: Client | None, worker: str) -> None:
-        kept = self._redactor.interaction(self._source.as_kept(interaction, client))
+        try:
+            kept = self._redactor.interaction(self._source.as_kept(interaction, client))
+        except RedactorError as error:
+            self._refusals.append(error)
+            raise
         if kept is None:
             return
         if self.record_mode == "verify":

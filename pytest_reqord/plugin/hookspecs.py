@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_reqord.base.models import Interaction
+    from pytest_reqord.base.models import Interaction, LeaveOut
     from pytest_reqord.matching.matchers import Matcher
     from pytest_reqord.redaction.rules import Custom
 
@@ -28,17 +28,18 @@ def pytest_reqord_matchers(config: pytest.Config) -> Mapping[str, Matcher]:  # t
 def pytest_reqord_redactors(config: pytest.Config) -> Mapping[str, Custom]:  # type: ignore[empty-body]
     """Give redactors by name, for use in ``redactors``.
 
-    Each is a function that gets an interaction and returns another one, or None to leave it, or a
+    Each is a function that gets an interaction and returns it, changed or not, or `LEAVE_OUT`, or a
     mapping by part: see `pytest_reqord.redaction.user_rules`. Called once a run, as matchers are.
     """
 
 
 @pytest.hookspec(firstresult=True)
-def pytest_reqord_redact(interaction: Interaction) -> Interaction | None:
+def pytest_reqord_redact(interaction: Interaction) -> Interaction | LeaveOut | None:
     """Change an interaction before anything of it is kept.
 
     Called for each interaction that is recorded, after the other rules were applied.
-    The first implementation that returns an interaction wins; None leaves it as it is.
+    Returns it, changed or not, or `pytest_reqord.LEAVE_OUT` to keep it out of the cassette. The
+    first implementation that returns one of them wins; that all return None is an error.
     """
 
 

@@ -23,7 +23,7 @@ from pytest_reqord.run.run import Run
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pytest_reqord.base.models import Interaction
+    from pytest_reqord.base.models import Interaction, LeaveOut
     from pytest_reqord.plugin.placing import CurrentTest
     from pytest_reqord.recording.remote_workers import Intake, Places
     from pytest_reqord.settings.options import Layer, Own
@@ -145,9 +145,11 @@ def start_run(
     """
     given = getattr(config, "workerinput", {}).get(INPUT)
 
-    def redact(interaction: Interaction) -> Interaction | None:
-        changed: Interaction | None = config.hook.pytest_reqord_redact(interaction=interaction)
-        return changed
+    def redact(interaction: Interaction) -> Interaction | LeaveOut:
+        found: Interaction | LeaveOut = config.hook.pytest_reqord_redact(interaction=interaction)
+        return found
+
+    redact.__qualname__ = "pytest_reqord_redact"  # what an error calls it
 
     run = Run(
         _info(config, given, is_ci=is_ci),

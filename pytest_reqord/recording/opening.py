@@ -296,7 +296,7 @@ class Opening:
 
     def swept(self, interaction: Interaction) -> Interaction:
         """What was recorded, without a secret that is known only now."""
-        return self.plan.redactor.interaction(interaction)
+        return self.plan.redactor.swept(interaction)
 
     def commands(self) -> Sequence[str]:
         """What a miss tells the user to run."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pytest_reqord.base.clock import Clock
-    from pytest_reqord.base.models import Interaction
+    from pytest_reqord.base.models import Interaction, LeaveOut
     from pytest_reqord.cassette_file.cache import Library
     from pytest_reqord.matching.matchers import Matcher
     from pytest_reqord.recording.drafts import Drafts
@@ -158,7 +158,7 @@ class Planning:
         drafts: Callable[[], Drafts],
         clock: Clock,
         matchers: Mapping[str, Matcher],
-        redact: Callable[[Interaction], Interaction | None] | None,
+        redact: Callable[[Interaction], Interaction | LeaveOut] | None,
         secrets: Mapping[str, str],
         nodeid_now: Callable[[], str | None],
         is_gone: Callable[[Path, str], bool],

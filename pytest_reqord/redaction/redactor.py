@@ -362,7 +362,8 @@ class Redactor:
         redacted = self._request(request)
         if not self.rules.custom:
             return redacted
-        return self._customised(Interaction(redacted, _NO_RESPONSE, _NEVER)).request
+        custom = self._customised(Interaction(redacted, _NO_RESPONSE, _NEVER))
+        return custom.request if custom else redacted  # by what it is answered with it stays out
 
     def response(self, response: Response) -> Response:
         """The response as it is recorded: what depends on the body's length follows it.
@@ -396,16 +397,28 @@ class Redactor:
         edited.replace(kinds.stand_in_edits(text, self._echo.add))
         return edited.text
 
-    def interaction(self, interaction: Interaction) -> Interaction:
-        """All of an interaction.
+    def interaction(self, interaction: Interaction) -> Interaction | None:
+        """An interaction as it is recorded; None where one of the user's redactors leaves it out.
+
+        :raises RedactorError: if one of those returns what is no interaction.
+        """
+        return self._customised(self._redacted(interaction)) if self.rules.is_on else interaction
+
+    def swept(self, interaction: Interaction) -> Interaction:
+        """All of an interaction, which is kept.
 
         Done again with one that was redacted before, it takes out what became known since then,
         and changes nothing else.
 
         :returns: the same object if nothing was secret.
+        :raises RedactorError: if one of the user's redactors returns what is no interaction.
         """
         if not self.rules.is_on:
             return interaction
+        redacted = self._redacted(interaction)
+        return self._customised(redacted) or redacted
+
+    def _redacted(self, interaction: Interaction) -> Interaction:
         request = self._request(interaction.request)
         response, failure = interaction.response, interaction.failure
         response = response and self._response(response)
@@ -418,7 +431,7 @@ class Redactor:
             or failure is not interaction.failure
         ):
             interaction = interaction._replace(request=request, response=response, failure=failure)
-        return self._customised(interaction)
+        return interaction
 
     def text(self, text: str) -> str:
         """Text that is shown to somebody: an error message, a section of a report."""
@@ -547,9 +560,13 @@ class Redactor:
             return failure
         return failure._replace(message=message, details=details)
 
-    def _customised(self, interaction: Interaction) -> Interaction:
+    def _customised(self, interaction: Interaction) -> Interaction | None:
+        """What the user's own redactors make of it; None where one leaves it out."""
         for redactor in self.rules.custom:
-            interaction = user_rules.apply(redactor, interaction)
+            found = user_rules.apply(redactor, interaction)
+            if found is None:
+                return None
+            interaction = found
         return interaction
 
 

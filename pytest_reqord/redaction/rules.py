@@ -234,9 +234,9 @@ _HOLDERS = _by_word("holder")
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from pytest_reqord.base.models import Interaction
+    from pytest_reqord.base.models import Interaction, LeaveOut
 
-    Custom = Callable[[Interaction], Interaction | None] | Mapping[str, Any]
+    Custom = Callable[[Interaction], Interaction | LeaveOut] | Mapping[str, Any]
 
 
 NAMELESS = ("user_info", "jwt", "paths", "echo")

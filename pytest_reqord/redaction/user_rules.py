@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote_plus
 
-from pytest_reqord.base.models import Headers, Request, Response
+from pytest_reqord.base.models import LEAVE_OUT, Headers, Interaction, Request, Response
 from pytest_reqord.base.real import json
-from pytest_reqord.errors import UsageError
+from pytest_reqord.errors import RedactorError, UsageError
 from pytest_reqord.redaction.bodies import Unpacked, with_body
 from pytest_reqord.redaction.rules import NAMELESS, Rules, Secrecy, Vocabulary
 from pytest_reqord.redaction.values import from_latin, to_latin
 
 if TYPE_CHECKING:
-    from pytest_reqord.base.models import Interaction
     from pytest_reqord.redaction.rules import Custom
 
 __all__ = ["PARTS", "apply", "check_kept", "chosen_redactors", "compiled_patterns"]
@@ -110,7 +110,8 @@ def _redactor(given: Any, shown: str, named: Mapping[str, Custom]) -> Custom:
 # ``request_body_json``, ``request_body_raw``, ``response_body_json`` and ``response_body_raw``.
 # Each value is a function that takes the part and gives the new one (headers as a dictionary, URLs as
 # text, JSON as a document, raw bodies as bytes), or a mapping from names of headers or fields, for
-# URLs and raw bodies from pieces of text, to replacements or to functions of the value.
+# URLs and raw bodies from pieces of text, to replacements or to functions of the value. None in place
+# of a value takes the header, the field, the parameter of that name or the piece of text away.
 
 
 PARTS = frozenset(
@@ -127,16 +128,59 @@ PARTS = frozenset(
 _Message = TypeVar("_Message", Request, Response)
 
 
-def apply(custom: Custom, interaction: Interaction) -> Interaction:
+def apply(custom: Custom, interaction: Interaction) -> Interaction | None:
     """Let one of the user's redactors have the interaction.
 
-    A function that gives nothing back leaves it as it is.
+    :returns: what it is then; None where it is to be left out.
+    :raises RedactorError: if the redactor returns something else.
     """
-    if not isinstance(custom, Mapping):
-        return custom(interaction) or interaction
+    if isinstance(custom, Mapping):
+        return _by_part(custom, interaction)
+    found = custom(interaction)
+    if found is LEAVE_OUT:
+        return None
+    wrong = _wrong(found)
+    if wrong:
+        raise RedactorError(getattr(custom, "__qualname__", repr(custom)), wrong)
+    return found
+
+
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "request": Request,
+    "response": (Response, type(None)),
+    "request.method": str,
+    "request.uri": str,
+    "request.headers": Headers,
+    "request.body": bytes,
+    "response.status": int,
+    "response.reason": str,
+    "response.headers": Headers,
+    "response.body": bytes,
+}
+
+
+def _wrong(found: Any) -> str:
+    """What is wrong with what a redactor returned, without a value of it; empty if nothing is."""
+    if not isinstance(found, Interaction):
+        returned = "None" if found is None else f"what is a {type(found).__name__}"
+        return (
+            f"returned {returned}: it has to return the interaction, changed or as it is, or"
+            " pytest_reqord.LEAVE_OUT to keep it out of the cassette"
+        )
+    for place, kind in _KINDS.items():
+        part, _, name = place.partition(".")
+        message = getattr(found, part)
+        value = getattr(message, name) if name and message is not None else message
+        if message is not None and not isinstance(value, kind):
+            wanted = kind if isinstance(kind, type) else kind[0]
+            return f"gave {place} a {type(value).__name__}: it has to be of {wanted.__name__}"
+    return ""
+
+
+def _by_part(custom: Mapping[str, Any], interaction: Interaction) -> Interaction:
     request = _message(interaction.request, custom, "request")
     if "url" in custom:
-        request = request._replace(uri=_text(custom["url"], request.uri))
+        request = request._replace(uri=_url(custom["url"], request.uri))
     response = interaction.response
     if response is not None:
         response = _message(response, custom, "response")
@@ -145,39 +189,82 @@ def apply(custom: Custom, interaction: Interaction) -> Interaction:
 
 def _message(message: _Message, parts: Mapping[str, Any], kind: str) -> _Message:
     if f"{kind}_headers" in parts:
-        message = message._replace(headers=_headers(parts[f"{kind}_headers"], message.headers))
+        message = message._replace(
+            headers=_headers(parts[f"{kind}_headers"], f"{kind}_headers", message.headers)
+        )
     if message.body:
         for part, change in ((f"{kind}_body_json", _json), (f"{kind}_body_raw", _raw)):
             if part in parts:
-                message = _with_text(message, parts[part], change)
+                message = _with_text(message, partial(change, parts[part], part))
     return message
 
 
-def _with_text(message: _Message, rule: Any, change: Callable[[Any, str], str]) -> _Message:
+def _with_text(message: _Message, change: Callable[[str], str]) -> _Message:
     unpacked = Unpacked.of(message.body, message.headers.get("content-encoding"))
     latin = unpacked.text.text
-    unpacked.text.replace([(0, len(latin), change(rule, latin))])
+    unpacked.text.replace([(0, len(latin), change(latin))])
     return with_body(message, unpacked) if unpacked.text.is_changed else message
 
 
-def _text(rule: Any, text: str) -> str:
-    if isinstance(rule, Mapping):
-        for old, new in rule.items():
-            text = text.replace(old, new(old) if callable(new) else new)
-        return text
-    return str(rule(text))
+def _given(rule: Any, part: str, value: Any, kind: type) -> Any:
+    """What a function made of a part.
+
+    :raises RedactorError: if it is of another kind.
+    """
+    found = rule(value)
+    if found is None or not isinstance(found, kind):
+        name = getattr(rule, "__qualname__", repr(rule))
+        wanted = "a JSON value" if kind is object else kind.__name__
+        reason = f"returned {type(found).__name__} for {part}: it has to return {wanted}"
+        raise RedactorError(name, reason)
+    return found
 
 
-def _raw(rule: Any, latin: str) -> str:
-    if isinstance(rule, Mapping):
-        return to_latin(_text(rule, from_latin(latin)))
-    return bytes(rule(latin.encode("latin-1"))).decode("latin-1")
+def _url(rule: Any, uri: str) -> str:
+    if not isinstance(rule, Mapping):
+        return str(_given(rule, "url", uri, str))
+    for old, new in rule.items():
+        value = new(old) if callable(new) else new
+        uri = _without(old, uri) if value is None else uri.replace(old, _piece(value, "url"))
+    return uri
 
 
-def _headers(rule: Any, headers: Headers) -> Headers:
+def _without(parameter: str, uri: str) -> str:
+    """A URL without a parameter; the others stay as they are."""
+    base, mark, query = uri.partition("?")
+    query, hash_, fragment = query.partition("#")
+    parts = [part for part in query.split("&") if unquote_plus(part.partition("=")[0]) != parameter]
+    query = "&".join(parts)
+    return f"{base}{mark if query else ''}{query}{hash_}{fragment}"
+
+
+def _piece(value: Any, part: str) -> str:
+    if not isinstance(value, str):
+        raise RedactorError(
+            f"of {part}", f"gives a {type(value).__name__}: it has to give text or None"
+        )
+    return value
+
+
+def _raw(rule: Any, part: str, latin: str) -> str:
+    if not isinstance(rule, Mapping):
+        return bytes(_given(rule, part, latin.encode("latin-1"), bytes)).decode("latin-1")
+    text = from_latin(latin)
+    for old, new in rule.items():
+        value = new(old) if callable(new) else new
+        text = text.replace(old, "" if value is None else _piece(value, part))
+    return to_latin(text)
+
+
+def _headers(rule: Any, part: str, headers: Headers) -> Headers:
     """Lines whose value didn't change stay as they are, repeats included."""
     old = {name: headers[name] for name in headers}
-    new = {**old, **_named(rule, old)} if isinstance(rule, Mapping) else dict(rule(dict(old)))
+    if isinstance(rule, Mapping):
+        changed = _named(rule, old)
+    else:
+        changed = dict(_given(rule, part, dict(old), Mapping))
+    new = {**old, **changed} if isinstance(rule, Mapping) else changed
+    new = {name: value for name, value in new.items() if value is not None}
     pairs: list[tuple[str, str]] = []
     written: set[str] = set()
     for name, value in headers.pairs:
@@ -190,7 +277,10 @@ def _headers(rule: Any, headers: Headers) -> Headers:
             pairs.append((name, new[key]))
         written.add(key)
     pairs += ((name, value) for name, value in new.items() if name not in old)
-    return Headers(pairs)
+    try:
+        return Headers(pairs)
+    except TypeError as error:
+        raise RedactorError(f"of {part}", f"is wrong: {error}") from error
 
 
 def _named(rule: Mapping[str, Any], old: dict[str, str]) -> dict[str, str]:
@@ -206,14 +296,17 @@ def _new(replacement: Any, value: Any) -> Any:
     return replacement(value) if callable(replacement) else replacement
 
 
-def _json(rule: Any, latin: str) -> str:
+def _json(rule: Any, part: str, latin: str) -> str:
     """The document after the rule; the very same text where it changed nothing."""
     text = from_latin(latin)
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
         return latin
-    changed = _walk(rule, document) if isinstance(rule, Mapping) else rule(json.loads(text))
+    if isinstance(rule, Mapping):
+        changed = _walk(rule, document)
+    else:
+        changed = _given(rule, part, json.loads(text), object)
     if changed == document:
         return latin
     separators = (", ", ": ") if '": ' in text else (",", ":")
@@ -222,10 +315,11 @@ def _json(rule: Any, latin: str) -> str:
 
 def _walk(rule: Mapping[str, Any], document: Any) -> Any:
     if isinstance(document, dict):
-        return {
-            name: _new(rule[name], value) if name in rule else _walk(rule, value)
+        walked = (
+            (name, _new(rule[name], value) if name in rule else _walk(rule, value))
             for name, value in document.items()
-        }
+        )
+        return {name: value for name, value in walked if name not in rule or value is not None}
     if isinstance(document, list):
         return [_walk(rule, value) for value in document]
     return document

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from pytest_reqord.base.models import Interaction
+    from pytest_reqord.base.models import Interaction, LeaveOut
     from pytest_reqord.recording.outcome import Ending, Settling, Tests
     from pytest_reqord.recording.plan import Plan, Shared
     from pytest_reqord.recording.processes import Kin
@@ -60,7 +60,7 @@ class Run:
         strong: Sequence[Layer] = (),
         weak: Sequence[Layer] = (),
         own: Own = NOTHING_OWN,
-        redact: Callable[[Interaction], Interaction | None] | None = None,
+        redact: Callable[[Interaction], Interaction | LeaveOut] | None = None,
     ) -> None:
         self.info = info
         self.notes = Notes()

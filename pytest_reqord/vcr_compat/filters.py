@@ -417,7 +417,7 @@ class Redacting:
     def interaction(self, interaction: Interaction) -> Interaction | None:
         """See `pytest_reqord.playback.cassette.Filter.interaction`."""
         kept = self._pipeline.recorded(interaction)
-        if kept is None:
+        if kept is None or self._redactor.interaction(kept) is None:
             return None
         self._given |= _changed(interaction.request.headers, kept.request.headers)
         if interaction.response and kept.response:
@@ -427,7 +427,7 @@ class Redacting:
 
     def swept(self, interaction: Interaction) -> Interaction:
         """An interaction after the filters, with no secret that is known by now."""
-        redacted = self._redactor.interaction(interaction)
+        redacted = self._redactor.swept(interaction)
         response = redacted.response
         if response and interaction.response:
             response = _restored(interaction.response, response, self._given_in_responses)

@@ -385,3 +385,72 @@ def test_recording_without_a_secret_says_so(suite):
 
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["reqord: the secret MY_API_KEY is not set"])
+
+
+@pytest.mark.parametrize("mark", ["cassette", "vcr"])
+def test_leave_out(suite, cassettes, mark):
+    """A hook keeps an interaction out of the cassette by its status, and the rest is played."""
+    suite.makeconftest("""
+        from pytest_reqord import LEAVE_OUT
+
+        def pytest_reqord_redact(interaction):
+            return interaction if interaction.response.status == 201 else LEAVE_OUT
+    """)
+    suite.makepyfile(
+        test_it=f"""
+        import os, pytest, requests
+
+        @pytest.mark.{mark}
+        def test_it():
+            if os.environ.get("FIRST"):
+                assert requests.get(os.environ["API"] + "/status/500").status_code == 500
+            assert requests.get(os.environ["API"] + "/status/201").status_code == 201
+        """
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("FIRST", "1")
+        suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+
+    (data,) = cassettes().values()
+    assert b"/status/201" in data
+    assert b"/status/500" not in data
+    suite.runpytest().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        (
+            "None",
+            "*RedactorError: the redactor pytest_reqord_redact returned None: it has to return*",
+        ),
+        ("interaction.request", "*pytest_reqord_redact returned what is a Request: it has to*"),
+        (
+            "interaction._replace(response=interaction.response._replace(body='x'))",
+            "*pytest_reqord_redact gave response.body a str: it has to be of bytes*",
+        ),
+        (
+            "interaction._replace(request=interaction.request._replace(headers=['x']))",
+            "*TypeError: headers have to be a mapping, or pairs of a name and a value*",
+        ),
+    ],
+)
+def test_wrong_redactors(suite, cassettes, returned, said):
+    """A hook that returns what is no interaction is an error of its test; nothing is saved."""
+    suite.makeconftest(f"""
+        def pytest_reqord_redact(interaction):
+            return {returned}
+    """)
+    suite.makepyfile("""
+        import os, pytest, urllib.request
+
+        @pytest.mark.cassette
+        def test_it():
+            urllib.request.urlopen(os.environ["API"] + "/json").read()
+    """)
+
+    result = suite.runpytest("--record-mode=once")
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([said])
+    assert not cassettes()

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from entries import interaction
 
-from pytest_reqord.base.models import Failure, Interaction
+from pytest_reqord.base.models import Failure, Headers, Interaction, Request, Response
 
 
 @pytest.mark.parametrize("part", ["", "request", "response"])
@@ -55,3 +55,23 @@ def test_copies(copied):
     assert other == one
     assert [type(part) for part in other] == [type(part) for part in one]
     assert repr(other) == repr(one)
+
+
+@pytest.mark.parametrize("headers", [{"A": "1"}, [("A", "1")], [("A", b"1")], {"A": 1}])
+def test_headers_of_a_message(headers):
+    """A message takes any mapping or pairs for its headers, and makes them the value."""
+    assert Request("GET", "http://x/", headers, b"").headers == Headers({"A": "1"})
+    assert Response(200, "OK", headers, b"").headers.pairs == (("A", "1"),)
+    assert Response(200, "", Headers(), b"")._replace(trailers=headers).trailers["a"] == "1"
+
+
+@pytest.mark.parametrize(
+    "headers", ["A: 1", ["A"], None, 1, [("A", "1", "2")], {"A": None}, {"A": ["secret"]}]
+)
+def test_no_headers_of_a_message(headers):
+    """What is no header is refused where the message is made, without a value that may be secret."""
+    with pytest.raises(TypeError, match="header") as caught:
+        Request("GET", "http://x/", headers, b"")
+    assert "secret" not in str(caught.value)
+    with pytest.raises(TypeError, match="header"):
+        Response(200, "OK", Headers(), b"")._replace(headers=headers)

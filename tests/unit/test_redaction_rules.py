@@ -6,7 +6,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from pytest_reqord.base.models import Failure, Headers, Interaction, Request, Response
+from pytest_reqord.base.models import LEAVE_OUT, Failure, Headers, Interaction, Request, Response
+from pytest_reqord.errors import RedactorError
 from pytest_reqord.redaction import HEADERS_ONLY, REDACTED, Redactor, Rules
 
 WHEN = datetime(2026, 11, 23, tzinfo=timezone.utc)
@@ -115,17 +116,70 @@ def test_headers_only():
 
 
 def test_a_function_has_the_last_word():
-    """It gets the redacted interaction; what it gives is kept, None changes nothing."""
+    """It gets the redacted interaction, and what it gives is kept."""
     seen = []
 
     def custom(one):
         seen.append(one.response.body)
         return one._replace(response=one.response._replace(body=b"mine"))
 
-    rules = Rules().with_(custom=[custom, lambda _: None])
+    rules = Rules().with_(custom=[custom])
     new = Redactor(rules).interaction(interaction(b'{"password":"x"}'))
     assert seen == [b'{"password":"[REDACTED]"}']
     assert new.response.body == b"mine"
+
+
+def test_left_out():
+    """What a redactor leaves out isn't kept; a request alone, and what was kept before, stay."""
+    redactor = Redactor(Rules().with_(custom=[lambda _: LEAVE_OUT]))
+    one = interaction(b"x")
+
+    assert redactor.interaction(one) is None
+    assert redactor.swept(one) == one
+    assert redactor.request(one.request) == one.request
+
+
+def test_none_takes_away():
+    """In a mapping it removes the header, the field at any depth, the parameter, the piece of text."""
+    custom = {
+        "request_headers": {"accept": None},
+        "response_headers": {"Date": lambda _: None},
+        "url": {"day": None, "api": "host"},
+        "request_body_raw": {"secret ": None},
+        "response_body_json": {"id": None},
+    }
+    sent = request(uri="https://api.example/?day=1&a=day&d%61y=2#x", body=b"a secret word")
+    sent = sent._replace(headers=Headers([("Accept", "*/*"), ("X-A", "1")]))
+    one = interaction(b'{"id":1,"a":[{"id":2,"b":null}]}')._replace(request=sent)
+    one = one._replace(response=one.response._replace(headers={"Date": "x", "X-B": "1"}))
+
+    new = Redactor(Rules().with_(custom=[custom])).interaction(one)
+
+    assert new.request.uri == "https://host.example/?a=day#x"
+    assert new.request.headers.pairs == (("X-A", "1"),)
+    assert new.request.body == b"a word"
+    assert new.response.headers.pairs == (("X-B", "1"),)
+    assert new.response.body == b'{"a":[{"b":null}]}'
+
+
+@pytest.mark.parametrize(
+    ("custom", "said"),
+    [
+        (lambda _: None, "<lambda> returned None: .*LEAVE_OUT"),
+        ({"response_headers": lambda _: None}, "<lambda> returned NoneType for response_headers"),
+        ({"response_headers": {"X-A": ["1"]}}, "of response_headers is wrong: the header 'X-A'"),
+        ({"url": lambda _: None}, "<lambda> returned NoneType for url: it has to return str"),
+        ({"url": {"a": 1}}, "of url gives a int"),
+        ({"response_body_raw": str}, "str returned str for response_body_raw"),
+        ({"response_body_json": lambda _: None}, "returned NoneType for response_body_json"),
+    ],
+)
+def test_what_is_no_part(custom, said):
+    """A redactor that returns what can't stand there is refused by its name."""
+    one = interaction(b'{"a":1}')
+    one = one._replace(response=one.response._replace(headers={"X-A": "0"}))
+    with pytest.raises(RedactorError, match=said):
+        Redactor(Rules().with_(custom=[custom])).interaction(one)
 
 
 def test_a_function_is_asked_about_live_requests():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,7 @@ PLAIN_URI = rf"https?://[a-z0-9._-]+(?::{_PORT})?/[!-\"$->@-~]*(?:\?[!-\"$%'-~]+
 """A pattern of URIs that no other spelling is equal to: at most one parameter, all in ASCII."""
 
 _HIDDEN = "[REDACTED]"
+_REDACTED = "%5BREDACTED%5D"  # as we spell it in a URI
 _PLAIN_URI = re.compile(PLAIN_URI)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -137,6 +138,31 @@ def hide(request: Request, names: frozenset[str]) -> Request:
         for part in query.split("&")
     ]
     return request._replace(uri=f"{path}{question}{'&'.join(parts)}")
+
+
+def parameter_names(uris: Iterable[str]) -> frozenset[str]:
+    """The names of all parameters of some URIs."""
+    queries = (uri.partition("?")[2] for uri in uris)
+    return frozenset(_parameter_name(part) for query in queries for part in query.split("&"))
+
+
+def without_secret_parameters(uri: str, but: Collection[str] = ()) -> str:
+    """A redacted URI without the parameters that are secret.
+
+    :param but: names of those that stay all the same.
+    """
+    path, question, query = uri.partition("?")
+    parts = [
+        part
+        for part in query.split("&")
+        if not part.endswith(f"={_REDACTED}") or _parameter_name(part) in but
+    ]
+    return f"{path}{question}{'&'.join(parts)}" if parts else path
+
+
+def has_secret_parameters(uri: str) -> bool:
+    """Whether a redacted URI may have a parameter that is secret; quick, mostly no."""
+    return _REDACTED in uri
 
 
 def _parameter_name(parameter: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict, deque
+from contextlib import suppress
 from functools import cached_property
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -19,9 +20,12 @@ from pytest_reqord.errors import SequenceMismatchError
 from pytest_reqord.matching.matchers import (
     body_key,
     fields_of,
+    has_secret_parameters,
     hidden_parameters,
     hide,
+    parameter_names,
     preferences,
+    without_secret_parameters,
 )
 
 if TYPE_CHECKING:
@@ -78,6 +82,11 @@ class Index:
         if isinstance(self.entries, LocatedEntries) and not self.entries.have(_HIDDEN):
             return frozenset()
         return hidden_parameters(entry.uri for entry in self.entries)
+
+    @cached_property
+    def parameters(self) -> frozenset[str]:
+        """The names of all parameters of what is recorded; asked where a request misses."""
+        return parameter_names(entry.uri for entry in self.entries)
 
     @cached_property
     def _directory(self) -> Directory | None:
@@ -432,10 +441,32 @@ class Replay:
         if self._index.hidden:
             live = hide(live, self._index.hidden)
         live = self._index.matching.view(live)
-        found = self._claim(live)
-        if found is None and "+" in live.uri:  # recorded before sockets had names
-            found = self._claim(live._replace(uri=without_socket(live.uri)))
-        return found
+        try:
+            found = self._claim(live)
+        except SequenceMismatchError:
+            found = self._claim_otherwise(live)
+            if found is None:
+                raise
+        return found or self._claim_otherwise(live)
+
+    def _claim_otherwise(self, live: Request) -> Claimed | None:
+        """As `_claim`, by what was recorded with less in its URI; mostly there is no less."""
+        for uri in self._lesser(live.uri):
+            with suppress(SequenceMismatchError):
+                found = self._claim(live._replace(uri=uri))
+                if found is not None:
+                    return found
+        return None
+
+    def _lesser(self, uri: str) -> Iterator[str]:
+        if "+" in uri:  # recorded before sockets had names
+            yield without_socket(uri)
+        if has_secret_parameters(uri):  # recorded with a filter that takes them away
+            lesser = without_secret_parameters(uri, self._index.parameters)
+            if lesser != uri:
+                yield lesser
+            if without_secret_parameters(uri) != lesser:
+                yield without_secret_parameters(uri)
 
     def _claim(self, live: Request) -> Claimed | None:
         with self._lock:

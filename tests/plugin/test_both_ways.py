@@ -261,3 +261,29 @@ def test_both_ways(tmp_path, recorder, player):
     # whether the fields of a form came as a mapping or as pairs nobody knows from the request
     unknown = ["test_aiohttp[17]"] if (recorder, player) == ("ours", "theirs") else []
     assert (count, failed) == (68, unknown), text
+
+
+@pytest.mark.parametrize("options", ["", "strict_order=True", "allow_playback_repeats=True"])
+def test_parameters_that_were_filtered(suite, cassettes, options):
+    """Recorded with `filter_query_parameters`, played by a native mark; others count as ever."""
+    test = """
+        import os, pytest, requests
+
+        MARK
+        def test_it():
+            for user in "12":
+                question = {"user": user, "api_key": "0123456789abcdef", "access_token": "secret" * 4}
+                requests.get(os.environ["API"] + "/json", params=question)
+    """
+    filtered = "@pytest.mark.vcr(filter_query_parameters=['api_key', 'access_token'])"
+    suite.makepyfile(test_it=test.replace("MARK", filtered))
+    suite.runpytest("--record-mode=once").assert_outcomes(passed=1)
+    assert b"api_key" not in b"".join(cassettes().values())
+
+    suite.makepyfile(test_it=test.replace("MARK", f"@pytest.mark.cassette({options})"))
+    suite.runpytest().assert_outcomes(passed=1)
+
+    suite.makepyfile(test_it=test.replace("MARK", "@pytest.mark.cassette").replace('"12"', '"23"'))
+    result = suite.runpytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*user=3*"])

@@ -92,15 +92,18 @@ class Headers(Mapping[str, str]):
             pairs = headers.items()
         else:
             pairs = headers
+        if not isinstance(pairs, Iterable):
+            raise TypeError(_refusal(headers))
+        given = tuple(pairs)  # what goes wrong in a generator is its own error
         try:
             self.pairs = tuple(
                 [
                     (name, value) if type(name) is str is type(value) else _pair(name, value)
-                    for name, value in pairs
+                    for name, value in given
                 ]
             )
-        except (TypeError, ValueError) as error:
-            raise TypeError(_refusal(headers, error)) from error
+        except ValueError as error:
+            raise TypeError(_refusal(headers)) from error
         self._values: dict[str, list[str]] | None = None
         self.sent = None
 
@@ -204,22 +207,18 @@ class Headers(Mapping[str, str]):
 
 def _pair(name: Any, value: Any) -> tuple[str, str]:
     """A header line that wasn't given as two texts: numbers become text, bytes as they are sent."""
-    texts = [each.decode("latin-1") if isinstance(each, bytes) else each for each in (name, value)]
-    if not isinstance(texts[0], str) or not isinstance(texts[1], (str, int, float)):
-        raise HeaderValueError(
-            f"the header {texts[0]!r} has a value of type {type(value).__name__}"
-        )
-    return str(texts[0]), str(texts[1])
+    name, value = (
+        one.decode("latin-1") if isinstance(one, bytes) else one for one in (name, value)
+    )
+    if not isinstance(name, str) or not isinstance(value, (str, int, float)):
+        what = type(value).__name__  # and not the value, which may be secret
+        raise TypeError(f"the header {name!r} has a value of type {what}, and has to have text")
+    return str(name), str(value)
 
 
-class HeaderValueError(TypeError):
-    """A header line that is no text."""
-
-
-def _refusal(headers: Any, error: Exception) -> str:
-    """Why headers are none, without a value of theirs, which may be secret."""
-    what = f"{error}, and has to have text" if isinstance(error, HeaderValueError) else ""
-    return what or (
+def _refusal(headers: Any) -> str:
+    """Why headers are none."""
+    return (
         "headers have to be a mapping, or pairs of a name and a value:"
         f" this {type(headers).__name__} is neither"
     )

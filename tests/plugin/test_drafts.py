@@ -233,7 +233,10 @@ def test_a_draft_that_was_recorded_anew(suite, api, monkeypatch):
 
     assert asked(api) == ["/json?0", "/json?1", "/json?0", "/json?2", "/json?3"]
     text = (suite.path / "cassettes/test_it/test_it.yaml").read_text()
-    assert re.findall("recorded_at: (.*)", text)[:2] == [times[0][1], times[1][0]]
+    assert re.findall("uri: .*[?](.)", text) == ["0", "1", "2", "3"]
+    # the second was played after the first was recorded, and is as old as it was
+    assert re.findall("^- recorded_at: (.*)", text, re.MULTILINE)[0] == times[1][0]
+    assert re.findall("  rerecorded_at: (.*)", text) == [times[0][1]]
 
 
 def mtime(path):

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_reqord import Headers, codec
 from pytest_reqord.cassette_file.cache import read_document
-from pytest_reqord.codec import any_yaml, emit, values
+from pytest_reqord.codec import any_yaml, entries, values
 from pytest_reqord.codec.entries import Source
 from pytest_reqord.settings.options import MODES
 
@@ -66,8 +66,8 @@ def test_each_value_is_what_was_written(kept, name, reader):
     """Of the quick reader and of the one for any YAML."""
     path = kept / "values" / f"{name}.yaml"
     expected = json.loads(path.with_suffix(".json").read_text())
-    emit = reader(path.read_bytes(), str(path), no_files).entries
-    found = [plain(entry.interaction()) for entry in emit]
+    read = reader(path.read_bytes(), str(path), no_files).entries
+    found = [plain(entry.interaction()) for entry in read]
     if name == "vcr":  # whose entries have no time
         found, expected = [
             [{**one, "recorded_at": ""} for one in these] for these in (found, expected)
@@ -145,8 +145,8 @@ def test_one_of_each_kind_is_there(kept):
 
 def test_the_keys_of_each_version():
     """Whoever adds one gives files that use it another version, which older readers refuse."""
-    assert emit.VERSION == 2  # which has ``rerecorded_at`` in an entry
-    assert {"reqord", "locked", "interactions"} == emit.OUR_KEYS
+    assert entries.VERSION == 2  # which has ``rerecorded_at`` in an entry
+    assert {"reqord", "locked", "interactions"} == entries.OUR_KEYS
     assert {what: " ".join(sorted(keys)) for what, keys in values._KEYS.items()} == {
         "request": "body headers method uri",
         "response": (

@@ -68,7 +68,7 @@ def _without_comments(text: str) -> str:
 
 CHAPTERS = chapters()
 NOT_RUN_HERE = {"Install", "The file", "How a request goes"}
-FROM_THE_TUTORIAL = {"A miss", "The command line"}
+FROM_THE_TUTORIAL = {"A miss", "Output"}
 """Chapters that go on where the tutorial's first step ended."""
 
 

@@ -9,7 +9,15 @@ from datetime import datetime, timedelta, timezone
 
 from hypothesis import settings, strategies as st
 
-from pytest_reqord.base.models import Arrival, Failure, Headers, Interaction, Request, Response
+from pytest_reqord.base.models import (
+    Arrival,
+    Failure,
+    Headers,
+    Interaction,
+    Request,
+    Response,
+    one_line,
+)
 
 __all__ = ["bodies", "headers", "interactions", "requests", "responses", "texts", "tries"]
 
@@ -33,7 +41,7 @@ _characters = st.one_of(
     st.sampled_from("\n\r\t \x00\x85\u2028\u2029\ufeff\"'\\:#-,[]{}"),
 )
 _latin = st.text(st.characters(max_codepoint=0xFF), max_size=20).map(
-    lambda text: text.replace("\n", " ").strip(" \t")
+    lambda text: one_line(text).strip(" \t")  # CR and NUL are written as blanks, too
 )
 _values = st.one_of(
     st.sampled_from(["yes", "~", "a: b", "#", "- a", '"', "é", "\x85", "a\n b", "a\n\tb", "", "|"]),

@@ -42,5 +42,5 @@ def test_secrets_stay_out_of_the_cassette(cassette):
     login, me = cassette.interactions
     assert login.request.json() == {"user": "ada", "password": "[REDACTED]"}
     assert login.response.json() == {"access_token": "[REDACTED]", "expires_in": 3600}
-    assert login.response.headers["Set-Cookie"] == "session=[REDACTED]; Path=/; HttpOnly"
+    assert login.response.headers["Set-Cookie"] == "session=[REDACTED hex 32]; Path=/; HttpOnly"
     assert me.request.headers["Authorization"] == "Bearer [REDACTED]"

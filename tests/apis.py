@@ -44,7 +44,8 @@ def interaction(message: Message) -> Interaction:
     """An interaction with the message in it."""
     head, _, body = _MARKS.sub("", message.text).partition("\n\n")
     target, *lines = head.split("\n")
-    pairs = [tuple(line.split(": ", 1)) for line in lines if line]
+    parts = (line.partition(": ") for line in lines if line)
+    pairs = [(name, value) for name, _, value in parts]
     data = body.encode()
     if not message.is_request:
         request = Request("GET", "https://api.example.com/", Headers(), b"")

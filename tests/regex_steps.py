@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 try:
-    from re import _parser as parser  # since Python 3.11
+    from re import _parser as parser  # type: ignore[attr-defined]  # since Python 3.11
 except ImportError:
     import sre_parse as parser
 

@@ -141,8 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length") or 0)
         asked = self.rfile.read(size)
         answer = _ANSWERS["/sts" if b"AssumeRole" in asked else urlsplit(self.path).path]
-        is_text = isinstance(answer, str)
-        data = (answer if is_text else json.dumps(answer)).encode()
+        data = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
         self.send_response(201 if self.path.endswith("access_tokens") else 200)
         kind = "text/xml" if data[:1] == b"<" else "application/json"
         kind = "application/x-www-form-urlencoded" if data.startswith(b"oauth_token") else kind

@@ -6,6 +6,7 @@ A claim is the right of one call to something: it ends with the call, whatever i
 from __future__ import annotations
 
 import atexit
+import errno
 import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -57,6 +58,7 @@ else:
 _KEPT = 64
 _HOLDER_SIZE = 200
 _POLL = 0.005
+_NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
 """Seconds between two tries: a save takes about as long."""
 
 
@@ -125,7 +127,10 @@ def _acquire(file: BaseFileLock, path: str, timeout: float, until: float) -> Non
         file.acquire(timeout=max(0.0, until - monotonic()), poll_interval=_POLL)
     except Timeout:
         raise CassetteLocked(path, _holder(file.lock_file), timeout) from None
-    except (NotImplementedError, OSError) as error:  # as it says in one version or the other
+    except (NotImplementedError, OSError) as error:
+        # filelock has either, by its version; a full disk or a folder that is closed is another matter
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise
         folder = os.path.dirname(file.lock_file)
         why = getattr(error, "strerror", None) or error
         reason = f"{folder} is on a file system that has no locks ({why}): mount one there that has"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import multiprocessing
 import os
@@ -95,6 +96,14 @@ class TestLock:
             pytest.raises(WriteFailed, match=r"locks is on a .* has no locks \(not supported\)"),
             storage.lock(path, 600),
         ):
+            pass
+
+    def test_a_full_disk_is_no_lack_of_locks(self, path, monkeypatch):
+        """What else goes wrong with the lock's file is told as what it is."""
+        full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+        monkeypatch.setattr(real.fcntl, "flock", full)
+
+        with pytest.raises(OSError, match="No space left"), storage.lock(path, 600):
             pass
 
     def test_holder(self, path):

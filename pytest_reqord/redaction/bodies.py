@@ -9,22 +9,17 @@ from typing import TYPE_CHECKING, TypeVar
 from pytest_reqord.base import content_coding
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.base.models import Headers, Request, Response
-from pytest_reqord.redaction import head, values
+from pytest_reqord.redaction import head, text_edits, values
 from pytest_reqord.redaction.rules import Secrecy
-from pytest_reqord.redaction.values import (
-    REDACTED,
-    REDACTED_IN_URL,
-    EditedText,
-    from_latin,
-    jwt_edits,
-    to_latin,
-)
+from pytest_reqord.redaction.text_edits import EditedText, jwt_edits
+from pytest_reqord.redaction.values import REDACTED, REDACTED_IN_URL, from_latin, to_latin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_reqord.redaction.rules import Names, Vocabulary
-    from pytest_reqord.redaction.values import Edit, Found
+    from pytest_reqord.redaction.text_edits import Edit
+    from pytest_reqord.redaction.values import Found
 
 __all__ = [
     "Unpacked",
@@ -360,13 +355,13 @@ def _redact_fields(
     text = body.text
     names, _ = vocabulary.beside(text)
     holders = vocabulary.holders(text)
-    if values.has_secret_fields(text, names, holders):
-        edits = values.field_edits(text, names, found, parseable=parseable, holders=holders)
+    if text_edits.has_secret_fields(text, names, holders):
+        edits = text_edits.field_edits(text, names, found, parseable=parseable, holders=holders)
         body.replace(edits)
     if _MAY_BE_PAIRS.search(text):
-        body.replace(values.pair_edits(body.text, names, found, parseable=parseable))
+        body.replace(text_edits.pair_edits(body.text, names, found, parseable=parseable))
     if "mutation" in text or "query" in text:
-        body.replace(values.argument_edits(body.text, names, found))
+        body.replace(text_edits.argument_edits(body.text, names, found))
     if "<" in text:
         _redact_markup(body, names, found, parseable)
     if content_type[:10].lower() == "multipart/" or text[:2] == "--":
@@ -382,15 +377,15 @@ def _redact_assignments(
     """What settings files, logs and code have: in JSON only where a string may hold some."""
     text = body.text
     if "-----BEGIN" in text and vocabulary.has_fields:
-        body.replace(values.private_key_edits(text, found, parseable=parseable))
+        body.replace(text_edits.private_key_edits(text, found, parseable=parseable))
     names, _ = vocabulary.beside(text)
     if text[:1] not in "{[":
-        body.replace(values.assignment_edits(body.text, names, found, parseable=parseable))
-        body.replace(values.inline_edits(body.text, names, found, parseable=parseable))
+        body.replace(text_edits.assignment_edits(body.text, names, found, parseable=parseable))
+        body.replace(text_edits.inline_edits(body.text, names, found, parseable=parseable))
     elif "=" in text or "\\n" in text or "'" in text:
-        body.replace(values.inline_edits(body.text, names, found, parseable=parseable))
+        body.replace(text_edits.inline_edits(body.text, names, found, parseable=parseable))
     if vocabulary.has_fields and _MAY_BE_SENT.search(text):
-        body.replace(values.credentials_edits(body.text, found, parseable=parseable))
+        body.replace(text_edits.credentials_edits(body.text, found, parseable=parseable))
 
 
 _MAY_BE_SENT = Pattern(r"bearer|basic|authorization", re.IGNORECASE)

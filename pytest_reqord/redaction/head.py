@@ -13,21 +13,15 @@ from urllib.parse import quote, unquote_plus
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.redaction import values
 from pytest_reqord.redaction.rules import Secrecy, Vocabulary
-from pytest_reqord.redaction.values import (
-    REDACTED,
-    REDACTED_IN_URL,
-    EditedText,
-    field_edits,
-    from_latin,
-    jwt_edits,
-    to_latin,
-)
+from pytest_reqord.redaction.text_edits import EditedText, field_edits, jwt_edits
+from pytest_reqord.redaction.values import REDACTED, REDACTED_IN_URL, from_latin, to_latin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_reqord.redaction.rules import Names
-    from pytest_reqord.redaction.values import Edit, Found
+    from pytest_reqord.redaction.text_edits import Edit
+    from pytest_reqord.redaction.values import Found
 
 __all__ = [
     "URL_HEADERS",

@@ -20,11 +20,11 @@ from pytest_reqord.redaction.bodies import Unpacked, with_body
 from pytest_reqord.redaction.head import URL_HEADERS, HeaderRules
 from pytest_reqord.redaction.rules import Rules, Vocabulary
 from pytest_reqord.redaction.search import Search
+from pytest_reqord.redaction.text_edits import EditedText
 from pytest_reqord.redaction.values import (
     MARKERS,
     REDACTED,
     REDACTED_IN_URL,
-    EditedText,
     from_latin,
     is_dummy_jwt,
     to_latin,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.base.models import Failure
     from pytest_reqord.redaction.head import Pairs
-    from pytest_reqord.redaction.values import Edit
+    from pytest_reqord.redaction.text_edits import Edit
 
 __all__ = ["SHORTEST", "Echo", "Needle", "Redactor", "needles_of"]
 

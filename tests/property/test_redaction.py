@@ -11,7 +11,7 @@ from strategies import tries
 
 from pytest_reqord.base.models import Arrival, Headers, Interaction, Request, Response
 from pytest_reqord.redaction import Redactor, matches
-from pytest_reqord.redaction.values import EditedText
+from pytest_reqord.redaction.text_edits import EditedText
 
 WHEN = datetime(2026, 11, 23, tzinfo=timezone.utc)
 MODEST = tries(60)

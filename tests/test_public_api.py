@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pickle
+import re
 
+import public_names
 import pytest
 
 import pytest_reqord
@@ -19,6 +21,24 @@ def test_all_is_sorted_and_complete():
         found = getattr(pytest_reqord, name)
         assert getattr(found, "__name__", None) or found.name == name
         assert name in dir(pytest_reqord)
+
+
+@pytest.mark.parametrize("version", sorted(public_names.of_release()))
+def test_no_name_of_a_release_is_gone(version):
+    """All that a release promised is there: a name goes only with a new major version."""
+    assert public_names.of_release()[version] - public_names.names() == set()
+
+
+def test_markers_and_fixtures(pytester, monkeypatch):
+    """The promised markers and fixtures are those that pytest knows."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    markers = pytester.runpytest_subprocess("-p", "reqord", "--markers").stdout.str()
+    fixtures = pytester.runpytest_subprocess("-p", "reqord", "--fixtures").stdout.str()
+
+    for name in public_names.MARKERS:
+        assert re.search(rf"^@pytest\.mark\.{name}\b", markers, re.MULTILINE)
+    for name in public_names.FIXTURES:
+        assert re.search(rf"^{name}\b", fixtures, re.MULTILINE)
 
 
 def test_other_names_are_missing():

@@ -8,6 +8,7 @@ demo, which is up for commands that record and gone for all others.
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import manual
 import pytest
 import yaml
 
@@ -24,7 +26,6 @@ from pytest_reqord import plugin
 from pytest_reqord.cassette_file.cache import read_document
 from pytest_reqord.cli import docs, main as reqord
 from pytest_reqord.codec import encode
-from pytest_reqord.settings.options import OPTIONS
 from pytest_reqord.vcr_compat import plugin as compat
 
 ROOT = Path(__file__).parents[1]
@@ -57,8 +58,10 @@ class Block(NamedTuple):
 def chapters() -> dict[str, list[Block]]:
     parts = re.split(r"^#{1,3} (.*)\n", _without_comments(MANUAL), flags=re.MULTILINE)
     found = zip(parts[1::2], parts[2::2], strict=True)
-    blocks = {title: [Block(*block) for block in _BLOCK.findall(text)] for title, text in found}
-    return {title: blocks for title, blocks in blocks.items() if blocks}
+    each = [(title, [Block(*block) for block in _BLOCK.findall(text)]) for title, text in found]
+    titles = [title for title, blocks in each if blocks]
+    assert len(titles) == len(set(titles)), "two chapters of one name: only one would be run"
+    return {title: blocks for title, blocks in each if blocks}
 
 
 def _without_comments(text: str) -> str:
@@ -188,36 +191,30 @@ def test_every_block_is_run():
     assert len(CHAPTERS["Install"]) == 2  # .ci/run runs both, word for word
 
 
-def test_settings_table():
-    """The manual has every setting with its kind, its default and its meaning, and no other."""
-    written = [line for line in MANUAL.splitlines() if re.match(r"\| `\w+` \| .* \| .* \| ", line)]
-
-    assert written == [_row(option) for option in OPTIONS.values()]
-
-
-def _row(option) -> str:
-    kinds = {
-        "age": "time",
-        "bool": "true or false",
-        "float": "number",
-        "int": "whole number",
-        "match_on": "matchers",
-        "patterns": "regular expressions",
-        "redactors": "redactors",
-        "text": "text",
-        "words": "words",
-    }
-    kind = kinds.get(option.kind) or ", ".join(f"`{choice}`" for choice in option.choices)
-    return f"| `{option.name}` | {kind} | {_default(option.default)} | {option.help} |"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.topic)
+def test_parts_from_the_code(page):
+    """What a page has from the code is what the code says: `python tests/manual.py` writes it."""
+    assert page.text == manual.with_parts(page.topic, page.text)
 
 
-def _default(value) -> str:
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    if isinstance(value, tuple):
-        rest = f" and {len(value) - 1} more"
-        return f"`{value[0]}`{rest}" if len(value) > 5 else f"`{' '.join(value)}`" if value else ""
-    return f"`{value}`" if value != "" else ""
+def test_each_message_is_one_of_ours():
+    """Every message that the page of messages explains is said somewhere in the package."""
+    (page,) = (page for page in PAGES if page.topic == "troubleshooting")
+    explained = re.findall(r"^### `(.*)`$", page.text, re.MULTILINE)
+    package = Path(pytest_reqord.__file__).parent
+    said = "\n".join(_texts(ast.parse(path.read_text("utf-8"))) for path in package.rglob("*.py"))
+
+    assert len(explained) > 20
+    assert [message for message in explained if message not in said] == []
+
+
+def _texts(tree: ast.AST) -> str:
+    """The texts in a module, each on a line of its own."""
+    return "\n".join(
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
 
 
 @pytest.mark.parametrize("name", pytest_reqord.__all__)

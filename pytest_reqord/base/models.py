@@ -71,8 +71,7 @@ LEAVE_OUT = LeaveOut.LEAVE_OUT
 
 
 class Headers(Mapping[str, str]):
-    """The header lines of a message: order, case and repeats as they came, names compared
-    without case.
+    """The header lines of a message, with their order, case and repeats. Lookups ignore case.
 
     Values are text in which each character is one byte (Latin-1), as HTTP/1.1 sends them.
     ``headers[name]`` joins repeated lines with a comma (RFC 9110, section 5.2); `get_all`
@@ -149,7 +148,7 @@ class Headers(Mapping[str, str]):
         return headers
 
     def get_all(self, name: str) -> tuple[str, ...]:
-        """Every value of a header in the order in which they came."""
+        """Return every value of a header, in the order of the lines."""
         return tuple(self._by_name().get(name.lower(), ()))
 
     def _by_name(self) -> dict[str, list[str]]:
@@ -264,7 +263,7 @@ class _Message:
 
     @property
     def content(self) -> bytes:
-        """The body with its ``Content-Encoding`` undone; the body itself where that fails."""
+        """The unpacked body: its ``Content-Encoding`` is undone, if that is possible."""
         coding = self.headers.get("content-encoding")
         unpacked = content_coding.decode(self.body, coding) if coding and self.body else None
         return self.body if unpacked is None else unpacked
@@ -280,7 +279,7 @@ class _Message:
             return self.content.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """The unpacked body parsed as JSON.
+        """Parse the unpacked body as JSON.
 
         :raises ValueError: if it isn't JSON.
         """
@@ -300,7 +299,7 @@ class Request(_RequestFields, _Message):
     :param method: the method, as it stood on the request line.
     :param uri: the whole URI, scheme and host included.
     :param headers: the header lines, ``Content-Length`` and the like included.
-    :param body: the body without its transfer coding (chunked framing); empty where there is none.
+    :param body: the body without its transfer coding (chunked framing); empty if there is none.
     :raises TypeError: if the headers are neither `Headers`, a mapping nor pairs.
     """
 
@@ -362,7 +361,7 @@ class Response(_ResponseFields, _Message):
     """A response as it was received.
 
     :param status: the status code.
-    :param reason: the reason phrase, empty where there is none (HTTP/2 has none).
+    :param reason: the reason phrase, empty if there is none (HTTP/2 has none).
     :param headers: the header lines.
     :param body: the body without its transfer coding, still in its content coding;
         `content` is the unpacked one.
@@ -370,9 +369,9 @@ class Response(_ResponseFields, _Message):
     :param trailers: header lines that came after the body.
     :param chunks: the sizes of the chunks of a chunked body; None for any other.
     :param arrivals: for a stream, when its parts came; empty for a body that came in one go.
-    :param interim: status codes of the interim responses that came first, such as 100.
-    :param complete: False where the connection or the reader stopped before the end.
-    :param broken: how the connection broke after what came; None where it didn't.
+    :param interim: status codes of the interim responses before this one, such as 100.
+    :param complete: False if the connection or the reader stopped before the end.
+    :param broken: how the connection broke in the middle of the body; None if it didn't.
     :raises TypeError: if the headers are neither `Headers`, a mapping nor pairs.
     """
 
@@ -417,13 +416,13 @@ class Interaction(_InteractionFields):
     """One request and what came back.
 
     :param request: the request, redacted.
-    :param response: the response, redacted; None where the request failed.
-    :param recorded_at: when the request was started, UTC with microseconds; of what was recorded
-        anew, when its predecessor's was, whose place in the cassette it has.
+    :param response: the response, redacted; None if the request failed.
+    :param recorded_at: the time at which the request started, UTC with microseconds. An interaction
+        that replaced another one has the time of that one, and its place in the cassette.
     :param recorded_by: the id of the test that recorded it, empty outside of a test.
     :param elapsed: seconds from the start of the request to the end of the response.
     :param failure: the error that came in place of a response.
-    :param rerecorded_at: when it was recorded anew; None for all else.
+    :param rerecorded_at: the time at which it replaced another one; None if it never did.
     """
 
     __slots__ = ()
@@ -452,7 +451,7 @@ class Interaction(_InteractionFields):
 
     @property
     def answered_at(self) -> datetime:
-        """When its answer was recorded: its age counts from here."""
+        """The time of the answer; the age of the interaction counts from here."""
         return self.rerecorded_at or self.recorded_at
 
 

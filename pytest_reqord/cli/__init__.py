@@ -14,7 +14,20 @@ from pytest_reqord.errors import ReqordError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["main"]
+__all__ = ["main", "parser"]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of all commands."""
+    made = argparse.ArgumentParser(prog="reqord", description="look after cassettes")
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
+    for command in (keep, show, audit, convert, docs, demo):
+        subparser = commands.add_parser(
+            command.__name__.rpartition(".")[2], help=command.HELP, description=command.HELP
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,15 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :returns: the exit status: 0 if all is well, 1 if something was found or failed, 2 if the
         words can't be understood, 141 if nobody reads what is printed, as in a pipe to ``head``.
     """
-    parser = argparse.ArgumentParser(prog="reqord", description="look after cassettes")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (keep, show, audit, convert, docs, demo):
-        subparser = commands.add_parser(
-            command.__name__.rpartition(".")[2], help=command.HELP, description=command.HELP
-        )
-        command.add_arguments(subparser)
-        subparser.set_defaults(run=command.run)
-    parsed = parser.parse_args(arguments)
+    parsed = parser().parse_args(arguments)
     try:
         status: int = parsed.run(parsed)
         sys.stdout.flush()  # not when Python ends, where nobody can handle what happens

@@ -21,9 +21,12 @@ __all__ = ["HELP", "Page", "add_arguments", "pages", "run", "slug"]
 HELP = "show the manual"
 _ORDER = (
     *("recording", "matching", "redaction", "network-guard", "places", "threads", "settings"),
-    *("command-line", "clients", "file", "faults", "vcr", "writer", "limits", "how-it-works"),
+    *("command-line", "clients", "file", "api", "vcr", "troubleshooting", "faq", "faults"),
+    *("writer", "limits", "how-it-works", "glossary"),
 )
 """The pages in the order in which they are read; each is a file of that name."""
+
+_HOME = "pytest-reqord"
 
 
 class Page(NamedTuple):
@@ -41,7 +44,12 @@ class Page(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's words."""
-    parser.add_argument("topic", nargs="?", metavar="TOPIC", help="the page; without it, list all")
+    parser.add_argument(
+        "topic",
+        nargs="?",
+        metavar="TOPIC",
+        help="a page, or a heading in one; without it, list the pages",
+    )
     parser.add_argument("--search", metavar="WORD", help="list the lines that have this text")
     parser.add_argument(
         "--html", metavar="FOLDER", help="write the manual as a site (needs markdown-it-py)"
@@ -67,7 +75,7 @@ def run(parsed: argparse.Namespace) -> int:
         print("\n".join(f"{page.topic:{width}}  {page.title}" for page in manual))
         print("\nread one: reqord docs TOPIC    look for a word: reqord docs --search WORD")
         return 0
-    text = _page(manual, parsed.topic).text
+    text = _text(manual, parsed.topic)
     if sys.stdout.isatty():
         pydoc.pager(text)
     else:
@@ -84,10 +92,15 @@ def pages() -> list[Page]:
     ]
 
 
-def _page(manual: Sequence[Page], topic: str) -> Page:
+def _text(manual: Sequence[Page], topic: str) -> str:
+    """The page of that name, else the part of a page under a heading that begins so."""
     for page in manual:
         if topic.lower() in (page.topic, page.title.lower()):
-            return page
+            return page.text
+    for page in manual:
+        for part in re.split(r"(?m)^(?=## )", page.text)[1:]:
+            if slug(part.partition("\n")[0].lstrip("# ")).startswith(slug(topic)):
+                return f"{part.rstrip()}\n\nfrom the page {page.topic}: reqord docs {page.topic}\n"
     from difflib import get_close_matches  # late: for what is misspelt
 
     near = get_close_matches(topic, [page.topic for page in manual], cutoff=0.5)
@@ -125,8 +138,8 @@ def _write_site(folder: Path, manual: Sequence[Page]) -> None:
         body = _rendered(markdown, page.text)
         _write(Path(folder, f"{page.topic}.html"), _document(page.title, body, manual))
     links = "\n".join(f"- [{page.title}]({page.topic}.md)" for page in manual)
-    index = _rendered(markdown, f"# pytest-reqord\n\n{links}\n")
-    _write(Path(folder, "index.html"), _document("pytest-reqord", index, manual))
+    index = _rendered(markdown, f"# {_HOME}\n\n{links}\n")
+    _write(Path(folder, "index.html"), _document(_HOME, index, manual))
 
 
 def _write(path: Path, text: str) -> None:
@@ -147,10 +160,15 @@ def _rendered(markdown: Any, text: str) -> str:
 
 
 def _document(title: str, body: str, manual: Sequence[Page]) -> str:
-    links = "\n".join(
-        f'<a href="{page.topic}.html">{html.escape(page.title)}</a>' for page in manual
+    links = f'<a href="index.html"{_mark(title == _HOME)}>{_HOME}</a>\n' + "\n".join(
+        f'<a href="{page.topic}.html"{_mark(page.title == title)}>{html.escape(page.title)}</a>'
+        for page in manual
     )
     return _SITE.format(title=html.escape(title), links=links, body=body)
+
+
+def _mark(is_this: bool) -> str:
+    return ' aria-current="page"' if is_this else ""
 
 
 _SITE = """<!doctype html>
@@ -159,13 +177,22 @@ _SITE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>
+html {{ color-scheme: light dark }}
 body {{ font: 16px/1.5 sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
-nav a {{ margin-right: 1rem; white-space: nowrap }}
-pre {{ background: #f4f4f4; padding: .7rem; overflow-x: auto }}
-table {{ border-collapse: collapse }}
-td, th {{ border: 1px solid #ccc; padding: .3rem .6rem; text-align: left; vertical-align: top }}
+nav {{ border-bottom: 1px solid #8886; padding-bottom: .7rem }}
+nav a {{ margin-right: 1rem; display: inline-block }}
+nav a[aria-current] {{ font-weight: bold; color: inherit; text-decoration: none }}
+code {{ overflow-wrap: anywhere }}
+td code {{ overflow-wrap: normal }}
+pre {{ background: #8882; padding: .7rem; overflow-x: auto }}
+table {{ border-collapse: collapse; display: block; overflow-x: auto }}
+td, th {{ border: 1px solid #8886; padding: .3rem .6rem; text-align: left; vertical-align: top }}
+td {{ min-width: 6rem }}
+:target {{ background: #fd06 }}
 </style>
-<nav>{links}</nav>
+<nav aria-label="pages">
+{links}
+</nav>
 <main>
 {body}</main>
 </html>

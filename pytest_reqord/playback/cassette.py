@@ -161,8 +161,8 @@ class Drift(NamedTuple):
 class Cassette:
     """An open cassette: the interactions of one test and the file that holds them.
 
-    Made by the ``cassette`` fixture or by `use_cassette`; what a test may read of it are its
-    properties, each of which is safe from any thread.
+    The fixture ``cassette`` and `use_cassette` give it to you. You may read its properties from
+    any thread.
     """
 
     def __init__(
@@ -212,7 +212,7 @@ class Cassette:
 
     @property
     def path(self) -> Path:
-        """Its file."""
+        """The file of the cassette."""
         return Path(self._file)
 
     @property
@@ -222,10 +222,10 @@ class Cassette:
 
     @property
     def interactions(self) -> tuple[Interaction, ...]:
-        """What the cassette holds and what was recorded since it was opened, in order of time.
+        """The interactions in the file and those recorded since it was opened, in order of time.
 
-        Without what this test recorded earlier and now records anew, and without what of an
-        earlier run's draft was not asked for.
+        It leaves out those that this test is recording anew, and those of an earlier run's draft
+        that no request has asked for.
         """
         kept = (entry for entry in self._stored() if self._is_kept(entry))
         stored = [entry.interaction() for entry in kept]
@@ -233,7 +233,7 @@ class Cassette:
 
     @property
     def played(self) -> tuple[Interaction, ...]:
-        """What requests were answered with, in the order in which they were."""
+        """The interactions that answered requests, in the order of these requests."""
         return tuple(self._replay.played()) if self._may_have_played else ()
 
     @property
@@ -243,17 +243,17 @@ class Cassette:
 
     @property
     def recorded(self) -> tuple[Interaction, ...]:
-        """What was recorded since the cassette was opened, in order of time."""
+        """The interactions recorded since the cassette was opened, in order of time."""
         return tuple(sorted(self._source.recorded(), key=_recorded_at))
 
     @property
     def recorded_count(self) -> int:
-        """How many interactions were recorded since the cassette was opened."""
+        """The number of interactions recorded since the cassette was opened."""
         return self._recorded_count + self._source.count_of_children()
 
     @property
     def unplayed(self) -> tuple[Interaction, ...]:
-        """What this test's recording holds and the test has not asked for yet."""
+        """The interactions of this test's recording that no request has asked for yet."""
         return tuple(entry.interaction() for entry in self._unplayed())
 
     @property
@@ -273,7 +273,7 @@ class Cassette:
 
     @property
     def expired(self) -> tuple[Interaction, ...]:
-        """What requests were answered with although it is older than ``max_age``."""
+        """The interactions that answered a request although they are older than ``max_age``."""
         if not self.settings.max_age:
             return ()
         limit = expiry_limit(self.opened_at, self.settings.max_age)
@@ -296,19 +296,19 @@ class Cassette:
 
     @property
     def play_count(self) -> int:
-        """How many requests were answered from the recording."""
+        """The number of requests that the recording answered."""
         return self._replay.play_count if self._may_have_played else 0
 
     @property
     def all_played(self) -> bool:
-        """Whether everything in this test's recording was asked for."""
+        """True if requests have asked for everything in this test's recording."""
         return next(iter(self._unplayed()), None) is None
 
     @property
     def recorded_at(self) -> datetime:
-        """When the first interaction was recorded; when it was opened, where there is none yet.
+        """The time of the first interaction, or of the opening if there is none yet.
 
-        Freeze time at it where the answers depend on the date.
+        Freeze the time at it if the answers depend on the date.
         """
         first = next(iter(self._stored()), None)
         return first.interaction().answered_at if first else self.opened_at
@@ -328,9 +328,9 @@ class Cassette:
         return {key: format_time(at) for key, at in self._played_at.items()}
 
     def flush(self) -> None:
-        """Return when everything recorded so far is on the disk.
+        """Wait until everything recorded so far is on the disk.
 
-        :raises WriteFailed: if it couldn't be written.
+        :raises WriteFailed: if the disk didn't take it.
         """
         self._source.flush()
 

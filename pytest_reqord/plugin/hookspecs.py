@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def pytest_reqord_matchers(config: pytest.Config) -> Mapping[str, Matcher]:  # type: ignore[empty-body]
     """Give matchers by name, for use in ``match_on``.
 
-    Called once a run, before the first cassette is opened.
+    reqord calls it once a run, before it opens the first cassette.
     """
 
 
@@ -28,8 +28,8 @@ def pytest_reqord_matchers(config: pytest.Config) -> Mapping[str, Matcher]:  # t
 def pytest_reqord_redactors(config: pytest.Config) -> Mapping[str, Custom]:  # type: ignore[empty-body]
     """Give redactors by name, for use in ``redactors``.
 
-    Each is a function that gets an interaction and returns it, changed or not, or `LEAVE_OUT`, or a
-    mapping by part: see `pytest_reqord.redaction.user_rules`. Called once a run, as matchers are.
+    Each is a function that gets an interaction and returns it, changed or not, or `LEAVE_OUT`; or
+    it is a mapping by part. reqord calls the hook once a run, before it opens the first cassette.
     """
 
 
@@ -37,9 +37,9 @@ def pytest_reqord_redactors(config: pytest.Config) -> Mapping[str, Custom]:  # t
 def pytest_reqord_redact(interaction: Interaction) -> Interaction | LeaveOut | None:
     """Change an interaction before anything of it is kept.
 
-    Called for each interaction that is recorded, after the other rules were applied.
-    Returns it, changed or not, or `pytest_reqord.LEAVE_OUT` to keep it out of the cassette. The
-    first implementation that returns one of them wins; that all return None is an error.
+    reqord calls it for each interaction that it records, after all other rules. It returns the
+    interaction, changed or not, or `pytest_reqord.LEAVE_OUT` to keep it out of the cassette. The
+    first implementation that returns one of them wins; None from all of them is an error.
     """
 
 
@@ -47,8 +47,9 @@ def pytest_reqord_redact(interaction: Interaction) -> Interaction | LeaveOut | N
 def pytest_reqord_cassette_path(item: pytest.Item, path: Path) -> str | os.PathLike[str] | None:
     """Move the cassette of a test.
 
-    Called once a test, with the path that its markers or its name give. The first implementation
-    that returns a path wins, a relative one starts at the rootdir; None leaves it as it is.
+    reqord calls it once a test, with the path that the test's markers or its name give. The first
+    implementation that returns a path wins. A relative path starts at pytest's rootdir. None leaves
+    the cassette where it is.
     """
 
 
@@ -56,8 +57,8 @@ def pytest_reqord_cassette_path(item: pytest.Item, path: Path) -> str | os.PathL
 def pytest_recording_configure(config: pytest.Config, vcr: Any) -> None:
     """Change how cassettes of ``@pytest.mark.vcr`` are used.
 
-    Called for each such test, before its cassette is opened.
+    reqord calls it for each such test, before it opens the test's cassette.
 
-    :param vcr: a `pytest_reqord.vcr_compat.vcr.VCR`: takes ``register_matcher``, ``register_serializer``, ``register_persister`` and
-        VCR.py's options as attributes.
+    :param vcr: an object with ``register_matcher``, ``register_serializer``, ``register_persister``
+        and VCR.py's options as attributes.
     """

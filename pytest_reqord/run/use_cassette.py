@@ -134,8 +134,8 @@ class UseCassette(Generic[_C]):
 def use_cassette(path: str | os.PathLike[str], **options: Any) -> UseCassette[Cassette]:
     """Record HTTP traffic into a cassette, or play it from there, in a ``with`` block or function.
 
-    For fixtures of any scope and for scripts; inside a test what is recorded shares the test's
-    fate, elsewhere it is saved at the end of the block unless that ends with an exception.
+    For fixtures of any scope and for scripts. Inside a test it saves if the test passes; elsewhere
+    it saves at the end of the block, unless an exception leaves the block.
 
     :param path: the cassette's file; a relative one starts at pytest's rootdir, in a script at
         the working directory.

@@ -87,7 +87,7 @@ class CassetteWriter:
 
     @classmethod
     def child_spec(cls, **opts: Any) -> dict[str, Any]:
-        """What a supervisor needs to know to run this service, in OTP's words.
+        """Return what a supervisor needs to run this service, in OTP's words.
 
         ``child_spec()["start"]()`` starts it.
         """
@@ -118,7 +118,7 @@ class CassetteWriter:
 
     @property
     def set_aside(self) -> tuple[SetAside, ...]:
-        """What could not be written where it belongs and is no longer waiting."""
+        """The entries that nothing can write where they belong, and the files that have them now."""
         return tuple(self._delivery.set_aside)
 
     # producers
@@ -126,7 +126,7 @@ class CassetteWriter:
     def write_entry(
         self, path: AnyPath, entry: Interaction, *, staged: bool = False
     ) -> Awaitable[None]:
-        """Accept an entry for a file. From any thread and any event loop.
+        """Accept an entry for a file, from any thread and any event loop.
 
         Returns at once, unless the queue is full: then a thread waits here for room. In an event
         loop nothing may wait, so an entry is accepted all the same; a producer there that may
@@ -150,7 +150,7 @@ class CassetteWriter:
         return self._room
 
     async def wait_for_room(self) -> None:
-        """Come back when the queue isn't full, without blocking the event loop.
+        """Wait until the queue isn't full, without blocking the event loop.
 
         :raises WriteFailed: if it is full of what can't be written.
         """
@@ -185,18 +185,18 @@ class CassetteWriter:
     # flush, replace, stop
 
     def flush_cassette(self, path: AnyPath) -> None:
-        """Return when all that was accepted for a file is in it.
+        """Wait until a file has all entries that were accepted for it.
 
-        :raises WriteFailed: if that failed. The entries stay and are tried again, but those that
-            can't be written at all: they are set aside, which is said once.
+        :raises WriteFailed: if that failed. The next flush tries the entries again, except those that
+            nothing can write: the writer sets them aside and says so once.
         """
         name = _absolute(os.fspath(path))
         self._flush([Target(name, staged=False), Target(name, staged=True)])
 
     def flush_all(self) -> None:
-        """Return when all that was accepted is in its files.
+        """Wait until all files have the entries that were accepted for them.
 
-        :raises WriteFailed: the first failure, after every file was tried.
+        :raises WriteFailed: with the first failure, after it has tried every file.
         """
         self._flush([*self._queue.targets(), *self._delivery.unreported_targets()])
 
@@ -229,7 +229,7 @@ class CassetteWriter:
         return not self._queue.is_empty
 
     def replace_cassette_for_all_mode(self, path: AnyPath) -> None:
-        """Make a cassette hold just what was accepted for it, in one atomic step.
+        """Replace a cassette with the entries accepted for it since the start, in one atomic step.
 
         That is what was accepted since the start or since it was last replaced, staged or not;
         everything else in it goes. With nothing accepted the file is left alone.
@@ -255,7 +255,7 @@ class CassetteWriter:
         return self._delivery.rescue(folder)
 
     def stop(self) -> None:
-        """Flush and end the thread. What is accepted later is written by the caller.
+        """Flush, and end the thread. After that the caller of `write_entry` writes.
 
         :raises WriteFailed: if something could not be written.
         """

@@ -32,6 +32,15 @@ def test_page(topic, capsys):
     assert capsys.readouterr().out.startswith("# ")
 
 
+def test_part_of_a_page(capsys):
+    """A heading is a topic, too: its part of the page is printed, and the page named."""
+    assert main(["docs", "drift"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "## Drift and unplayed interactions"
+    assert lines[-1] == "from the page matching: reqord docs matching"
+    assert [line for line in lines if line.startswith("#")] == lines[:1]
+
+
 def test_misspelt(capsys):
     """A topic that isn't one brings the nearest."""
     assert main(["docs", "redacting"]) == 1
@@ -44,6 +53,15 @@ def test_search(capsys):
     found = capsys.readouterr().out
     assert re.search(r"^recording: Expiry: .*max_age", found, re.MULTILINE)
     assert main(["docs", "--search", "no such word"]) == 1
+
+
+def test_readme_lists_every_page():
+    """The README has each page, in the order in which they are read."""
+    readme = Path(__file__).parents[2] / "README.md"
+    listed = re.findall(
+        r"^\| \[([\w-]+)\]\(pytest_reqord/manual/", readme.read_text("utf-8"), re.MULTILINE
+    )
+    assert listed == [page.topic for page in docs.pages()]
 
 
 def test_every_link_leads_somewhere():

@@ -68,7 +68,9 @@ class Handover:
     def __init__(self, channel: Channel, places: Places) -> None:
         self.places = places
         self._channel = channel
-        self._lock = threading.Lock()  # cassettes outside of tests are settled in any thread
+        # cassettes outside of tests are settled in any thread, by a garbage collection, too
+        self._lock = threading.RLock()
+        self._is_giving = False
 
     def give(self, recording: Recording, outcome: str, reason: str) -> None:
         """Hand over what is staged of a recording; return when the controller has it.
@@ -88,7 +90,15 @@ class Handover:
             "reason": self.places.translate(reason),
         }
         with self._lock:
-            refusal = self._deliver(cassette, opened, recording.path)
+            if self._is_giving:  # a collection came in the middle of this thread's own messages
+                raise WriteFailed(
+                    cassette, "another one was on its way to the controller of the run"
+                )
+            self._is_giving = True
+            try:
+                refusal = self._deliver(cassette, opened, recording.path)
+            finally:
+                self._is_giving = False
         if refusal:
             raise WriteFailed(cassette, f"the controller of the run didn't take it: {refusal}")
 

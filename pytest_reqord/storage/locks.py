@@ -58,8 +58,8 @@ else:
 _KEPT = 64
 _HOLDER_SIZE = 200
 _POLL = 0.005
-_NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
 """Seconds between two tries: a save takes about as long."""
+_NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
 
 
 class _PathLock:

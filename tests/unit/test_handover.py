@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -137,3 +138,25 @@ def test_places(text, translated):
     places = Places([("/there/suite", "/here/suite/"), ("/there/suite/inner", "/elsewhere")])
 
     assert places.translate({"x": [(text, 1)]}) == {"x": [(translated, 1)]}
+
+
+def test_a_collection_in_the_middle_of_one(controller, staged):
+    """The one that came between is refused and stays with the worker; the first one is whole."""
+    line = Line(controller)
+    handover = Handover(line, PLACES)
+    refused = []
+
+    def receive(timeout):
+        with pytest.raises(WriteFailed, match="another one was on its way") as failed:
+            handover.give(staged, "passed", "")
+        refused.append(failed.value)
+        return line.answers.pop()
+
+    channel = SimpleNamespace(send=line.send, receive=receive)
+    handover = Handover(channel, PLACES)
+    handover.give(staged, "passed", "")
+    assert len(refused) == len(controller.records()) == 1
+
+    channel.receive = line.receive
+    handover.give(staged, "passed", "")
+    assert len(controller.records()) == 2

@@ -6,7 +6,7 @@ an exchange is one request on its way through it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from pytest_reqord.base.clock import expiry_limit, format_time, has_expired, monotonic
 from pytest_reqord.base.lazy import once
@@ -53,6 +53,7 @@ __all__ = [
     "Source",
     "Unfinished",
     "Unreachable",
+    "Verified",
 ]
 
 
@@ -64,6 +65,10 @@ class Filter(Protocol):
 
     def interaction(self, interaction: Interaction) -> Interaction | None:
         """The interaction as it is recorded; None for one not to record."""
+
+
+Verified: TypeAlias = "tuple[Interaction | None, Interaction]"
+"""With ``verify``: what was recorded for a request, and what came back for it now."""
 
 
 class Source(Protocol):
@@ -136,6 +141,12 @@ class Source(Protocol):
         :param request: the request and how it ended.
         """
 
+    def note_verified(self, verified: Verified) -> None:
+        """Tell who has opened the cassette, if that is another process, of an answer to compare."""
+
+    def verified_elsewhere(self) -> Sequence[Verified]:
+        """The answers that child processes got with ``verify``, and those recorded for them."""
+
     def translate(self, miss: BaseException) -> BaseException:
         """A miss as the error that the suite knows it by; natively itself."""
 
@@ -200,7 +211,7 @@ class Cassette:
         self._drifts: list[Drift] = []
         self._first_recorded: datetime | None = None
         self._played_at: dict[tuple[str, str], datetime] = {}
-        self._verified: list[tuple[Interaction | None, Interaction]] = []
+        self._verified: list[Verified] = []
         self._refusals: list[BaseException] = []
 
     # what a test reads
@@ -282,7 +293,8 @@ class Cassette:
     @property
     def changes(self) -> tuple[str, ...]:
         """With ``verify``: what the API answers otherwise than recorded, as lines of text."""
-        return tuple(line for pair in self._verified for line in self._changes_between(*pair))
+        verified = (*self._verified, *self._source.verified_elsewhere())
+        return tuple(line for pair in verified for line in self._changes_between(*pair))
 
     @property
     def matching(self) -> Matching:
@@ -510,7 +522,9 @@ class Cassette:
             if claimed is None and worker:
                 self._source.note_refused(kept.request.uri, worker, _NOT_RECORDED)
                 return
-            self._verified.append((claimed.interaction if claimed else None, kept))
+            verified = (claimed.interaction if claimed else None, kept)
+            self._verified.append(verified)
+            self._source.note_verified(verified)
         else:
             self._recorded_count += 1
             self._first_recorded = min(self._first_recorded or kept.recorded_at, kept.recorded_at)

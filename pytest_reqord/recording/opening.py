@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.base.models import Client, Interaction, Request, Response
     from pytest_reqord.codec import Entry
-    from pytest_reqord.playback.cassette import Filter
+    from pytest_reqord.playback.cassette import Filter, Verified
     from pytest_reqord.recording.plan import Plan, Services
     from pytest_reqord.recording.processes import Kin
     from pytest_reqord.settings.resolve import Settings
@@ -73,6 +73,7 @@ class Opening:
         self._lock = threading.RLock()
         self._shared_replay: Replay | None = None
         self._misses_of_children: list[BaseException] = []
+        self._verified_by_children: list[Verified] = []
         self._to_take_over: list[Path] = []
         self._confided = 0  # how many secrets the parent knows of
         self.cassette = Cassette(
@@ -314,6 +315,17 @@ class Opening:
         if self.is_child and self.kin is not None:
             self.kin.note(request)
 
+    def note_verified(self, verified: Verified) -> None:
+        """See `pytest_reqord.playback.cassette.Source.note_verified`."""
+        if self.is_child and self.kin is not None:
+            self.kin.tell_verified(verified)
+
+    def verified_elsewhere(self) -> Sequence[Verified]:
+        """See `pytest_reqord.playback.cassette.Source.verified_elsewhere`."""
+        if self.kin is not None and not self.is_child:
+            self._verified_by_children += self.kin.verified()
+        return self._verified_by_children
+
     def _hear(self, notes: Iterable[Sequence[str]]) -> None:
         """Take what child processes have noted, as if it were noted here."""
         for first, *others in notes:
@@ -415,6 +427,7 @@ class Opening:
         self.plan.redactor.learn(kin.secrets())
         self._misses_of_children += kin.misses()
         self._hear(kin.notes())
+        self.verified_elsewhere()
         kin.remove()
         self.kin = None
 

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pytest_reqord.errors import CassetteMissError
+    from pytest_reqord.playback.cassette import Verified
 
 __all__ = ["Kin"]
 
 _PLAYED, _RECORDING, _MISSED, _SPEC = "played", "recording", "missed", "spec"
-_SECRETS, _NOTE = "secrets", "note"
+_NOTE, _VERIFIED = "note", "verified"
 
 
 class Kin:
@@ -102,8 +103,15 @@ class Kin:
 
     def misses(self) -> list[BaseException]:
         """The misses of the children; each is told once."""
-        # ours: nobody else may write into the folder
         return [pickle.loads(data) for data in self._family.pick_up(_MISSED)]  # noqa: S301 -- ours: nobody else may write into the folder
+
+    def tell_verified(self, verified: Verified) -> None:
+        """Tell the parent what an answer is to be compared with."""
+        self._family.leave(_VERIFIED, pickle.dumps(verified))
+
+    def verified(self) -> list[Verified]:
+        """The answers that the children got, to be compared; each is told once."""
+        return [pickle.loads(data) for data in self._family.pick_up(_VERIFIED)]  # noqa: S301 -- ours: nobody else may write into the folder
 
     def note(self, *words: str) -> None:
         """Tell the parent what the user has to hear of."""

@@ -114,6 +114,12 @@ class Memory:
     def note_lost(self, request: str) -> None:
         pass
 
+    def note_verified(self, verified: object) -> None:
+        pass
+
+    def verified_elsewhere(self) -> tuple[()]:
+        return ()
+
     def translate(self, miss: BaseException) -> BaseException:
         return miss
 

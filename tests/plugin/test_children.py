@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 
@@ -119,6 +121,25 @@ def test_children_record_and_play(family, api, cassettes, way):
     assert [one["request"]["uri"][-5:] for one in (stored[0], stored[-1])] == ["first", "?last"]
     family.runpytest_subprocess().assert_outcomes(passed=1)
     assert len(api.seen) == 8
+
+
+@pytest.mark.parametrize("way", ["fork", "pool", "subprocess"])
+def test_verify_tells_what_a_child_was_answered(family, cassettes, way):
+    """An answer that a child got and that isn't the recorded one fails its test."""
+    family.makepyfile(suite_of(way))
+    family.runpytest_subprocess("--record-mode=once").assert_outcomes(passed=1)
+    family.runpytest_subprocess("--record-mode=verify").assert_outcomes(passed=1)
+    (path,) = family.path.rglob("test_it.yaml")
+    before = path.read_text()
+    after = re.sub(r'("n":\s*)2(,\s*"k":\s*)1\b', r"\g<1>2\g<2>7", before)
+    assert after != before
+    path.write_text(after)
+
+    result = family.runpytest_subprocess("--record-mode=verify")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*is not what the API answers now", "*body k: recorded 7, now 1"])
+    assert cassettes()["test_it.yaml"].decode() == after
 
 
 def test_what_a_child_may_not_do(family, api, cassettes):

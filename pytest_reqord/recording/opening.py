@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_reqord.codec import Entry
     from pytest_reqord.playback.cassette import Filter, Verified
     from pytest_reqord.recording.plan import Plan, Services
-    from pytest_reqord.recording.processes import Kin
+    from pytest_reqord.recording.processes import Peers
     from pytest_reqord.settings.resolve import Settings
     from pytest_reqord.storage.staging import Recording
     from pytest_reqord.writer import Saved
@@ -67,7 +67,7 @@ class Opening:
         self.recording: Recording | None = None
         self.redactor = self.filter_of(plan)
         self.clock = services.clock
-        self.kin: Kin | None = None
+        self.peers: Peers | None = None
         self.is_child = False  # whether a parent process has opened it
         self._services = services
         self._lock = threading.RLock()
@@ -190,9 +190,9 @@ class Opening:
             strict_order=settings.strict_order,
         )
         with self._lock:
-            self._shared_replay, kin = replay, self.kin
-        if kin is not None:
-            replay.share(kin)
+            self._shared_replay, peers = replay, self.peers
+        if peers is not None:
+            replay.share(peers)
         return replay
 
     def record(self, interaction: Interaction) -> None:
@@ -214,10 +214,10 @@ class Opening:
 
     def _confide(self) -> None:
         redactor = self.plan.redactor
-        if self.kin is not None and redactor.known > self._confided:
+        if self.peers is not None and redactor.known > self._confided:
             new = redactor.secrets(self._confided)
             self._confided += len(new)
-            self.kin.confide(new)
+            self.peers.confide(new)
 
     def _staged(self) -> Recording:
         if self.recording is not None:
@@ -227,8 +227,8 @@ class Opening:
             self.recording = kept = self.recording or made
         if kept is not made:
             self._services.staged().forget(made.path)
-        elif self.is_child and self.kin is not None:
-            self.kin.announce(made.path)
+        elif self.is_child and self.peers is not None:
+            self.peers.announce(made.path)
         return kept
 
     def _new_recording(self) -> Recording:
@@ -285,7 +285,7 @@ class Opening:
         if self.is_child:
             return ()
         entries: list[Entry] = []
-        for path in self.kin.announced() if self.kin is not None else self._to_take_over:
+        for path in self.peers.announced() if self.peers is not None else self._to_take_over:
             with suppress(FileNotFoundError):  # the child has not written yet
                 entries += read_document(path).entries
         return entries
@@ -305,25 +305,25 @@ class Opening:
 
     def note_refused(self, uri: str, worker: str, why: str) -> None:
         """See `pytest_reqord.playback.cassette.Source.note_refused`."""
-        if self.is_child and self.kin is not None:
-            self.kin.note(uri, worker, why)
+        if self.is_child and self.peers is not None:
+            self.peers.note(uri, worker, why)
         else:
             self._services.note_refused(uri, worker, why)
 
     def note_lost(self, request: str) -> None:
         """See `pytest_reqord.playback.cassette.Source.note_lost`."""
-        if self.is_child and self.kin is not None:
-            self.kin.note(request)
+        if self.is_child and self.peers is not None:
+            self.peers.note(request)
 
     def note_verified(self, verified: Verified) -> None:
         """See `pytest_reqord.playback.cassette.Source.note_verified`."""
-        if self.is_child and self.kin is not None:
-            self.kin.tell_verified(verified)
+        if self.is_child and self.peers is not None:
+            self.peers.tell_verified(verified)
 
     def verified_elsewhere(self) -> Sequence[Verified]:
         """See `pytest_reqord.playback.cassette.Source.verified_elsewhere`."""
-        if self.kin is not None and not self.is_child:
-            self._verified_by_children += self.kin.verified()
+        if self.peers is not None and not self.is_child:
+            self._verified_by_children += self.peers.verified()
         return self._verified_by_children
 
     def _hear(self, notes: Iterable[Sequence[str]]) -> None:
@@ -340,9 +340,9 @@ class Opening:
         A child's miss is its parent's error. In the child itself it is an ``Exception``: a pool
         waits for ever for a worker that ended with anything else.
         """
-        if self.kin is None or not self.is_child or not isinstance(miss, CassetteMissError):
+        if self.peers is None or not self.is_child or not isinstance(miss, CassetteMissError):
             return miss
-        self.kin.report(miss)
+        self.peers.report(miss)
         return CassetteMiss(miss.request, miss.cassette, miss.nearest, miss.commands)
 
     # its child processes
@@ -350,33 +350,33 @@ class Opening:
     @property
     def is_over(self) -> bool:
         """Whether this is a child whose parent has closed it."""
-        return self.is_child and self.kin is not None and self.kin.is_over
+        return self.is_child and self.peers is not None and self.peers.is_over
 
     @property
     def is_shared(self) -> bool:
         """See `pytest_reqord.playback.cassette.Source.is_shared`."""
-        return self.kin is not None
+        return self.peers is not None
 
-    def share(self) -> Kin:
+    def share(self) -> Peers:
         """Share it with child processes from now on.
 
         :raises OSError: if there is no place to meet.
         """
-        kin = self.kin or self._new_kin()
+        peers = self.peers or self._new_peers()
         with self._lock:
-            self.kin = kept = self.kin or kin
+            self.peers = kept = self.peers or peers
             replay = self._shared_replay
-        if kept is not kin:
-            kin.remove()
+        if kept is not peers:
+            peers.remove()
         if replay is not None:
             replay.share(kept)
         return kept
 
-    def _new_kin(self) -> Kin:
+    def _new_peers(self) -> Peers:
         # late: few tests start child processes
-        from pytest_reqord.recording.processes import Kin
+        from pytest_reqord.recording.processes import Peers
 
-        return Kin.make()
+        return Peers.make()
 
     def shared(self) -> Shared:
         """What a child that shares no memory has to know."""
@@ -399,37 +399,37 @@ class Opening:
         self.cassette.after_fork()
         if self._shared_replay is not None:
             self._shared_replay.after_fork()
-        if self.kin is not None:
-            self.kin.after_fork()
+        if self.peers is not None:
+            self.peers.after_fork()
         self.recording = None
         self.is_child = True
         self._confided = self.plan.redactor.known
 
     def take_misses(self) -> list[BaseException]:
         """The misses of its child processes since the last call."""
-        if self.kin is not None and not self.is_child:
-            self._misses_of_children += self.kin.misses()
+        if self.peers is not None and not self.is_child:
+            self._misses_of_children += self.peers.misses()
         taken, self._misses_of_children = self._misses_of_children, []
         return taken
 
     def close(self) -> None:
         """Take no more requests, here and in the children, and hear what they have to tell."""
         self.cassette.close()
-        kin = self.kin
-        if kin is None or self.is_child:
+        peers = self.peers
+        if peers is None or self.is_child:
             return
-        kin.close()
-        if any(True for _ in kin.all()):
+        peers.close()
+        if any(True for _ in peers.all()):
             self.cassette.all_played  # noqa: B018 -- has the replay made, if only children played
             if self._shared_replay is not None:
                 self._shared_replay.gather()
-        self._to_take_over = kin.recordings()
-        self.plan.redactor.learn(kin.secrets())
-        self._misses_of_children += kin.misses()
-        self._hear(kin.notes())
+        self._to_take_over = peers.recordings()
+        self.plan.redactor.learn(peers.secrets())
+        self._misses_of_children += peers.misses()
+        self._hear(peers.notes())
         self.verified_elsewhere()
-        kin.remove()
-        self.kin = None
+        peers.remove()
+        self.peers = None
 
     def take_over(self) -> None:
         """Make what the children recorded part of its recording.

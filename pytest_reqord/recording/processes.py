@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_reqord.base.real import Path, json, os
-from pytest_reqord.storage import Family, Pipe
+from pytest_reqord.storage import MessageFolder, Pipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -21,64 +21,64 @@ if TYPE_CHECKING:
     from pytest_reqord.errors import CassetteMissError
     from pytest_reqord.playback.cassette import Verified
 
-__all__ = ["Kin"]
+__all__ = ["Peers"]
 
 _PLAYED, _RECORDING, _MISSED, _SPEC = "played", "recording", "missed", "spec"
 _NOTE, _VERIFIED = "note", "verified"
 
 
-class Kin:
-    """One process's side of it.
+class Peers:
+    """The processes that share an open cassette, as one of them sees the others.
 
-    :param family: what the processes share; given to a child.
+    :param messages: what the processes share; given to a child.
     :param pipe: what children tell their parent of secrets through, which are never in a file.
     """
 
-    def __init__(self, family: Family, pipe: Pipe) -> None:
-        self._family = family
+    def __init__(self, messages: MessageFolder, pipe: Pipe) -> None:
+        self._messages = messages
         self._pipe = pipe
 
     @classmethod
-    def make(cls) -> Kin:
+    def make(cls) -> Peers:
         """Be the parent.
 
         :raises OSError: if there is no place to meet.
         """
-        family = Family.make()
+        messages = MessageFolder.make()
         try:
-            return cls(family, Pipe.make(family.folder))
+            return cls(messages, Pipe.make(messages.folder))
         except OSError:
-            family.remove()
+            messages.remove()
             raise
 
     @classmethod
-    def join(cls, folder: Path) -> Kin:
+    def join(cls, folder: Path) -> Peers:
         """Be a child."""
-        return cls(Family(folder), Pipe(folder))
+        return cls(MessageFolder(folder), Pipe(folder))
 
     @property
     def folder(self) -> Path:
         """What a child has to know to find the others."""
-        return self._family.folder
+        return self._messages.folder
 
     @property
     def is_over(self) -> bool:
         """Whether the parent has closed the cassette."""
-        return not self._family.is_open
+        return not self._messages.is_open
 
     # what is played: the `Claims` of a `Replay`
 
     def take(self, at: int) -> bool:
         """Claim the interaction at a position; False if another process has."""
-        return self._family.take(_PLAYED, str(at))
+        return self._messages.take(_PLAYED, str(at))
 
     def has(self, at: int) -> bool:
         """Whether a process has claimed it."""
-        return self._family.has(_PLAYED, str(at))
+        return self._messages.has(_PLAYED, str(at))
 
     def all(self) -> Iterable[int]:
         """All positions that are claimed."""
-        return map(int, self._family.names(_PLAYED))
+        return map(int, self._messages.names(_PLAYED))
 
     # what a child has to tell
 
@@ -87,39 +87,39 @@ class Kin:
 
         :returns: False if the cassette is closed: then nobody would take it over.
         """
-        return self._family.leave(_RECORDING, os.fsencode(staged))
+        return self._messages.leave(_RECORDING, os.fsencode(staged))
 
     def announced(self) -> list[Path]:
         """Where the children's recordings are staged so far; they will be told all the same."""
-        return [Path(os.fsdecode(name)) for name in self._family.look_at(_RECORDING)]
+        return [Path(os.fsdecode(name)) for name in self._messages.look_at(_RECORDING)]
 
     def recordings(self) -> list[Path]:
         """Where the children's recordings are staged; each is told once."""
-        return [Path(os.fsdecode(name)) for name in self._family.pick_up(_RECORDING)]
+        return [Path(os.fsdecode(name)) for name in self._messages.pick_up(_RECORDING)]
 
     def report(self, miss: CassetteMissError) -> None:
         """Tell the parent of a miss."""
-        self._family.leave(_MISSED, pickle.dumps(miss))
+        self._messages.leave(_MISSED, pickle.dumps(miss))
 
     def misses(self) -> list[BaseException]:
         """The misses of the children; each is told once."""
-        return [pickle.loads(data) for data in self._family.pick_up(_MISSED)]  # noqa: S301 -- ours: nobody else may write into the folder
+        return [pickle.loads(data) for data in self._messages.pick_up(_MISSED)]  # noqa: S301 -- ours: nobody else may write into the folder
 
     def tell_verified(self, verified: Verified) -> None:
         """Tell the parent what an answer is to be compared with."""
-        self._family.leave(_VERIFIED, pickle.dumps(verified))
+        self._messages.leave(_VERIFIED, pickle.dumps(verified))
 
     def verified(self) -> list[Verified]:
         """The answers that the children got, to be compared; each is told once."""
-        return [pickle.loads(data) for data in self._family.pick_up(_VERIFIED)]  # noqa: S301 -- ours: nobody else may write into the folder
+        return [pickle.loads(data) for data in self._messages.pick_up(_VERIFIED)]  # noqa: S301 -- ours: nobody else may write into the folder
 
     def note(self, *words: str) -> None:
         """Tell the parent what the user has to hear of."""
-        self._family.leave(_NOTE, json.dumps(words).encode())
+        self._messages.leave(_NOTE, json.dumps(words).encode())
 
     def notes(self) -> list[list[str]]:
         """What the children had to tell the user; each is told once."""
-        return [json.loads(data) for data in self._family.pick_up(_NOTE)]
+        return [json.loads(data) for data in self._messages.pick_up(_NOTE)]
 
     def confide(self, secrets: Sequence[str]) -> None:
         """Tell the parent what became known to be secret here."""
@@ -140,13 +140,13 @@ class Kin:
 
         :param spec: makes it.
         """
-        if not self._family.has(_SPEC, _SPEC):
-            self._family.leave(_SPEC, spec(), _SPEC)
+        if not self._messages.has(_SPEC, _SPEC):
+            self._messages.leave(_SPEC, spec(), _SPEC)
 
     def spec(self) -> bytes | None:
         """What the parent left; None if it has closed the cassette."""
         try:
-            return self._family.read(_SPEC, _SPEC)
+            return self._messages.read(_SPEC, _SPEC)
         except FileNotFoundError:
             return None
 
@@ -154,7 +154,7 @@ class Kin:
 
     def close(self) -> None:
         """Refuse the children from now on."""
-        self._family.close()
+        self._messages.close()
 
     def after_fork(self) -> None:
         """Be a child that was forked."""
@@ -163,4 +163,4 @@ class Kin:
     def remove(self) -> None:
         """Leave nothing behind: all that the children told was heard."""
         self._pipe.close()
-        self._family.remove()
+        self._messages.remove()

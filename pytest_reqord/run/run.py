@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_reqord.base.models import Interaction, LeaveOut
     from pytest_reqord.recording.outcome import Ending, Settling, Tests
     from pytest_reqord.recording.plan import Plan, Shared
-    from pytest_reqord.recording.processes import Kin
+    from pytest_reqord.recording.processes import Peers
     from pytest_reqord.recording.remote_workers import Handover, Intake
     from pytest_reqord.recording.run_info import RunInfo
     from pytest_reqord.recording.staged import Staged
@@ -309,16 +309,16 @@ class Run:
         every = list(self._unsettled.values())
         return [opening for opening in every if not opening.cassette.is_closed]
 
-    def join(self, shared: Shared, kin: Kin) -> Opening:
+    def join(self, shared: Shared, peers: Peers) -> Opening:
         """Open a cassette that this process's parent has open.
 
         :param shared: what the parent has settled about it.
-        :param kin: the two of them.
+        :param peers: the two of them.
         """
         attempt = Attempt(shared.owner, shared.nodeid)
         registry.ensure()
         opening = Opening(self._planning.join(shared, attempt), self._services, attempt)
-        opening.kin = kin
+        opening.peers = peers
         opening.prepare()  # nothing can be imported any more when its process ends
         self._unsettled[id(opening)] = opening
         self.be_child()

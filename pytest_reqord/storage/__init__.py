@@ -22,7 +22,7 @@ from pytest_reqord.storage.files import (
 if TYPE_CHECKING:
     from pytest_reqord.storage.files import user_folder
     from pytest_reqord.storage.locks import lock
-    from pytest_reqord.storage.messages import Family, Pipe
+    from pytest_reqord.storage.messages import MessageFolder, Pipe
     from pytest_reqord.storage.staging import Record, Recording, StagingArea, earlier_records
     from pytest_reqord.storage.write import (
         LARGE,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LARGE",
     "PRIVATE",
-    "Family",
+    "MessageFolder",
     "NoFile",
     "OpenFile",
     "Pipe",
@@ -68,7 +68,7 @@ __all__ = [
 _LATE = {
     "LARGE": "write",
     "PRIVATE": "write",
-    "Family": "messages",
+    "MessageFolder": "messages",
     "Pipe": "messages",
     "OpenFile": "write",
     "Record": "staging",

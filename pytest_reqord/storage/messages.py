@@ -21,13 +21,13 @@ from pytest_reqord.storage.files import read, remove_folder, user_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Family", "Pipe"]
+__all__ = ["MessageFolder", "Pipe"]
 
 _numbers = itertools.count(1)
 
 
-class Family:
-    """A process and the child processes that it shares an open cassette with.
+class MessageFolder:
+    """A folder in which the processes that share an open cassette leave messages for each other.
 
     :param folder: the folder that they share.
     """
@@ -36,7 +36,7 @@ class Family:
         self.folder = folder
 
     @classmethod
-    def make(cls) -> Family:
+    def make(cls) -> MessageFolder:
         """Begin one.
 
         :raises OSError: if the folder can't be made.

@@ -143,9 +143,9 @@ def _ticket() -> Ticket | None:
     for run in _runs():
         for opening in run.openings():
             if opening.cassette is recorder:
-                kin = opening.share()
-                kin.provide(functools.partial(_spec, run, opening))
-                return Ticket(str(kin.folder), str(opening.plan.path), opening.owner)
+                peers = opening.share()
+                peers.provide(functools.partial(_spec, run, opening))
+                return Ticket(str(peers.folder), str(opening.plan.path), opening.owner)
     return None
 
 
@@ -296,11 +296,11 @@ class Joined:
     def _made(self) -> tuple[Run, Opening] | str | None:
         """The cassette; why it can't be had; None if the parent has closed it."""
         # late: many children make no request
-        from pytest_reqord.recording.processes import Kin
+        from pytest_reqord.recording.processes import Peers
         from pytest_reqord.run.run import Run
 
-        kin = Kin.join(Path(self.ticket.folder))
-        spec = kin.spec()
+        peers = Peers.join(Path(self.ticket.folder))
+        spec = peers.spec()
         if spec is None:
             return None
         try:
@@ -309,7 +309,7 @@ class Joined:
         except (ImportError, AttributeError, ValueError):  # a function of a conftest.py; nothing
             return _NOT_SENT
         run = Run(info, **arguments)
-        return run, run.join(shared, kin)
+        return run, run.join(shared, peers)
 
 
 def spec_of(run: Run, opening: Opening) -> bytes:

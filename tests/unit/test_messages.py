@@ -13,15 +13,15 @@ from pytest_reqord.codec import encode, load, render
 from pytest_reqord.errors import SequenceMismatchError
 from pytest_reqord.matching.matchers import DEFAULT_MATCH_ON, Matching
 from pytest_reqord.playback.replay import Index, Replay
-from pytest_reqord.recording.processes import Kin
-from pytest_reqord.storage import Family
+from pytest_reqord.recording.processes import Peers
+from pytest_reqord.storage import MessageFolder
 
 
 @pytest.fixture
 def two():
     """The same family as two processes see it."""
-    family = Family.make()
-    yield family, Family(family.folder)
+    family = MessageFolder.make()
+    yield family, MessageFolder(family.folder)
     family.close()
     family.remove()
 
@@ -130,7 +130,7 @@ def test_strict_order(two):
 
 @pytest.fixture
 def parent():
-    parent = Kin.make()
+    parent = Peers.make()
     yield parent
     parent.close()
     parent.remove()
@@ -138,7 +138,7 @@ def parent():
 
 def test_secrets_are_in_no_file(parent):
     """The parent is told them, once; no file has them, then or later."""
-    child = Kin.join(parent.folder)
+    child = Peers.join(parent.folder)
     child.confide(["0123456789ab"])
     child.confide(["cdefghijklmn", "0123456789ab"])
 
@@ -153,7 +153,7 @@ def test_secrets_of_many_children_at_once(parent):
     long = ["k" * 9000 + str(number) for number in range(20)]
 
     def tell(number):
-        child = Kin.join(parent.folder)
+        child = Peers.join(parent.folder)
         for at in range(5):
             child.confide([f"{number}-{at}", *long])
 
@@ -171,14 +171,14 @@ def test_secrets_of_a_child_that_was_killed(parent):
     """Half a line costs itself, not the next one; a writer that is stopped holds up nobody for long."""
     path = parent.folder / "told"
     path.write_bytes(b'["half')  # as a process that was killed leaves it
-    Kin.join(parent.folder).confide(["whole"])
+    Peers.join(parent.folder).confide(["whole"])
 
     assert parent.secrets() == ["whole"]
 
 
 def test_secrets_after_the_parents_end(parent):
     """A child that is late tells nobody, and doesn't wait."""
-    child = Kin.join(parent.folder)
+    child = Peers.join(parent.folder)
     parent.close()
     child.confide(["late"])
     parent.remove()
@@ -195,7 +195,7 @@ def test_secrets_leave_no_descriptor():
     """What was opened for it is closed with it."""
     before = descriptors()
     for _ in range(20):
-        one = Kin.make()
+        one = Peers.make()
         one.close()
         one.remove()
     until = time.monotonic() + 10

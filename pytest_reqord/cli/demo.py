@@ -1,8 +1,8 @@
 """``reqord demo``: serve the API of the manual and the examples while a command runs.
 
-It has users, posts, a login and a chat that streams. It answers for http://api.example.test as a
-forward proxy on a free loopback port, so that no cassette holds a port. No answer depends on what
-was asked before.
+It has users, posts, a login, a chat that streams, a job that takes a while, and a bucket as S3 has
+it. It answers for http://api.example.test as a forward proxy on a free loopback port, so that no
+cassette holds a port. No answer but the job's depends on what was asked before.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 from pytest_reqord.base.real import json, os
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["HELP", "URL", "add_arguments", "environment", "run", "running"]
 
@@ -38,6 +38,10 @@ POSTS: list[dict[str, object]] = [
     {"id": number, "user": 1 + number % 3, "title": f"Note {number}", "words": 40 * number}
     for number in range(1, 10)
 ]
+REPORTS = {"2026/q1.csv": b"city,sold\nParis,7\nRome,5\n", "2026/q2.csv": b"city,sold\nParis,9\n"}
+"""The objects of the bucket ``reports``."""
+POLLS = 3
+"""How often a job is asked for until it is done."""
 PAUSE = 0.03
 """Seconds between two words of a chat: enough for a recording to tell them apart."""
 
@@ -52,9 +56,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class Server(ThreadingHTTPServer):
+    """The API, with all that it remembers."""
+
+    daemon_threads = True
+    polls = 0
+    """How often the job was asked for since it was started."""
+
+
 class Api(BaseHTTPRequestHandler):
     """One connection."""
 
+    server: Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -81,6 +94,14 @@ class Api(BaseHTTPRequestHandler):
                 self._answer(USERS[0])
             case ["me"]:
                 self._answer({"error": "log in first"}, 401)
+            case ["jobs", "7"]:
+                self.server.polls += 1
+                is_done = self.server.polls >= POLLS
+                self._answer({"id": 7, "state": "done" if is_done else "running"})
+            case ["reports"]:
+                self._list(query.get("prefix", ""), query.get("delimiter", ""))
+            case ["reports", *key] if "/".join(key) in REPORTS:
+                self._object(REPORTS["/".join(key)])
             case _:
                 self._answer(None)
 
@@ -89,6 +110,9 @@ class Api(BaseHTTPRequestHandler):
         match urlsplit(self.path).path.strip("/").split("/"):
             case ["posts"]:
                 self._answer({"id": len(POSTS) + 1, **sent}, 201)
+            case ["jobs"]:
+                self.server.polls = 0
+                self._answer({"id": 7, "state": "running"}, 202)
             case ["login"] if sent.get("password"):
                 token = secrets.token_urlsafe(24)
                 cookie = ("Set-Cookie", f"session={secrets.token_hex(16)}; Path=/; HttpOnly")
@@ -100,17 +124,60 @@ class Api(BaseHTTPRequestHandler):
             case _:
                 self._answer(None)
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._send(b"", 200, [("ETag", '"stored"')])
+
+    def _list(self, prefix: str, delimiter: str) -> None:
+        """What ListObjectsV2 answers: the objects, or the folder that they are in."""
+        keys = [key for key in REPORTS if key.startswith(prefix)]
+        folders = (
+            {key.partition(delimiter)[0] for key in keys} if delimiter and not prefix else set()
+        )
+        rows = [
+            f"<Contents><Key>{key}</Key><Size>{len(REPORTS[key])}</Size><ETag>1</ETag>"
+            "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
+            for key in keys
+            if not folders
+        ]
+        rows += (f"<CommonPrefixes><Prefix>{name}/</Prefix></CommonPrefixes>" for name in folders)
+        listed = f"<Name>reports</Name><IsTruncated>false</IsTruncated>{''.join(rows)}"
+        body = f"<ListBucketResult>{listed}</ListBucketResult>".encode()
+        self._send(body, 200, [("Content-Type", "application/xml")])
+
+    def _object(self, data: bytes) -> None:
+        """The object, or the range of it that is asked for."""
+        headers = [("ETag", '"1"'), ("Accept-Ranges", "bytes"), ("Content-Type", "text/csv")]
+        headers += [("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")]
+        first, _, last = self.headers.get("Range", "").removeprefix("bytes=").partition("-")
+        if not first:
+            return self._send(data, 200, headers)
+        start, stop = int(first), min(int(last or len(data)), len(data) - 1) + 1
+        headers += [("Content-Range", f"bytes {start}-{stop - 1}/{len(data)}")]
+        return self._send(data[start:stop], 206, headers)
+
     def _answer(self, value: object, status: int = 200, *headers: tuple[str, str]) -> None:
         if value is None:
             value, status = {"error": "not found"}, 404
         body = json.dumps(value).encode()
+        self._send(body, status, [("Content-Type", "application/json")], headers)
+
+    def _send(
+        self,
+        body: bytes,
+        status: int,
+        headers: Sequence[tuple[str, str]],
+        others: Sequence[tuple[str, str]] = (),
+    ) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        for name, text in headers:
+        for name, text in (*headers[:1], ("Content-Length", str(len(body))), *headers[1:], *others):
             self.send_header(name, text)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def _chat(self, question: str) -> None:
         """Say the question back, word by word, as server-sent events."""
@@ -143,8 +210,7 @@ def _find(rows: list[dict[str, object]], number: str) -> dict[str, object] | Non
 @contextmanager
 def running() -> Iterator[str]:
     """The API for the length of a ``with``: its address, which is to be used as a proxy."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Api)
     Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -156,7 +222,9 @@ def running() -> Iterator[str]:
 def environment(address: str) -> dict[str, str]:
     """The environment of a process whose clients are to find the API at that address."""
     quiet = {name: text for name, text in os.environ.items() if not name.upper().endswith("_PROXY")}
-    return {**quiet, "HTTP_PROXY": address, "http_proxy": address}
+    local = "localhost,127.0.0.1"  # servers of the user's own
+    there = {"HTTP_PROXY": address, "NO_PROXY": local}
+    return {**quiet, **there, **{name.lower(): text for name, text in there.items()}}
 
 
 def run(parsed: argparse.Namespace) -> int:

@@ -201,6 +201,7 @@ ON_PURPOSE = {
         ("cli/demo.py", name) for name in ("secrets", "subprocess", "threading", "time")
     ),  # a server of its own
     ("cli/docs.py", "read_text"),  # of the package
+    ("cli/info.py", "subprocess"),  # pytest, asked for its settings
     ("vcr_compat/filters.py", "io"),  # a value that suites get, not a file
     ("recording/plan.py", "glob"),  # for `escape`, which asks no file
     (

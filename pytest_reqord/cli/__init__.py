@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_reqord.base.real import os
-from pytest_reqord.cli import audit, convert, demo, docs, keep, show
+from pytest_reqord.cli import audit, convert, demo, docs, info, keep, show
 from pytest_reqord.cli.finding import warn, why
 from pytest_reqord.errors import ReqordError
 
@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     """Make the parser of all commands."""
     made = argparse.ArgumentParser(prog="reqord", description="look after cassettes")
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    for command in (keep, show, audit, convert, docs, demo):
+    for command in (keep, show, audit, convert, info, docs, demo):
         subparser = commands.add_parser(
             command.__name__.rpartition(".")[2], help=command.HELP, description=command.HELP
         )

@@ -32,6 +32,7 @@ __all__ = [
     "ask_before",
     "ask_no_more",
     "check",
+    "reason_against",
     "refuse",
     "replaced",
     "uninstall",
@@ -540,6 +541,7 @@ class Entrance(NamedTuple):
 
 
 _refused: dict[str, Attributes] = {}
+_reasons: dict[str, str] = {}
 """The entrances of each client that could not be patched, by its package."""
 
 
@@ -549,10 +551,16 @@ def refuse(package: str, error: UnsupportedClient, entrances: Iterable[Entrance]
     :param package: the client's package.
     :param error: says why it could not be patched.
     """
+    _reasons[package] = error.reason
     patches = _refused.setdefault(package, Attributes())
     for owner, method, uri_of in entrances:
         if isinstance(owner, type):
             patches.take(owner, method, functools.partial(_refusing, error, uri_of))
+
+
+def reason_against(package: str) -> str:
+    """Return why a client's requests are refused, an empty text if they aren't."""
+    return _reasons.get(package, "")
 
 
 def replaced(name: str) -> str:
@@ -567,6 +575,7 @@ def replaced(name: str) -> str:
 
 def accept(package: str) -> None:
     """Let a client's requests come: it has been patched, now or after all."""
+    _reasons.pop(package, None)
     patches = _refused.pop(package, None)
     if patches is not None:
         patches.put_back()

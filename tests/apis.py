@@ -1,7 +1,8 @@
 """What today's APIs send and answer, from their public documentation, with made-up values.
 
 In each text stands «a secret», which must not reach a cassette, and ⟦an innocent value⟧, which must:
-a client reads it back, or a person has to read it. The marks are no part of what is sent.
+a client reads it back, or a person has to read it. The marks are no part of what is sent; nor is ``·``,
+which keeps a scan for secrets from taking one of these for real.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from pytest_reqord.base.models import Headers, Interaction, Request, Response
 __all__ = ["MESSAGES", "Message", "innocent_lost", "interaction", "secrets_left"]
 
 WHEN = datetime(2026, 11, 28, tzinfo=timezone.utc)
-_MARKS = re.compile("[«»⟦⟧]")
+_MARKS = re.compile("[«»⟦⟧·]")
 
 
 class Message(NamedTuple):
     """A request or an answer.
 
     :param kind: what kind of place its values stand in.
-    :param text: the request line's target or nothing, header lines, a blank line, the body.
+    :param text: the request line's target (or URL) or nothing, header lines, a blank line, the body.
     :param is_request: which of the two.
     """
 
@@ -33,11 +34,11 @@ class Message(NamedTuple):
 
     @property
     def secrets(self) -> list[str]:
-        return re.findall("«(.+?)»", self.text, re.DOTALL)
+        return re.findall("«(.+?)»", self.text.replace("·", ""), re.DOTALL)
 
     @property
     def innocent(self) -> list[str]:
-        return re.findall("⟦(.+?)⟧", self.text, re.DOTALL)
+        return re.findall("⟦(.+?)⟧", self.text.replace("·", ""), re.DOTALL)
 
 
 def interaction(message: Message) -> Interaction:
@@ -50,7 +51,8 @@ def interaction(message: Message) -> Interaction:
     if not message.is_request:
         request = Request("GET", "https://api.example.com/", Headers(), b"")
         return Interaction(request, Response(200, "OK", Headers(pairs), data), WHEN)
-    request = Request("POST", f"https://api.example.com{target}", Headers(pairs), data)
+    url = target if "://" in target[:8] else f"https://api.example.com{target}"
+    request = Request("POST", url, Headers(pairs), data)
     return Interaction(request, Response(200, "OK", Headers(), b""), WHEN)
 
 

@@ -1,4 +1,4 @@
-"""What the manual's pages have from the code: the table of settings, the types, the errors.
+"""What the manual's pages have from the code: the tables of settings and of secrets, types, errors.
 
 ``python tests/manual.py`` writes these parts anew.
 """
@@ -14,6 +14,7 @@ import public_names
 
 import pytest_reqord
 from pytest_reqord import errors
+from pytest_reqord.redaction.table import TABLE
 from pytest_reqord.settings.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -194,6 +195,16 @@ def errors_() -> Iterator[str]:
         yield f"| `{name}` | `{base.__name__}` | {fields} | {_cell(_doc(error).summary)} |"
 
 
+def secrets() -> Iterator[str]:
+    """The table of names of secrets."""
+    yield "| place | names | source | looked up |"
+    yield "|---|---|---|---|"
+    for line in TABLE:
+        source, _, date = line.source.rpartition(", ")
+        names = " ".join(f"`{name}`" for name in line.names)
+        yield f"| `{line.place}` | {names} | {source} | {date} |"
+
+
 PARTS: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("settings", "settings"): settings,
     ("settings", "run-wide"): run_wide,
@@ -201,6 +212,7 @@ PARTS: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("api", "values"): api,
     ("api", "hooks"): hooks,
     ("api", "errors"): errors_,
+    ("secrets", "names"): secrets,
 }
 """The parts by page and name; in a page each stands between two comments of its name."""
 

@@ -20,9 +20,9 @@ __all__ = ["HELP", "Page", "add_arguments", "pages", "run", "slug"]
 
 HELP = "show the manual"
 _ORDER = (
-    *("recording", "matching", "redaction", "network-guard", "places", "threads", "settings"),
-    *("command-line", "clients", "file", "api", "vcr", "troubleshooting", "faq", "faults"),
-    *("writer", "limits", "how-it-works", "glossary"),
+    *("recording", "matching", "redaction", "secrets", "network-guard", "places", "threads"),
+    *("settings", "command-line", "clients", "file", "api", "vcr", "troubleshooting", "faq"),
+    *("faults", "writer", "limits", "how-it-works", "glossary"),
 )
 """The pages in the order in which they are read; each is a file of that name."""
 

@@ -368,7 +368,7 @@ def _redact_fields(
         body.replace(part_edits(body.text, content_type, names, found))
 
 
-_MAY_BE_PAIRS = Pattern(r'"(?:\w*value|v|val|text|content|secret|data)\\*"\s*:', re.IGNORECASE)
+_MAY_BE_PAIRS = Pattern(r'"(?:[\w.]*value|v|val|text|content|secret|data)\\*"\s*:', re.IGNORECASE)
 
 
 def _redact_assignments(
@@ -380,14 +380,19 @@ def _redact_assignments(
         body.replace(text_edits.private_key_edits(text, found, parseable=parseable))
     names, _ = vocabulary.beside(text)
     if text[:1] not in "{[":
+        holders = vocabulary.holders(text)
         body.replace(text_edits.assignment_edits(body.text, names, found, parseable=parseable))
+        body.replace(text_edits.block_edits(body.text, names, holders, found, parseable=parseable))
         body.replace(text_edits.inline_edits(body.text, names, found, parseable=parseable))
     elif "=" in text or "\\n" in text or "'" in text:
         body.replace(text_edits.inline_edits(body.text, names, found, parseable=parseable))
+    if vocabulary.has_fields and _MAY_BE_COMMAND.search(text):
+        body.replace(text_edits.command_edits(body.text, names, found, parseable=parseable))
     if vocabulary.has_fields and _MAY_BE_SENT.search(text):
         body.replace(text_edits.credentials_edits(body.text, found, parseable=parseable))
 
 
+_MAY_BE_COMMAND = Pattern(r"password\s|\sby\s|[ \"']--?\w", re.IGNORECASE)
 _MAY_BE_SENT = Pattern(r"bearer|basic|authorization", re.IGNORECASE)
 
 

@@ -77,22 +77,22 @@ def redact_uri(
         edited.replace(path_edits(edited.text, found))
     if ";" in uri:
         edited.replace(_edits(_PATH_PARAMETER, edited.text, vocabulary, found, _DEEPEST))
-    if "=" in uri and _may_have_secrets(uri, vocabulary):
-        edited.replace(_edits(_PAIR, edited.text, vocabulary, found, depth))
+    if "=" in uri and _may_have_secrets(uri, names := vocabulary.parameters_of(uri)):
+        edited.replace(_edits(_PAIR, edited.text, vocabulary, found, depth, names))
     if "eyJ" in edited.text and vocabulary.has("jwt"):
         edited.replace(jwt_edits(edited.text, found, REDACTED_IN_URL, parseable=parseable))
     text = edited.text
     return text.replace(REDACTED, REDACTED_IN_URL) if REDACTED in text else text
 
 
-def _may_have_secrets(uri: str, vocabulary: Vocabulary) -> bool:
+def _may_have_secrets(uri: str, names: Names) -> bool:
     """Whether a parameter has a secret name, or a value in which there may be one that has."""
     query = uri.partition("?")[2] or uri
     return (
         "%" in query
         or "/" in query
         or "{" in query
-        or any(map(vocabulary.parameters.__getitem__, _PARAMETER_NAME.findall(uri)))
+        or any(map(names.__getitem__, _PARAMETER_NAME.findall(uri)))
     )
 
 
@@ -240,7 +240,7 @@ class HeaderRules(dict[str, "_Handler | None"]):
     def __missing__(self, name: str) -> _Handler | None:
         handler: _Handler | None = None
         if self._vocabulary.headers[name] is not Secrecy.NO:
-            is_authorization = name.lower().endswith("authorization")
+            is_authorization = name.lower().endswith(("authorization", "-auth"))
             usual = _authorization if is_authorization else _value
             handler = self._known.get(name.lower(), usual)
         elif name.lower() in URL_HEADERS:

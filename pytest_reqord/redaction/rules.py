@@ -171,9 +171,16 @@ class Vocabulary:
         """Of URLs and forms."""
         return self.beside("")[1]
 
+    def parameters_of(self, uri: str) -> Names:
+        """The names of parameters in a URL: some are secret beside others only, such as `p` by `u`."""
+        for word in _IN_URLS:
+            if word in uri:
+                return self.beside(uri)[1]
+        return self.parameters
+
     def beside(self, text: str) -> tuple[Names, Names]:
         """The names of fields and of parameters in a text: some are secret beside others only."""
-        words = tuple(word for word in _BESIDE if word in text) if self._rules.fields else ()
+        words = tuple(word for word in _NEIGHBOURS if word in text) if self._rules.fields else ()
         names = self._beside.get(words)
         if names is None:
             names = self._beside[words] = self._names(words)
@@ -181,12 +188,13 @@ class Vocabulary:
 
     def _names(self, words: tuple[str, ...]) -> tuple[Names, Names]:
         rules = self._rules
-        more = tuple(name for word in words for name in _BESIDE[word])
+        more = tuple(name for word in words for name in _BESIDE.get(word, ()))
         keep = tuple(
             name
             for name in rules.keep
             if name not in INNOCENT or not any(fnmatchcase(one, name) for one in more)
         )
+        keep += tuple(name for word in words for name in _INNOCENT_BESIDE.get(word, ()))
         always = rules.fields + more
         # a header's name may stand in a body or a URL, too: an echo, or a service that takes both
         named = self.headers if rules.fields else None
@@ -218,13 +226,16 @@ class Vocabulary:
 
 def _by_word(place: str) -> dict[str, tuple[str, ...]]:
     return {
-        line.place.partition(":")[2]: line.names
+        line.place.partition(":")[2].replace(r"\s", " "): line.names
         for line in TABLE
         if line.place.startswith(place + ":")
     }
 
 
 _BESIDE = _by_word("beside")
+_INNOCENT_BESIDE = _by_word("innocent-beside")
+_NEIGHBOURS = (*_BESIDE, *_INNOCENT_BESIDE)
+_IN_URLS = tuple(word for word in _BESIDE if word[0] in "?&")
 _HOLDERS = _by_word("holder")
 
 

@@ -1,4 +1,4 @@
-"""The table of names that are secret, or look so and are not.
+r"""The table of names that are secret, or look so and are not.
 
 A new API takes a line here and nothing else: the place, the names, where they come from and when
 that was looked up. Names are compared without case and separators; ``*`` stands for any characters,
@@ -8,7 +8,10 @@ Places: ``header``; ``field`` is one of JSON, a form, XML, a settings file, or a
 ``parameter`` is the last of these only; ``guarded`` and ``guarded-parameter`` are secret only where
 the value looks like it; ``cookie`` is secret even where the value is a plain word; ``innocent`` is no
 secret whatever it ends in; ``beside:WORD`` is a field that is secret in a body that has this word, too;
-``holder:WORD`` is an object all of whose texts are secret in a body that has this word, too.
+``holder:WORD`` is an object all of whose texts are secret in a body that has this word, too (``\s`` for a blank).
+``innocent-beside:WORD`` is no secret in a body that has this word, ``uuid`` none where its value is
+a UUID. ``kind`` is the type of a value that is secret, ``flag`` what is true of one; both stand in its object.
+``scheme`` is one of an ``Authorization`` header, ``auth-parameter`` a parameter there that is no secret.
 ``claim`` is a claim of a JSON Web Token that is no secret. Of values: ``value`` is a word that is no secret under any name; ``sentence`` makes of words a
 sentence; ``inside`` is the name a secret has in an object with a secret name.
 """
@@ -33,7 +36,7 @@ class Line(NamedTuple):
     source: str
 
 
-_LINES = """
+_LINES = r"""
 header authorization *-authorization cookie set-cookie set-cookie2 | RFC 9110, RFC 6265, 2026-11
 header authentication *-authentication | ManageEngine, Zoho, 2026-11
 header token secret password apikey x-apikey api-key | many, 2026-11
@@ -46,6 +49,7 @@ header *application-key *-otp x-mfa-code *-signing-key *-private-key *license-ke
 header *-credential *-credentials ~pass ~pwd *-jwt ~jwt *-assertion | Google IAP, Cloudflare Access, 2026-11
 header *consumer-key *integration-key *service-key *server-key *webhook-key *insert-key | OVH, PagerDuty, New Relic, 2026-11
 header *session-key x-transmission-session-id *-auth | Transmission, Trello, 2026-11
+header *-key *-sign *-signature *-crumb | ClickHouse, KuCoin, Bybit, Gemini, Jenkins, 2026-11
 field *password *passwd *passphrase *passcode ~pwd ~pass ~passwords | RFC 6749 4.3, many, 2026-11
 field *secret secretstring secretbinary *secret_value *secret_text *secret_data | AWS Secrets Manager, Infisical, Microsoft Graph, 2026-11
 field *api_key *apikey *api_token *app_key *application_key *auth_key *authkey | many, Backblaze B2, Tailscale, 2026-11
@@ -67,26 +71,36 @@ field code_verifier client_assertion saml_response saml_assertion ~assertion ~co
 field otp totp ~otp mfa_code *mfa_code *otp_code *totp_code *sms_code *two_factor_code *2fa_code | Okta, Auth0, Twilio, 2026-11
 field *recovery_code *recovery_codes *backup_code *backup_codes *scratch_codes otpauth_url *totp_seed | Auth0, GitHub, 2026-11
 field *verification_code *confirmation_code *one_time_code *security_code *pin_code *passcodes ~pin | Twilio, Stripe, 2026-11
-field *cvc *cvv *cvv2 card_number account_number_full ~cvn *card_pan | Stripe, Adyen, 2026-11
+field *cvc *cvv *cvv2 *card_code card_number account_number_full ~cvn *card_pan | Stripe, Adyen, 2026-11
 field authorization proxy_authorization cookie set_cookie *basic_auth *auth_header *authorization_header | RFC 9110, httpbin, 2026-11
+field *password_hash *password_digest *secret_hash *consumer_key | many, Cognito, WooCommerce, 2026-11
 field *mnemonic *seed_phrase *recovery_phrase *wallet_seed | BIP 39, 2026-11
 field *webhook_secret *hook_secret *api_secret *app_secret *consumer_secret *token_secret *sharedsecret | many, 2026-11
 guarded token *token auth assertion credential credentials *credential session *access_key | many, 2026-11
 guarded *secret_id *device_code *user_code *plaintext *ciphertext_key *routing_key *keyfile | Vault, RFC 8628, PagerDuty, 2026-11
 guarded key ~key *primary_key *secondary_key ~dsn ~pat | Azure, Cosmos DB, 2026-11
+guarded *client_token *session_data *crumb | Braintree, Adyen, Jenkins, 2026-11
 guarded ~sessid *cookie *ticket *magic_link *invite_code | PHP, Proxmox, CAS, 2026-11
 guarded *access_code *auth_code *authorization_code *device_secret *challenge_response *proof_key | RFC 6749 4.1, 2026-11
 parameter sig signature *_signature x-amz-credential x-goog-credential | Azure SAS, AWS and Google signatures, 2026-11
 parameter aws_access_key_id google_access_id hapikey phpsessid jsessionid | AWS, HubSpot, PHP, Java, 2026-11
+parameter zak | Zoom, 2026-11
 parameter oauth_consumer_key oauth_verifier oauth_token | RFC 5849, 2026-11
 guarded-parameter key code appid sid session_id ticket | Google, OpenWeather, CAS, 2026-11
 cookie *sess* *token* *auth* *jwt* *csrf* *xsrf* *secret* *login* *passw* *credential* | many, 2026-11
 cookie *remember* *api_key* *sid sid* *user* *key | many, 2026-11
+scheme basic bearer digest dpop fernet negotiate ntlm oauth bot gwt hawk hoba mac | IANA, Discord, 2026-11
+scheme sharedkeylite splunk ssws vapid sentry snowflake | Azure, Splunk, Okta, RFC 8292, Sentry, 2026-11
+auth-parameter realm uri algorithm qop nc opaque nonce userhash charset signedheaders headers ts | RFC 7616, AWS, RFC 9421, 2026-11
+auth-parameter oauth_signature_method oauth_timestamp oauth_version oauth_nonce oauth_callback | RFC 5849, 2026-11
+auth-parameter sentry_version sentry_client sentry_timestamp | Sentry, 2026-11
+innocent *content_signature x-amz-client-token x-atlassian-token | Mozilla Autograph, AWS, Jira, 2026-11
 innocent *next_token *page_token *continuation_token *sync_token *cursor_token *paging_token | AWS, Google, Azure, 2026-11
 innocent *pagination_token *delta_token *skip_token *resume_token *scroll_token *prev_token | Microsoft Graph, X, 2026-11
 innocent *previous_token ~start_token ~change_token *continue_token *iterator_token *marker_token | AWS, Kubernetes, 2026-11
 innocent ~list_token ~position_token *watch_token *consistency_token *version_token *history_token | Google, Authzed, 2026-11
-innocent *client_token *client_request_token *idempotency_token ~lock_token ~state_token | AWS, WebDAV, 2026-11
+innocent *client_request_token *idempotency_token ~lock_token | AWS, WebDAV, 2026-11
+uuid *client_token | AWS EC2, 2026-11
 innocent *public_key *publishable_key *publickey *idempotency_key *cache_key *partition_key *sort_key | Stripe, DynamoDB, 2026-11
 innocent *object_key *s3_key ~range_key ~hash_key ~group_key ~issue_key ~project_key *foreign_key | S3, DynamoDB, Jira, 2026-11
 innocent *websocket_key ~site_key *last_evaluated_key ~next_key ~start_key *surrogate_key | RFC 6455, reCAPTCHA, Fastly, 2026-11
@@ -97,13 +111,30 @@ innocent ~content_key ~entity_key ~type_key ~registry_key ~translation_key ~mess
 beside:kty d p q dp dq qi k | RFC 7518 6, 2026-11
 beside:accessor client_token | Vault, 2026-11
 beside:authorization_code code | RFC 6749 4.1.3, 2026-11
-beside:SecureString value | AWS SSM, 2026-11
-beside:CONCEALED value | 1Password Connect, 2026-11
+beside:"cvc" number | Stripe, Adyen, 2026-11
+beside:"cvv" number | Braintree, 2026-11
+beside:cvc] number | Stripe, 2026-11
+beside:random_password result bcrypt_hash | Terraform, 2026-11
+beside:loginResponse session_id | Salesforce, 2026-11
+beside:SessionHeader session_id | Salesforce, 2026-11
+beside:"api_key" encoded | Elasticsearch, 2026-11
+beside:"api_keys" key | Datadog, 2026-11
+beside:"application_keys" key | Datadog, 2026-11
+beside:root_token keys keys_base64 | Vault, 2026-11
+beside:admin_api_key value | OpenAI, 2026-11
+beside:"pcsk_ value | Pinecone, 2026-11
+beside:?u= p | InfluxDB, Subsonic, 2026-11
+beside:&u= p | InfluxDB, Subsonic, 2026-11
+innocent-beside:"key_id" key | GitHub Actions, 2026-11
+kind securestring concealed secret secret_text secure_string encrypted sensitive password | AWS SSM, 1Password, Keycloak, Vercel, 2026-11
+flag sensitive secret is_secret is_sensitive masked secured is_encrypted is_password | Terraform, Azure DevOps, GitLab, Bitbucket, 2026-11
 claim alg typ cty kid enc zip x5t jku crit ver iss sub aud azp exp nbf iat auth_time | RFC 7515 to 7519, 2026-11
 claim scope scp client_id appid tid oid roles groups permissions acr amr nonce at_hash | OpenID Connect, Entra, Auth0, 2026-11
 claim preferred_username upn email email_verified name token_use token_type idp hd | OpenID Connect, Cognito, Google, 2026-11
 holder:lease_duration data | Vault, 2026-11
 holder:"Secret" data string_data | Kubernetes, 2026-11
+holder:kind:\sSecret data string_data | Kubernetes, 2026-11
+holder:secureJsonData secure_json_data | Grafana, 2026-11
 holder:/secrets/ payload | Google Secret Manager, 2026-11
 value true false none null nil undefined yes no on off unset missing unknown n/a | RFC 6749, RFC 7517, OpenAPI, many, 2026-11
 value tbd pending approved denied granted revoked expired active inactive enabled disabled valid invalid rejected | RFC 6749, RFC 7517, OpenAPI, many, 2026-11
@@ -121,7 +152,7 @@ sentence no not of old on one only or our password please required reset secret 
 sentence set should should've the this to token too using was were with wrong you | Rails, Django and Laravel validations, 2026-11
 sentence your key missing required. characters | Rails, Django and Laravel validations, 2026-11
 inside value val raw computed data secret plaintext plain current previous text content key token | OpenAI Realtime, Doppler, Azure, 2026-11
-inside string base64 password new old live test primary secondary hash | OpenAI Realtime, Doppler, Azure, 2026-11
+inside secure string base64 password new old live test primary secondary hash | OpenAI Realtime, Doppler, Azure, 2026-11
 """
 
 TABLE = tuple(

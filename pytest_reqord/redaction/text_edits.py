@@ -38,6 +38,8 @@ __all__ = [
     "EditedText",
     "argument_edits",
     "assignment_edits",
+    "block_edits",
+    "command_edits",
     "credentials_edits",
     "field_edits",
     "has_secret_fields",
@@ -205,7 +207,9 @@ def field_edits(
         if brace:
             inside.enter(match)
             continue
-        secrecy = names[name] or inside.secrecy(match)
+        secrecy = names[name]
+        if secrecy is not Secrecy.YES:
+            secrecy = inside.secrecy(match) or secrecy
         if number:
             if secrecy is Secrecy.YES:
                 yield match.start(7), at, _number(number, found, parseable=parseable)
@@ -264,9 +268,7 @@ class _Inside:
             return Secrecy.GUARDED if in_list and self._singular(name) else Secrecy.NO
         if self._is_all:
             return Secrecy.YES
-        if _plain_name(name) in _SAYS_VALUE:
-            return self._secrecy
-        return Secrecy.NO if _SAYS_OTHER.fullmatch(name) else Secrecy.GUARDED
+        return _inner(name, self._secrecy)
 
     def _singular(self, name: str) -> Secrecy:
         return self._names[name[:-1]] if name[-1] in "sS" else Secrecy.NO
@@ -299,13 +301,16 @@ def _number(number: str, found: Found, *, parseable: bool) -> str:
 # Pairs of a name and a value: ``{"name": "DB_PASSWORD", "value": "..."}``, in either order.
 
 
+_KIND = "|".join(names_in("kind"))
+_FLAG = "|".join(name.replace("_", "_?") for name in names_in("flag"))
 _PAIR_NAME = Pattern(
-    r'"((?:parameter_?|variable_?|secret_?|env_?|header_?|option_?)?(?:name|key)|label|id|k|n|field|title)(\\*)"'
-    rf'{_BLANK}:{_BLANK}\\*"([^"\\]{{1,256}})\\*"',
+    r'"(?:(?:(?:(?:env_var|parameter|variable|secret|env|header|option)[._]?)?(?:name|key)|label|id|k|n|field|title)'
+    rf'(\\*)"{_BLANK}:{_BLANK}\\*"([^"\\]{{1,256}})\\*"|type(\\*)"{_BLANK}:{_BLANK}\\*"(?:{_KIND})\\*"'
+    rf'|(?:{_FLAG})(\\*)"{_BLANK}:{_BLANK}true\b)',
     re.IGNORECASE | re.ASCII,
 )
 _PAIR_VALUE = Pattern(
-    r'"((?:parameter_?|variable_?|secret_?|env_?|header_?|option_?)?(?:value|val)|v|text|content|data|secret|default_?value)(\\*)"'
+    r'"(?:(?:(?:env_var|parameter|variable|secret|env|header|option|default)[._]?)?(?:value|val)|v|text|content|data|secret)(\\*)"'
     rf'{_BLANK}:{_BLANK}(\\*)"',
     re.IGNORECASE | re.ASCII,
 )
@@ -313,24 +318,28 @@ _WIDEST_PAIR = 400
 
 
 def pair_edits(text: str, names: Names, found: Found, *, parseable: bool) -> Iterator[Edit]:
-    """Replace the value beside the name of a secret, in one object of JSON."""
+    """Replace the value beside the name of a secret, or its kind, in one object of JSON."""
     last = 0
     for match in _PAIR_NAME.finditer(text):
-        name = match[3]
-        secrecy = Secrecy.YES if "/secrets/" in name else names[name]
-        if secrecy is Secrecy.NO and name.startswith("/"):
-            secrecy = names[name.rpartition("/")[2]]
-        if secrecy is Secrecy.NO:
+        name, slashes = match[2] or "", match[1] or match[3] or match[4] or ""
+        secrecy = _secrecy_of(name, names) if name else Secrecy.YES
+        if secrecy is Secrecy.NO or (not name and not names["secret"]):
             continue
         place = _beside(text, match.start(), match.end())
-        if place is None or place.end() <= last or len(place[2]) != len(match[2]):
+        if place is None or place.end() <= last or place[1] != slashes:
             continue
-        depth = len(place[2])
+        depth = len(slashes)
         end = _end(text, place.end(), depth)
         decoded = _decoded(text[place.end() : end], depth)
         if is_secret(secrecy, name, decoded, parseable=parseable) and decoded != name:
             yield place.end(), end, _new(name, decoded, found, parseable)
-        last = end
+            last = end
+
+
+def _secrecy_of(name: str, names: Names) -> Secrecy:
+    if "/secrets/" in name:
+        return Secrecy.YES
+    return names[name] or (names[name.rpartition("/")[2]] if name.startswith("/") else Secrecy.NO)
 
 
 def _beside(text: str, start: int, end: int) -> re.Match[str] | None:
@@ -388,6 +397,72 @@ def assignment_edits(text: str, names: Names, found: Found, *, parseable: bool) 
         if _is_assigned(secrecy, match[2], value_text):
             new = _new(match[2], value_text, found, parseable)
             yield start, start + len(value_text), new
+
+
+_BLOCK = Pattern(
+    r"""^([ \t]*)(?:-[ \t]+)?(["']?)([A-Za-z_][\w.-]{0,63})\2:[ \t]*([|>][+-]?)?[ \t]*(?:#[^\n]*)?\r?\n""",
+    re.MULTILINE | re.ASCII,
+)
+_ITEM = Pattern(
+    r"""([ \t]*)(-[ \t]+)?(?:(["']?)([A-Za-z_][\w.-]{0,63})\3:[ \t]+)?(["']?)([^\r\n]*?)\5[ \t]*(?:\r?\n|\Z)""",
+    re.ASCII,
+)
+_LONGEST_BLOCK = 8192
+
+
+def block_edits(
+    text: str, names: Names, holders: frozenset[str], found: Found, *, parseable: bool
+) -> Iterator[Edit]:
+    """Replace what stands indented under a secret name in YAML: a list, a text, an object's values."""
+    at = 0
+    while match := _BLOCK.search(text, at):
+        at = match.end()
+        name = match[3]
+        is_all = _plain_name(name) in holders
+        secrecy = Secrecy.YES if is_all else names[name]
+        if secrecy is Secrecy.NO and name[-1] in "sS":
+            secrecy = names[name[:-1]]
+        if secrecy is Secrecy.NO:
+            continue
+        last = min(len(text), at + _LONGEST_BLOCK)
+        while at < last and (item := _ITEM.match(text, at)) and item.end() > at:
+            is_list = item[2] is not None and item[4] is None
+            if item[6] and len(item[1]) < len(match[1]) + (not is_list):
+                break
+            at = item.end()
+            key, raw = item[4], item[6]
+            if not raw or (key is None) != (is_list or bool(match[4])) or raw[0] in "{[|>&*#":
+                continue
+            level = Secrecy.YES if is_all else _inner(key, secrecy) if key else secrecy
+            if level and not (key and names[key]) and _is_assigned(level, name, raw):
+                yield item.start(6), item.end(6), _new(name, raw, found, parseable)
+
+
+def _inner(key: str, secrecy: Secrecy) -> Secrecy:
+    """What an object with a secret name makes of one of its fields."""
+    if _plain_name(key) in _SAYS_VALUE:
+        return secrecy
+    return Secrecy.NO if _SAYS_OTHER.fullmatch(key) else Secrecy.GUARDED
+
+
+_COMMAND = Pattern(
+    r"""(?<![\w-])--?(?P<flag>[A-Za-z][\w-]{1,40})(?:[ \t]+|=)["']?(?P<value>[^\s"'<>$|;&(){}\[\]\\-][^\s"'|;&\\]{0,255})"""
+    r"""|(?<![\w-])(?:-u|--user)[ \t=]*["']?[\w.@+-]{1,64}:(?P<user>[^\s"'\\<>$]{1,256})"""
+    r"""|\b(?:login|user|username)\s+\S{1,64}\s+password\s+(?P<netrc>[^\s"'\\]{1,256})"""
+    r"""|\b(?:identified\s(?:with\s\w{1,40}\s)?by|password)\s+'(?P<sql>[^'\r\n\\]{1,256})'""",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+def command_edits(text: str, names: Names, found: Found, *, parseable: bool) -> Iterator[Edit]:
+    """Replace what commands name: ``--token ...``, ``-u ada:...``, a line of netrc, ``IDENTIFIED BY``."""
+    for match in _COMMAND.finditer(text):
+        kind = match.lastgroup or ""
+        name, raw = (match["flag"], match["value"]) if match["flag"] else ("password", match[kind])
+        if names[name] is Secrecy.YES and _is_assigned(Secrecy.YES, name, raw):
+            if match["flag"] and not _DIGIT.search(raw):  # a word of a text about the option
+                continue
+            yield match.start(kind), match.end(kind), _new(name, raw, found, parseable)
 
 
 def inline_edits(text: str, names: Names, found: Found, *, parseable: bool) -> Iterator[Edit]:

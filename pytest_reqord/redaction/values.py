@@ -129,20 +129,16 @@ def _without_values(claims: Any) -> Any:
 _OPAQUE = Pattern(r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])\S{16,}")  # with a digit and a letter
 _FILE_NAME = Pattern(r"\.[A-Za-z]\w{0,4}\Z")
 _UUID = Pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_SCHEMES = frozenset(
-    {"bot", "gwt", "hawk", "hoba", "mac", "sharedkeylite", "splunk", "ssws", "vapid"}
-    | {"basic", "bearer", "digest", "dpop", "fernet", "negotiate", "ntlm", "oauth"}
-)
+_SCHEMES = frozenset(names_in("scheme"))
 _WITHOUT_PARAMETERS = frozenset({"basic", "bearer", "negotiate", "ntlm", "dpop"})
 _SCHEME = Pattern(r"([A-Za-z][A-Za-z0-9_-]{0,40})([ \t]+)(?=\S)")
 _SCHEME_WORDS = Pattern(r"key|token|auth|jwt|hmac|signature|api", re.IGNORECASE)
 _PARAMETER = Pattern(r"""([A-Za-z][\w*-]{0,31})(\s*=\s*)("(?:[^"\\]|\\.)*"|[^\s,"]+)""")
-_OPEN = frozenset(
-    {"realm", "uri", "algorithm", "qop", "nc", "opaque", "nonce", "userhash", "charset"}
-    | {"signedheaders", "headers", "ts", "oauth_signature_method", "oauth_timestamp"}
-    | {"oauth_version", "oauth_nonce", "oauth_callback"}
-)
-_UNQUOTED = _OPEN | {"credential", "signature", "token", "username", "response", "cnonce"}
+_OPEN = frozenset(names_in("auth-parameter"))
+_UNQUOTED = _OPEN | {
+    *("credential", "signature", "token", "username", "response", "cnonce"),
+    *("sentry_key", "sentry_secret"),
+}
 """Parameters that may stand without quotes; of any other text it may be part of a secret."""
 
 
@@ -155,6 +151,8 @@ def is_secret(secrecy: Secrecy, name: str, text: str, *, parseable: bool) -> boo
     if secrecy is Secrecy.YES:
         return not parseable or not is_innocent(text, name) or bool(_PHRASES.search(name))
     if secrecy is Secrecy.NO:
+        return False
+    if _NO_LETTER.sub("", name.lower()).endswith(_UUIDS) and _UUID.fullmatch(text):
         return False
     if _KEY.search(name):
         return looks_opaque(text) and not looks_like_a_path(text) and looks_secret(text)
@@ -178,6 +176,8 @@ def is_innocent(text: str, name: str = "") -> bool:
 
 
 _LONGEST_INNOCENT = 2048
+_NO_LETTER = Pattern(r"[^a-z]")
+_UUIDS = tuple(name.strip("*").replace("_", "") for name in names_in("uuid"))
 _KEY = Pattern(r"key\d*\Z", re.IGNORECASE)
 _PHRASES = Pattern(r"mnemonic|phrase|seed", re.IGNORECASE)
 _WORDS = frozenset(names_in("value"))

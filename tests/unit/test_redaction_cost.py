@@ -13,7 +13,7 @@ from regex_steps import Steps, is_bounded, literals
 
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.base.models import Headers, Response
-from pytest_reqord.redaction import Redactor, bodies, head, known_secrets, values
+from pytest_reqord.redaction import Redactor, bodies, head, known_secrets, text_edits, values
 from pytest_reqord.redaction.search import Search
 
 TIMES = 8
@@ -28,7 +28,7 @@ SEARCHES = "finditer|findall|search|sub|split"
 # those that texts are searched for; a name or a value that is asked about once is short
 SEARCHED = {
     f"{module.__name__.rpartition('.')[2]}.{name}": (each.pattern, each._flags)
-    for module in (bodies, head, values)
+    for module in (bodies, head, text_edits, values)
     for name, each in vars(module).items()
     if isinstance(each, Pattern)
     and re.search(rf"\b{name}\.(?:{SEARCHES})\(", inspect.getsource(module))

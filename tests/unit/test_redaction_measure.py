@@ -6,6 +6,7 @@ from random import Random
 import pytest
 from apis import MESSAGES, innocent_lost, interaction, secrets_left
 
+from pytest_reqord.cli.docs import pages
 from pytest_reqord.redaction import Redactor
 from pytest_reqord.redaction.table import TABLE
 from pytest_reqord.redaction.values import is_innocent
@@ -43,6 +44,13 @@ def test_each_line_of_the_table_has_a_source_and_a_date():
         year, month = map(int, date.split("-"))
         assert year >= 2026
         assert 1 <= month <= 12
+
+
+def test_the_manual_explains_each_place():
+    """The page that has the table says what it means."""
+    (page,) = (page for page in pages() if page.topic == "secrets")
+    explained = page.text.partition("<!-- names -->")[0]
+    assert [line.place for line in TABLE if line.place.partition(":")[0] not in explained] == []
 
 
 def test_a_name_is_in_the_table_once():

@@ -119,6 +119,7 @@ def read_entry(entry: bytes, files: Callable[[str], bytes]) -> Interaction:
     :raises ValueError: if a value can't be right.
     """
     text = usual_text(entry)
+    del entry  # as large as the text, which all that follows is taken from
     patterns = _patterns()
     start = patterns.start.match(text)
     middle = text.find("\n  response:\n") + 1  # as deep it can't stand in a header or a body
@@ -238,6 +239,7 @@ def _body(
         stored["file"] = read_inline(lines[:-1])
     else:
         stored[style] = _scalar(lines, _MARGIN)
+    del lines
     if is_spaced:
         stored["spaced"] = True
     if compressed:
@@ -546,13 +548,12 @@ class _LocatedEntry(Entry):
         return found
 
     def _decode(self) -> Interaction:
-        text = self.text
         try:
-            return read_entry(text, self._source.files)
+            return read_entry(self.text, self._source.files)  # which lets go of it: it may be large
         except (OtherLayout, ValueError):
             from pytest_reqord.codec import any_yaml  # late: what we wrote is read without it
 
-            return any_yaml.entry(self._source, self._start, text)
+            return any_yaml.entry(self._source, self._start, self.text)
 
 
 def _read_head(data: bytes, start: int, end: int) -> _Head:

@@ -197,6 +197,9 @@ def to_wire(response: Response, method: str) -> list[bytes]:
     return pieces
 
 
+_LARGE = 1 << 20  # no copy is made of such a body: nobody receives it with the head in one piece
+
+
 def _pieces(response: Response, method: str) -> list[bytes]:
     body = response.body
     if is_bodiless(method, response.status):
@@ -207,7 +210,8 @@ def _pieces(response: Response, method: str) -> list[bytes]:
     if block.length != str(len(body)):
         response = _with_true_length(response)
     if not response.arrivals:
-        return [_head(response) + body]
+        head = _head(response)
+        return [head + body] if len(body) < _LARGE else [head, body]
     # a body that a hand has shortened may have none of the places at which parts of it arrived
     cuts = sorted({0, len(body), *(min(each.offset, len(body)) for each in response.arrivals)})
     parts = [body[start:end] for start, end in pairwise(cuts)]

@@ -197,6 +197,14 @@ class TestToWire:
             head + b"".join(parts) == b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n" + body
         )
 
+    def test_a_large_body_is_not_copied(self):
+        """It is a piece of its own, and the very bytes of the response."""
+        body = bytes(1 << 20)
+        head, piece = to_wire(response(body, TEXT), "GET")
+
+        assert head.endswith(b"\r\n\r\n")
+        assert piece is body
+
     def test_http2(self):
         """What was recorded over HTTP/2 is served as HTTP/1.1."""
         (raw,) = to_wire(response(b"", TEXT, http_version="2"), "GET")

@@ -14,6 +14,7 @@ from pytest_reqord import codec, storage
 from pytest_reqord.base.real import os
 from pytest_reqord.cassette_file.cache import read_lean
 from pytest_reqord.cassette_file.revision import revise
+from pytest_reqord.cassette_file.volatile import grafted
 from pytest_reqord.errors import WriteFailed
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pytest_reqord.cassette_file.revision import Revision
+    from pytest_reqord.cassette_file.volatile import Volatile
     from pytest_reqord.codec import Document, Encoded, Entry
 
 __all__ = [
@@ -181,21 +183,24 @@ def is_vcr(path: str, layout: str, head: bytes) -> bool:
 
 
 class Vcrs:
-    """Changes entries of VCR.py's format, which has no times: there the order of the file tells.
-
-    :param volatile: see `revise`.
-    """
-
-    def __init__(self, volatile: frozenset[str]) -> None:
-        self._volatile = volatile
+    """Changes entries of VCR.py's format, which has no times: there the order of the file tells."""
 
     def redated(self, entry: Entry, recorded_at: str, rerecorded_at: str) -> Entry:  # noqa: ARG002 -- see `Form`
         """See `Form`."""
         return entry
 
-    def changed(self, entry: Entry, recorded_at: str, rerecorded_at: str, old: Entry) -> Entry:  # noqa: ARG002 -- see `Form`
+    def changed(
+        self,
+        entry: Entry,
+        recorded_at: str,  # noqa: ARG002 -- see `Form`
+        rerecorded_at: str,  # noqa: ARG002 -- see `Form`
+        old: Entry,
+        volatile: Volatile,
+    ) -> Entry:
         """See `Form`."""
-        return codec.as_before(entry, old, self._volatile)
+        before, now = old.interaction().response, entry.interaction().response
+        response = grafted(before, now, volatile) if before and now else now
+        return codec.as_before(entry, old, volatile.headers, response)
 
 
 def save_as_vcr(
@@ -203,7 +208,7 @@ def save_as_vcr(
     new: Sequence[Entry],
     *,
     keep: Callable[[Entry], bool] | None,
-    volatile: frozenset[str],
+    volatile: Volatile,
     played: Mapping[tuple[str, str], str],
     beside: Mapping[str, Any],
 ) -> Revision | None:
@@ -220,7 +225,7 @@ def save_as_vcr(
             old,
             [codec.as_vcr(entry.interaction()) for entry in new],
             keep=keep or (lambda _: True),
-            form=Vcrs(volatile),
+            form=Vcrs(),
             volatile=volatile,
             played=played,
         )

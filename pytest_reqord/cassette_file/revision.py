@@ -14,14 +14,26 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_reqord.base.clock import parse_time
 from pytest_reqord.base.models import Headers
+from pytest_reqord.cassette_file.volatile import (
+    Volatile,
+    grafted,
+    is_same_content,
+    needed_elsewhere,
+)
 from pytest_reqord.codec import Entry
+from pytest_reqord.redaction.bodies import CHECKSUMS, with_boundaries
+from pytest_reqord.redaction.text_edits import EditedText
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from pytest_reqord.base.models import Interaction, Response
+    from pytest_reqord.redaction.text_edits import Edit
 
 __all__ = ["Form", "Ours", "Revision", "is_equal", "like", "revise"]
+
+
+_NOTHING = Volatile()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,9 @@ class Form(Protocol):
     def redated(self, entry: Entry, recorded_at: str, rerecorded_at: str) -> Entry:
         """An entry with other times, and else as it stands."""
 
-    def changed(self, entry: Entry, recorded_at: str, rerecorded_at: str, old: Entry) -> Entry:
+    def changed(
+        self, entry: Entry, recorded_at: str, rerecorded_at: str, old: Entry, volatile: Volatile
+    ) -> Entry:
         """An entry in the place of another one, from which it differs in what the API changed only."""
 
 
@@ -71,7 +85,7 @@ def revise(
     *,
     keep: Callable[[Entry], bool],
     form: Form,
-    volatile: frozenset[str] = frozenset(),
+    volatile: Volatile = _NOTHING,
     oldest: str = "",
     played: Mapping[tuple[str, str], str] | None = None,
 ) -> Revision:
@@ -85,8 +99,8 @@ def revise(
     :param new: what was recorded, in order of time.
     :param keep: whether an old entry stays.
     :param form: changes entries.
-    :param volatile: names of headers, in lower case, that differ each time. A new entry that
-        differs from the superseded one in nothing else leaves that one where it is.
+    :param volatile: what differs each time. A new entry that differs from the superseded one in
+        nothing else leaves that one where it is.
     :param oldest: what was recorded before this time, as text, has expired: where it is confirmed,
         it says when.
     :param played: when entries were played while the rest was recorded, by test and time.
@@ -107,18 +121,25 @@ def revise(
     for entry in new:
         recorded[entry.recorded_by].append(entry)
     added = 0
-    for owner, entries in recorded.items():
-        steps = list(_paired(superseded[owner], entries, volatile, played))
+    paired = {
+        owner: _paired(superseded[owner], entries, volatile) for owner, entries in recorded.items()
+    }
+    pairs = [(one.old, one.new) for each in paired.values() for one in each]
+    volatile = volatile._replace(written=needed_elsewhere(pairs, volatile))
+    for owner, each in paired.items():
+        steps = list(_steps(each, volatile, played))
         added += sum(not step.is_same for step in steps)
         series[owner] += steps
     for steps in series.values():
-        placed += _placed(sorted(steps, key=itemgetter(0)), form, oldest)
+        placed += _placed(sorted(steps, key=itemgetter(0)), form, oldest, volatile)
     placed.sort(key=itemgetter(0))  # stable: of one moment, what was there stays first
     kept = len(placed) - added
     return Revision([entry for _, entry in placed], kept, added, len(old) - kept)
 
 
-def _placed(steps: Iterable[_Step], form: Form, oldest: str) -> Iterable[tuple[str, Entry]]:
+def _placed(
+    steps: Iterable[_Step], form: Form, oldest: str, volatile: Volatile
+) -> Iterable[tuple[str, Entry]]:
     """Give each a time, so that they are in order."""
     last = ""
     for time, entry, partner, is_same in steps:
@@ -127,7 +148,7 @@ def _placed(steps: Iterable[_Step], form: Form, oldest: str) -> Iterable[tuple[s
         if partner is None:
             yield at, entry if at == its_time else form.redated(entry, at, entry.answered_at)
         elif not is_same:
-            yield at, form.changed(entry, at, "" if at == time else time, partner)
+            yield at, form.changed(entry, at, "" if at == time else time, partner, volatile)
         elif partner is entry:  # it was played, and is as old as it was
             yield at, entry if at == its_time else form.redated(entry, at, entry.answered_at)
         elif at != its_time:
@@ -143,22 +164,21 @@ def _is_dated(entry: Entry) -> bool:
     return entry.recorded_at > "1971"
 
 
-def _paired(
-    old: Sequence[Entry],
-    new: Sequence[Entry],
-    volatile: frozenset[str],
-    played: Mapping[tuple[str, str], str],
-) -> Iterable[_Step]:
+class _Pair(NamedTuple):
+    """A new entry, the one that it supersedes, and whether they tell the same."""
+
+    old: Entry | None
+    new: Entry
+    is_same: bool
+
+
+def _paired(old: Sequence[Entry], new: Sequence[Entry], volatile: Volatile) -> list[_Pair]:
     """Find for each new entry the one that it supersedes.
 
     First from both ends those that tell the same, for mostly nothing else has changed; of the rest
     the oldest with the same request, then with the same address, then with the same place.
     """
-
-    def is_same(one: Entry, other: Entry) -> bool:
-        return is_equal(one.interaction(), other.interaction(), volatile)
-
-    start, end = _ends(old, new, is_same)
+    start, end = _ends(old, new, volatile)
     partners: dict[int, Entry] = dict(enumerate(old[:start]))
     partners.update(zip(range(len(new) - end, len(new)), old[len(old) - end :], strict=True))
     same = set(partners)
@@ -171,25 +191,37 @@ def _paired(
         for entry in left_old:
             waiting[hash(key(entry))].append(entry)  # their bodies may be large
         found = {at: queue.popleft() for at in left_new if (queue := waiting[hash(key(new[at]))])}
-        same.update(at for at, entry in found.items() if is_same(entry, new[at]))
+        same.update(at for at, entry in found.items() if _is_same(entry, new[at], volatile))
         partners |= found
         taken = set(map(id, found.values()))
         left_old = [entry for entry in left_old if id(entry) not in taken]
         left_new = [at for at in left_new if at not in found]
-    for at, entry in enumerate(new):
+    return [_Pair(partners.get(at), entry, at in same) for at, entry in enumerate(new)]
+
+
+def _steps(
+    pairs: Iterable[_Pair], volatile: Volatile, played: Mapping[tuple[str, str], str]
+) -> Iterator[_Step]:
+    """Say of each new entry when it was asked for, and whether it still tells the same."""
+    for old, entry, was_same in pairs:
         time = played.get((entry.recorded_by, entry.recorded_at), entry.recorded_at)
-        yield _Step(time, entry, partners.get(at), at in same)
+        is_same = was_same and not volatile.written
+        if was_same and not is_same and old is not None:
+            is_same = _is_same(old, entry, volatile)
+        yield _Step(time, entry, old, is_same)
 
 
-def _ends(
-    old: Sequence[Entry], new: Sequence[Entry], is_same: Callable[[Entry, Entry], bool]
-) -> tuple[int, int]:
+def _is_same(old: Entry, new: Entry, volatile: Volatile) -> bool:
+    return is_equal(old.interaction(), new.interaction(), volatile)
+
+
+def _ends(old: Sequence[Entry], new: Sequence[Entry], volatile: Volatile) -> tuple[int, int]:
     """How many tell the same at the start, and behind the rest at the end."""
     most = min(len(old), len(new))
     start = end = 0
-    while start < most and is_same(old[start], new[start]):
+    while start < most and _is_same(old[start], new[start], volatile):
         start += 1
-    while end < most - start and is_same(old[-1 - end], new[-1 - end]):
+    while end < most - start and _is_same(old[-1 - end], new[-1 - end], volatile):
         end += 1
     return start, end
 
@@ -210,9 +242,9 @@ def _place(entry: Entry) -> tuple[str, str]:
 # When two interactions tell the same, and how one is written that doesn't.
 
 
-def is_equal(old: Interaction, new: Interaction, volatile: frozenset[str]) -> bool:
-    """Whether two interactions tell the same: all but times, volatile headers and the order of
-    headers with different names.
+def is_equal(old: Interaction, new: Interaction, volatile: Volatile) -> bool:
+    """Whether two interactions tell the same: all but times, volatile headers and fields, and the
+    order of headers with different names.
 
     How the network cut a body into pieces (chunks, arrivals) is time too.
     """
@@ -221,32 +253,43 @@ def is_equal(old: Interaction, new: Interaction, volatile: frozenset[str]) -> bo
         old.recorded_by == new.recorded_by
         and (one.method, one.uri, one.body) == (other.method, other.uri, other.body)
         and old.failure == new.failure
-        and _named(one.headers, volatile) == _named(other.headers, volatile)
+        and _named(one.headers, volatile.headers) == _named(other.headers, volatile.headers)
         and _is_equal_response(old.response, new.response, volatile)
     )
 
 
-def _is_equal_response(
-    old: Response | None, new: Response | None, volatile: frozenset[str]
-) -> bool:
+def _is_equal_response(old: Response | None, new: Response | None, volatile: Volatile) -> bool:
     if old is None or new is None:
         return old is new
-    return (
-        (old.status, old.reason, old.http_version) == (new.status, new.reason, new.http_version)
-        and (old.interim, old.complete) == (new.interim, new.complete)
-        and old.broken == new.broken
-        and _lasting(old.headers, volatile) == _lasting(new.headers, volatile)
-        and _lasting(old.trailers, volatile) == _lasting(new.trailers, volatile)
+    if (
+        (old.status, old.reason, old.http_version) != (new.status, new.reason, new.http_version)
+        or (old.interim, old.broken) != (new.interim, new.broken)
+        or old.complete < new.complete  # a reader that stops may have seen the end, or just not
+    ):
+        return False
+    names = volatile.headers
+    if old.body != new.body:
+        new = grafted(old, new, volatile)
         # a gzip body has the time in it: then its content tells
-        and (old.body == new.body or old.content == new.content)
-    )
+        if not is_same_content(old, new):
+            return False
+        names = names.union(_following_the_body(old.headers), _following_the_body(new.headers))
+    return _lasting(old.headers, names) == _lasting(new.headers, names) and _lasting(
+        old.trailers, names
+    ) == _lasting(new.trailers, names)
 
 
-def _lasting(headers: Headers, volatile: frozenset[str]) -> list[tuple[str, str]]:
+def _following_the_body(headers: Headers) -> Iterator[str]:
+    """Names of the headers that are a length or a checksum of the bytes of a body."""
+    names = (name.lower() for name in headers)
+    return (name for name in names if name == "content-length" or CHECKSUMS.fullmatch(name))
+
+
+def _lasting(headers: Headers, volatile: Collection[str]) -> list[tuple[str, str]]:
     return _by_name(pair for pair in headers.pairs if pair[0].lower() not in volatile)
 
 
-def _named(headers: Headers, volatile: frozenset[str]) -> list[tuple[str, str]]:
+def _named(headers: Headers, volatile: Collection[str]) -> list[tuple[str, str]]:
     """As above; but that a request has a header at all is the client's doing, and counts."""
     return _by_name(
         (name, "" if name.lower() in volatile else value) for name, value in headers.pairs
@@ -257,31 +300,37 @@ def _by_name(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return sorted(pairs, key=lambda pair: pair[0].lower())
 
 
-def like(old: Interaction, new: Interaction, volatile: frozenset[str]) -> Interaction:
-    """A new interaction, as the old one in what tells nothing: volatile headers, the order of all of
-    them, how long it took.
+def like(old: Interaction, new: Interaction, volatile: Volatile) -> Interaction:
+    """A new interaction, as the old one in what tells nothing: volatile headers and fields, the
+    order of headers, how long it took and in which pieces it came.
     """
     request, response = new.request, new.response
-    headers = _like(old.request.headers, request.headers, volatile)
     elapsed = old.elapsed
     if response is not None and old.response is not None:
-        before = old.response
-        if before.body == response.body:
-            response = response._replace(chunks=before.chunks, arrivals=before.arrivals)
-        elif not before.arrivals and not any(one.offset for one in response.arrivals):
-            response = response._replace(arrivals=())  # it came late, but in one go, as before
-        elif response.arrivals:  # which elapsed is behind
-            elapsed = new.elapsed
+        before, names = old.response, volatile.headers
+        response = grafted(before, response, volatile)
+        if is_same_content(before, response):
+            names = names.union(_following_the_body(before.headers))
+            response = response._replace(
+                body=before.body, chunks=before.chunks, arrivals=before.arrivals
+            )
+        else:
+            response = _in_pieces(before, response)
+            if not before.arrivals and not any(one.offset for one in response.arrivals):
+                response = response._replace(arrivals=())  # it came late, but in one go, as before
+            if response.arrivals and response.arrivals[-1].time > elapsed:
+                elapsed = new.elapsed
         response = response._replace(
-            headers=_like(before.headers, response.headers, volatile),
-            trailers=_like(before.trailers, response.trailers, volatile),
+            headers=_like(before.headers, response.headers, names),
+            trailers=_like(before.trailers, response.trailers, names),
         )
+    headers = _like(old.request.headers, request.headers, volatile.headers)
     return new._replace(
         request=request._replace(headers=headers), response=response, elapsed=elapsed
     )
 
 
-def _like(old: Headers, new: Headers, volatile: frozenset[str]) -> Headers:
+def _like(old: Headers, new: Headers, volatile: Collection[str]) -> Headers:
     """New header lines in the order of the old ones, those of volatile names with the old values."""
     before, lines = _numbered(old), _numbered(new)
     order = [key for key in before if key in lines]
@@ -308,6 +357,45 @@ def _numbered(headers: Headers) -> dict[tuple[str, int], tuple[str, str]]:
     return numbered
 
 
+def _in_pieces(old: Response, new: Response) -> Response:
+    """Cut a new body where the old one was cut, if that leaves as many pieces; else as it came."""
+    is_packed = "content-encoding" in new.headers or "content-encoding" in old.headers
+    if is_packed or (old.chunks is None) != (new.chunks is None):
+        return new
+    text = EditedText(old.body.decode("latin-1"))
+    text.replace(_growths(text.text, new.body.decode("latin-1")))
+    found = with_boundaries(old, len(new.body), text)
+    if len(found.chunks or ()) != len(old.chunks or ()) or len(found.arrivals) != len(old.arrivals):
+        return new
+    return new._replace(chunks=found.chunks, arrivals=found.arrivals)
+
+
+def _growths(old: str, new: str) -> Iterator[Edit]:
+    """The edits that make one text as long as another, line by line where it has as many."""
+    lines, others = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    if len(lines) != len(others):
+        lines, others = [old], [new]
+    at = 0
+    for line, other in zip(lines, others, strict=True):
+        if len(line) != len(other):
+            start = _common(line, other)
+            end = _common(line[start:][::-1], other[start:][::-1])
+            yield at + start, at + len(line) - end, other[start : len(other) - end]
+        at += len(line)
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters are equal at the start."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 # Entries of our format that are changed; none is held decoded, for all may be more than memory.
 
 
@@ -315,25 +403,24 @@ class Ours:
     """Changes entries of our format.
 
     :param encode: makes the text of an interaction, and puts its bodies where they belong.
-    :param volatile: see `revise`.
     """
 
-    def __init__(
-        self, encode: Callable[[Interaction], bytes], volatile: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, encode: Callable[[Interaction], bytes]) -> None:
         self._encode = encode
-        self._volatile = volatile
 
     def redated(self, entry: Entry, recorded_at: str, rerecorded_at: str) -> Entry:
         """See `Form`."""
         return _Redated(entry, recorded_at, rerecorded_at)
 
-    def changed(self, entry: Entry, recorded_at: str, rerecorded_at: str, old: Entry) -> Entry:
+    def changed(
+        self, entry: Entry, recorded_at: str, rerecorded_at: str, old: Entry, volatile: Volatile
+    ) -> Entry:
         """See `Form`."""
-        return _Changed(entry, recorded_at, rerecorded_at, self._like(old), self._encode)
 
-    def _like(self, old: Entry) -> Callable[[Interaction], Interaction]:
-        return lambda new: like(old.interaction(), new, self._volatile)
+        def as_before(new: Interaction) -> Interaction:
+            return like(old.interaction(), new, volatile)
+
+        return _Changed(entry, recorded_at, rerecorded_at, as_before, self._encode)
 
 
 class _Redated(Entry):

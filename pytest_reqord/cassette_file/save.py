@@ -13,6 +13,7 @@ from pytest_reqord import codec, storage
 from pytest_reqord.base.real import os
 from pytest_reqord.cassette_file import edit
 from pytest_reqord.cassette_file.revision import Ours, revise
+from pytest_reqord.cassette_file.volatile import Volatile
 from pytest_reqord.errors import WriteFailed
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Saved:
 
 _UNCHANGED = Saved(False, None, 0, 0)
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
+_NOTHING_VOLATILE = Volatile()
 
 
 def save(
@@ -50,7 +52,7 @@ def save(
     new: Iterable[Encoded],
     *,
     keep: Callable[[Entry], bool] | None,
-    volatile: frozenset[str] = frozenset(),
+    volatile: Volatile = _NOTHING_VOLATILE,
     lock_timeout: float,
     inline_limit: int = 1 << 20,
     layout: str = "keep",
@@ -66,8 +68,8 @@ def save(
     :param new: what was recorded; taken one by one, and only once.
     :param keep: whether an entry that the cassette has stays in it. None: they all do; then what
         is newer than them, up to 4 MiB, costs the same however many they are.
-    :param volatile: names of headers, in lower case, in which two recordings may differ and still
-        be the same; then the old one's text stays.
+    :param volatile: in what two recordings may differ and still be the same; then the old one's
+        text stays.
     :param lock_timeout: how long to wait for the lock, in seconds.
     :param inline_limit: the size in bytes above which a body lies beside the cassette.
     :param layout: the format of the file: ``reqord``, ``vcr``, or ``keep`` for the one that it
@@ -106,7 +108,7 @@ def save(
                 old,
                 entries,
                 keep=keep or (lambda _: True),
-                form=Ours(partial(_text, name, inline_limit), volatile),
+                form=Ours(partial(_text, name, inline_limit)),
                 volatile=volatile,
                 oldest=oldest,
                 played=played,

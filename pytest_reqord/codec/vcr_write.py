@@ -51,19 +51,37 @@ def as_vcr(interaction: Interaction, called: Request | None = None) -> ForeignEn
     return ForeignEntry(read._replace(recorded_at=interaction.recorded_at), item)
 
 
-def as_before(new: Entry, old: Entry, volatile: Collection[str]) -> Entry:
+def as_before(
+    new: Entry, old: Entry, volatile: Collection[str], response: Response | None
+) -> Entry:
     """An entry that takes the place of another one: with its headers in the order of that one's.
 
     :param volatile: names of headers, in lower case, whose old values stay.
+    :param response: its response, with the old values of volatile fields.
     """
     if not isinstance(new, ForeignEntry) or not isinstance(old, ForeignEntry) or not old.is_vcr:
         return new
     item, before = {**new.item()}, old.item()
+    came = new.interaction().response
+    if response is not None and came is not None and response.body != came.body:
+        item["response"] = _with_body(item["response"], came, response)
     for part in ("request", "response"):
         headers = item[part]["headers"], before[part].get("headers")
         if isinstance(headers[1], dict):
             item[part] = {**item[part], "headers": _headers_before(*headers, volatile)}
     return ForeignEntry(new.interaction(), item)
+
+
+def _with_body(item: Mapping[str, Any], old: Response, new: Response) -> dict[str, Any]:
+    """A response's item with another body, packed or unpacked as the one was that is there."""
+    is_packed = _bytes(item["body"]["string"]) == old.body
+    body = {**item["body"], "string": _text(new.body if is_packed else new.content)}
+    length = new.headers.get_all("content-length")
+    headers = {
+        name: list(length) if name.lower() == "content-length" and length else values
+        for name, values in item["headers"].items()
+    }
+    return {**item, "body": body, "headers": headers}
 
 
 def _headers_before(

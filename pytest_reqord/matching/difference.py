@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from pytest_reqord.base.documents import documents
 from pytest_reqord.matching.matchers import (
     OPERATIONS,
     RANGES,
@@ -17,12 +19,21 @@ from pytest_reqord.matching.matchers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    import re
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from pytest_reqord.base.documents import Document, Documents
     from pytest_reqord.base.models import Headers, Interaction, Request, Response
     from pytest_reqord.matching.matchers import Matching
 
-__all__ = ["changes", "differences", "nearest"]
+__all__ = [
+    "STREAM_DEFAULTS",
+    "STREAM_FIELDS",
+    "changes",
+    "differences",
+    "nearest",
+    "volatile_place",
+]
 
 _MOST_LINES = 12
 _MOST_TEXT = 120
@@ -210,13 +221,15 @@ def changes(
     by_shape: bool,
     volatile: Collection[str],
     ignored: Sequence[str],
+    fields: Sequence[str] = (),
 ) -> list[str]:
     """What changed between a recorded interaction and a live one, a line each; empty if nothing.
 
     :param by_shape: whether JSON is compared by its shape (names and types) instead of by values.
     :param volatile: header names that may differ, in lower case.
-    :param ignored: places in JSON that may differ with all below them, such as ``data[*].id``;
-        ``*`` stands for any characters.
+    :param ignored: places in JSON, in each document of a stream, that may differ with all below
+        them, such as ``data[*].id``; ``*`` stands for any characters.
+    :param fields: volatile fields, which may differ, too; see `volatile_place`.
     """
     if recorded.response is None or live.response is None:
         ended = recorded.response is None, live.response is None
@@ -226,7 +239,7 @@ def changes(
     if old.status != new.status:
         lines.append(f"status: recorded {old.status}, now {new.status}")
     lines += _header_changes(old.headers, new.headers, {*volatile, *_FOLLOWS_THE_BODY}, by_shape)
-    lines += _body_changes(old, new, by_shape, ignored)
+    lines += _body_changes(old, new, by_shape, ignored, fields)
     return lines
 
 
@@ -242,20 +255,55 @@ def _header_changes(
 
 
 def _body_changes(
-    old: Response, new: Response, by_shape: bool, ignored: Sequence[str]
+    old: Response, new: Response, by_shape: bool, ignored: Sequence[str], fields: Sequence[str]
 ) -> Iterator[str]:
     if old.content == new.content:
         return
-    try:
-        before, now = old.json(), new.json()
-    except ValueError:
+    before, now = _documents(old), _documents(new)
+    if not before.all or not now.all or before.is_stream != now.is_stream:
         if not by_shape:
             yield f"body: recorded {_cut(old.text)}, now {_cut(new.text)}"
         return
-    is_ignored = place_pattern(ignored).fullmatch if ignored else None
-    for place, line in _value_changes(before, now, "", by_shape):
-        if is_ignored is None or not is_ignored(place):
-            yield f"body {place or '.'}: {line}"
+    may_differ = (
+        place_pattern(ignored).fullmatch if ignored else None,
+        volatile_place(tuple(fields), is_stream=now.is_stream),
+    )
+    pairs = _pairs_of_shapes(before, now) if by_shape else zip(before.all, now.all)  # noqa: B905 -- the number is told
+    for number, (one, other) in enumerate(pairs):
+        where = f" (document {number})" if now.is_stream else ""
+        for place, line in _value_changes(one.value(), other.value(), "", by_shape):
+            if not any(may and may(place) for may in may_differ):
+                yield f"body {place or '.'}: {line}{where}"
+    if len(before.all) != len(now.all) and not by_shape:
+        yield f"body: recorded {len(before.all)} documents, now {len(now.all)}"
+
+
+def _documents(response: Response) -> Documents:
+    kind = response.headers.get("content-type", "")
+    return documents(response.content.decode("utf-8", "replace"), kind)
+
+
+def _pairs_of_shapes(before: Documents, now: Documents) -> Iterator[tuple[Document, Document]]:
+    """Each document whose shape none of the recorded ones has, with the one in its place.
+
+    How many pieces an answer comes in says nothing.
+    """
+    if not now.is_stream:
+        yield before.all[0], now.all[0]
+        return
+    shapes = {_shape(document.value()) for document in before.all}
+    for number, document in enumerate(now.all):
+        if _shape(document.value()) not in shapes:
+            yield before.all[min(number, len(before.all) - 1)], document
+
+
+def _shape(value: Any) -> Any:
+    """The names and kinds in a value; of a list those that its elements have."""
+    if isinstance(value, dict):
+        return frozenset((name, _shape(member)) for name, member in value.items())
+    if isinstance(value, list):
+        return ("list", frozenset(map(_shape, value)))
+    return _kind(value)
 
 
 def _value_changes(before: Any, now: Any, place: str, by_shape: bool) -> Iterator[tuple[str, str]]:
@@ -287,3 +335,48 @@ def _kind(value: Any) -> str:
 def _cut(value: object) -> str:
     text = repr(value)
     return text if len(text) <= _MOST_OF_A_CHANGE else f"{text[: _MOST_OF_A_CHANGE - 3]}..."
+
+
+# Fields of answers that differ each time.
+
+
+STREAM_DEFAULTS = "stream-defaults"
+"""The word of ``volatile_fields`` that stands for the usual fields of streams."""
+
+STREAM_FIELDS = (
+    "id",
+    "item_id",
+    "call_id",
+    "message_id",
+    "messageId",
+    "response_id",
+    "responseId",
+    "generation_id",
+    "created",
+    "created_at",
+    "createdAt",
+    "createTime",
+    "completed_at",
+    "timestamp",
+    "load_duration",
+    "prompt_eval_duration",
+    "eval_duration",
+    "total_duration",
+    "obfuscation",
+)
+"""Names of those fields: each counts at any depth, in streams only."""
+
+
+@lru_cache(maxsize=16)
+def volatile_place(
+    words: Sequence[str], *, is_stream: bool
+) -> Callable[[str], re.Match[str] | None] | None:
+    """Return what says whether a place in an answer is volatile; None where none is.
+
+    :param words: places as ``volatile_fields`` has them, a tuple.
+    :param is_stream: whether the answer is a stream of documents.
+    """
+    places = [word for word in words if word != STREAM_DEFAULTS]
+    if is_stream and STREAM_DEFAULTS in words:
+        places += [place for name in STREAM_FIELDS for place in (name, f"*.{name}")]
+    return place_pattern(places).fullmatch if places else None

@@ -297,9 +297,21 @@ class Ignoring:
         try:
             value = json.loads(body)
             kept = self._value(value, "")
-        except (ValueError, RecursionError):
+        except ValueError:
+            return self._lines(body)
+        except RecursionError:
             return body
         return body if kept == value else json.dumps(kept).encode()
+
+    def _lines(self, body: bytes) -> bytes:
+        """As above, of a body that is a document a line."""
+        from pytest_reqord.base.documents import documents  # late: few requests are
+
+        found = documents(body.decode("latin-1")).all
+        if not found or len(found) != sum(map(bool, body.splitlines())):
+            return body
+        kept = (json.dumps(self._value(document.value(), "")) for document in found)
+        return b"".join(f"{line}\n".encode() for line in kept)
 
     def _is_field(self, part: bytes) -> bool:
         name = part.partition(b"=")[0].decode("latin-1")

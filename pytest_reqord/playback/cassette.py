@@ -574,6 +574,7 @@ class Cassette:
             by_shape=settings.verify_body == "shape",
             volatile=settings.volatile,
             ignored=settings.verify_ignore,
+            fields=settings.volatile_fields,
         )
         return [name, *(f"  {line}" for line in found)] if found else []
 

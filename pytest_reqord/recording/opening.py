@@ -481,6 +481,7 @@ def save_into(
 ) -> Saved:
     """Make interactions part of a cassette; see `pytest_reqord.writer.save`."""
     # late: a run that only plays doesn't pay for the writer, its threads and locks
+    from pytest_reqord.cassette_file.volatile import Volatile
     from pytest_reqord.codec import encode
     from pytest_reqord.writer import save
 
@@ -491,7 +492,7 @@ def save_into(
         if isinstance(new, Recorded)
         else (encode(interaction, inline_limit=limit) for interaction in new),
         keep=keep,
-        volatile=frozenset(settings.volatile),
+        volatile=Volatile(frozenset(settings.volatile), settings.volatile_fields),
         lock_timeout=settings.lock_timeout,
         inline_limit=limit,
         layout=settings.format,

@@ -31,7 +31,7 @@ __all__ = [
     "with_body",
 ]
 
-_CHECKSUMS = Pattern(
+CHECKSUMS = Pattern(
     r"content-md5|(?:content-|repr-)?digest|x-amz-crc32|x-amz-checksum-(?!mode|type|algorithm).*"
     r"|x-goog-hash",
     re.IGNORECASE,
@@ -135,7 +135,7 @@ def with_body(message: _Message, unpacked: Unpacked) -> _Message:
         message = message._replace(headers=_without(message.headers, Pattern("content-encoding")))
     if isinstance(message, Response) and (message.chunks is not None or message.arrivals):
         edits = None if unpacked.coding or unpacked.charset else unpacked.text
-        return _with_boundaries(message, len(body), edits)
+        return with_boundaries(message, len(body), edits)
     return message
 
 
@@ -148,14 +148,14 @@ def _with_length(message: _Message, body: bytes) -> _Message:
         else (name, value)
         for name, value in message.headers.pairs
     )
-    return message._replace(headers=_without(Headers(pairs), _CHECKSUMS), body=body)
+    return message._replace(headers=_without(Headers(pairs), CHECKSUMS), body=body)
 
 
 def _without(headers: Headers, names: Pattern[str]) -> Headers:
     return Headers(pair for pair in headers.pairs if not names.fullmatch(pair[0].lower()))
 
 
-def _with_boundaries(response: Response, length: int, edits: EditedText | None) -> Response:
+def with_boundaries(response: Response, length: int, edits: EditedText | None) -> Response:
     """Chunks and arrivals of the new body; packed anew it has but one chunk."""
     if edits is None:
         whole = None if response.chunks is None else (length,)

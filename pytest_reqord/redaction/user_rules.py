@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +18,7 @@ from pytest_reqord.redaction.values import from_latin, to_latin
 
 if TYPE_CHECKING:
     from pytest_reqord.redaction.rules import Custom
+    from pytest_reqord.redaction.text_edits import Edit
 
 __all__ = ["PARTS", "apply", "check_kept", "chosen_redactors", "compiled_patterns"]
 
@@ -199,10 +200,9 @@ def _message(message: _Message, parts: Mapping[str, Any], kind: str) -> _Message
     return message
 
 
-def _with_text(message: _Message, change: Callable[[str], str]) -> _Message:
+def _with_text(message: _Message, change: Callable[[str], Iterable[Edit]]) -> _Message:
     unpacked = Unpacked.of(message.body, message.headers.get("content-encoding"))
-    latin = unpacked.text.text
-    unpacked.text.replace([(0, len(latin), change(latin))])
+    unpacked.text.replace(change(unpacked.text.text))
     return with_body(message, unpacked) if unpacked.text.is_changed else message
 
 
@@ -246,14 +246,15 @@ def _piece(value: Any, part: str) -> str:
     return value
 
 
-def _raw(rule: Any, part: str, latin: str) -> str:
+def _raw(rule: Any, part: str, latin: str) -> list[Edit]:
     if not isinstance(rule, Mapping):
-        return bytes(_given(rule, part, latin.encode("latin-1"), bytes)).decode("latin-1")
+        body = bytes(_given(rule, part, latin.encode("latin-1"), bytes))
+        return [(0, len(latin), body.decode("latin-1"))]
     text = from_latin(latin)
     for old, new in rule.items():
         value = new(old) if callable(new) else new
         text = text.replace(old, "" if value is None else _piece(value, part))
-    return to_latin(text)
+    return [(0, len(latin), to_latin(text))]
 
 
 def _headers(rule: Any, part: str, headers: Headers) -> Headers:
@@ -296,7 +297,17 @@ def _new(replacement: Any, value: Any) -> Any:
     return replacement(value) if callable(replacement) else replacement
 
 
-def _json(rule: Any, part: str, latin: str) -> str:
+def _json(rule: Any, part: str, latin: str) -> list[Edit]:
+    """What the rule changes: in the document, or in each of those of a stream."""
+    from pytest_reqord.base.documents import documents  # late: few suites have such a rule
+
+    found = documents(latin).all
+    if not found:  # a document that is a text or a number, or none
+        return [(0, len(latin), _document(rule, part, latin))]
+    return [each.edit(0, len(each.text), _document(rule, part, each.text)) for each in found]
+
+
+def _document(rule: Any, part: str, latin: str) -> str:
     """The document after the rule; the very same text where it changed nothing."""
     text = from_latin(latin)
     try:

@@ -209,6 +209,12 @@ OPTIONS = {
             "headers whose change alone doesn't rewrite an interaction; these in place of the default ones",
         ),
         Option(
+            "volatile_fields",
+            "words",
+            ("stream-defaults",),
+            "places in JSON answers that count so, too; stream-defaults: the usual ones of streams",
+        ),
+        Option(
             "format",
             "choice",
             "keep",

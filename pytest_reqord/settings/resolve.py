@@ -56,6 +56,7 @@ class Settings(NamedTuple):  # a dataclass of so many fields takes 3 ms to make
     redactors: tuple[Custom, ...] = ()
     secrets: tuple[str, ...] = ()
     volatile: tuple[str, ...] = OPTIONS["volatile"].default
+    volatile_fields: tuple[str, ...] = OPTIONS["volatile_fields"].default
     format: str = "keep"
     inline_limit: int = OPTIONS["inline_limit"].default
     batch_size: int = OPTIONS["batch_size"].default
@@ -92,7 +93,7 @@ class Settings(NamedTuple):  # a dataclass of so many fields takes 3 ms to make
         return bool(self.rerecord_of(method, uri))
 
 
-_FOR_SAVING = ("format", "inline_limit", "max_age", "rerecord", "volatile")
+_FOR_SAVING = ("format", "inline_limit", "max_age", "rerecord", "volatile", "volatile_fields")
 
 
 @lru_cache(maxsize=64)

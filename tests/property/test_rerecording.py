@@ -13,6 +13,7 @@ from pytest_reqord.base.clock import format_time
 from pytest_reqord.base.models import Headers, Interaction, Request, Response
 from pytest_reqord.cassette_file.edit import Vcrs
 from pytest_reqord.cassette_file.revision import Ours, revise
+from pytest_reqord.cassette_file.volatile import Volatile
 from pytest_reqord.matching.matchers import Matching
 from pytest_reqord.playback.replay import Index, Replay
 
@@ -31,7 +32,7 @@ requests = st.builds(
 runs = st.lists(requests, min_size=1, max_size=6)
 
 
-VOLATILE = frozenset({"date"})
+VOLATILE = Volatile(frozenset({"date"}))
 
 
 class Suite:
@@ -51,11 +52,11 @@ class Suite:
         options["volatile"] = VOLATILE
         if self.is_vcr:
             made = [codec.as_vcr(one) for one in new]
-            revised = revise(self.entries(), made, form=Vcrs(VOLATILE), **options).entries
+            revised = revise(self.entries(), made, form=Vcrs(), **options).entries
             self.data = codec.render_vcr(revised)
             return
         made = codec.load(codec.render([codec.encode(one).text for one in new]), "", dict).entries
-        form = Ours(lambda one: codec.encode(one).text, VOLATILE)
+        form = Ours(lambda one: codec.encode(one).text)
         revised = revise(self.entries(), made, form=form, **options).entries
         self.data = codec.render([entry.text for entry in revised])
 

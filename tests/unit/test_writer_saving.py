@@ -6,10 +6,11 @@ from entries import interaction, noise, number_of
 from pytest_reqord import codec, storage
 from pytest_reqord.base.models import Headers
 from pytest_reqord.cassette_file import edit
+from pytest_reqord.cassette_file.volatile import Volatile
 from pytest_reqord.errors import CassetteFormatError, CassetteLocked, WriteFailed
 from pytest_reqord.writer import Saved, save
 
-VOLATILE = frozenset({"date"})
+VOLATILE = Volatile(frozenset({"date"}))
 
 
 @pytest.fixture

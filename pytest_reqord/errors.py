@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_reqord.base.printable import printable
+from pytest_reqord.base.printable import printable, see, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +100,7 @@ class RedactorError(ReqordError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"the redactor {self.redactor} {self.reason}"
+        return f"the redactor {self.redactor} {self.reason}; {see('redaction')}"
 
 
 class CassetteError(ReqordError):
@@ -163,7 +163,7 @@ class CassetteLocked(CassetteError):
         holder = self.holder or "another process"
         return (
             f"{self.path} is locked by {holder}; waited {self.waited:g} s."
-            " End that process, or raise reqord_lock_timeout"
+            f" End that process, or raise reqord_lock_timeout; {see('settings')}"
         )
 
 
@@ -189,10 +189,9 @@ class _Miss:
     commands: Sequence[str]
 
     def __str__(self) -> str:
-        lines = [f"{_name(self.request)} is not in {self.cassette}"]
+        lines = [f"{_name(self.request)} is not in {shown(self.cassette)}"]
         lines += (f"  {printable(line)}" for line in self.nearest)
-        if self.commands:
-            lines += ["", *(f"  {command}" for command in self.commands)]
+        lines += ["", *(f"  {command}" for command in self.commands), f"  {see('miss')}"]
         return "\n".join(lines)
 
 
@@ -244,10 +243,9 @@ class SequenceMismatchError(PlaybackError):
     def __str__(self) -> str:
         expected = printable(self.expected or "no further request")
         return (
-            f"{self.cassette} has {expected} at position {self.position},"
-            f" but the test sent {_name(self.request)}"
-            " (strict_order is on). Have the test ask in the order of the recording, or record it anew:"
-            " --record-mode=all"
+            f"{_name(self.request)} was sent where {shown(self.cassette)} has {expected}, at position"
+            f" {self.position} (strict_order is on). Send the requests in the order of the recording,"
+            f" or record the test again: --record-mode=all; {see('matching')}"
         )
 
 
@@ -265,8 +263,8 @@ class CassetteClosed(PlaybackError):
         return (
             f"{_name(self.request)} was sent by a thread, task or process"
             f" that {self.owner or 'an earlier test'} started, after that test had ended."
-            " Join the thread or process, or await the task, before the test returns; start what is"
-            " to serve other tests, too, in a fixture of a wider scope"
+            " Join the thread or process, or await the task, before the test returns. Start what serves"
+            f" other tests, too, in a fixture of a wider scope; {see('threads')}"
         )
 
 
@@ -285,9 +283,10 @@ class AmbiguousRequest(PlaybackError):
     def __str__(self) -> str:
         return (
             f"{_name(self.request)} was sent by the thread {self.thread}, while"
-            f" {' and '.join(self.cassettes)} were open, and nothing tells which of them it belongs"
-            " to. Start the thread or task in the test that it works for, hand it the work through"
-            " an executor or an event loop, or let the host through with ignore_hosts"
+            f" {' and '.join(map(shown, self.cassettes))} were open, and nothing tells which of them it"
+            " belongs to. Start the thread or task in the test that it works for, hand it the work"
+            " through an executor or an event loop, or let the host through with ignore_hosts;"
+            f" {see('threads')}"
         )
 
 
@@ -311,7 +310,7 @@ class NetworkBlocked(ReqordError, RuntimeError):
         return (
             f"Network is disabled for host '{self.host}': {self.owner or 'code outside a test'}"
             f" wanted {place}. Allow it with --allowed-hosts={self.host}"
-            f" or @pytest.mark.block_network(allowed_hosts=['{self.host}'])"
+            f" or @pytest.mark.block_network(allowed_hosts=['{self.host}']); {see('network-guard')}"
         )
 
 
@@ -350,4 +349,5 @@ class UnsupportedClient(RecordingError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{' '.join(filter(None, (self.client, self.version)))}: {self.reason}"
+        client = " ".join(filter(None, (self.client, self.version)))
+        return f"{client}: {self.reason}; {see('clients')}"

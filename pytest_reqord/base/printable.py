@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["printable"]
+from typing import TYPE_CHECKING
+
+from pytest_reqord.base.real import os
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["meant", "printable", "see", "shown"]
 
 _JOINERS = "\u200c\u200d"  # between letters of some scripts, and the parts of an emoji
 _COMMANDS = (
@@ -26,6 +33,31 @@ def printable(text: object) -> str:
         if command in line:
             line = line.replace(command, rf"\x23{command[1:]}")
     return line
+
+
+def shown(path: str) -> str:
+    """A path as a user would write it: from the working directory, where it lies in there."""
+    try:
+        here = os.path.join(os.getcwd(), "")
+    except OSError:  # a test has removed it
+        return path
+    return path.removeprefix(here)
+
+
+def see(topic: str) -> str:
+    """Where the manual says more: a page, or a section by the first word of its heading."""
+    return f"see: reqord docs {topic}"
+
+
+def meant(name: str, names: Iterable[str]) -> str:
+    """The question whether a wrong name is a slip of one that there is; nothing where it isn't."""
+    import difflib  # late: only an error needs it
+
+    known = list(names)
+    close = difflib.get_close_matches(name, known, 1, 0.75) or difflib.get_close_matches(
+        name, known
+    )
+    return f"did you mean {' or '.join(close)}? " if close else ""
 
 
 def _is_printed(character: str) -> bool:

@@ -19,15 +19,28 @@ __all__ = ["main", "parser"]
 
 def parser() -> argparse.ArgumentParser:
     """Make the parser of all commands."""
-    made = argparse.ArgumentParser(prog="reqord", description="look after cassettes")
+    made = argparse.ArgumentParser(
+        prog="reqord", description="look after cassettes", epilog="the manual: reqord docs"
+    )
+    made.add_argument("--version", action="version", version=f"pytest-reqord {_version()}")
     commands = made.add_subparsers(required=True, metavar="COMMAND")
     for command in (keep, show, audit, convert, info, docs, demo):
         subparser = commands.add_parser(
-            command.__name__.rpartition(".")[2], help=command.HELP, description=command.HELP
+            command.__name__.rpartition(".")[2],
+            help=command.HELP,
+            description=command.HELP,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog="\n  ".join(["examples:", *command.EXAMPLES]),
         )
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run)
     return made
+
+
+def _version() -> str:
+    from importlib import metadata
+
+    return metadata.version("pytest-reqord")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

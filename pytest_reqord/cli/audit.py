@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection, Iterable, Iterator
 
-__all__ = ["HELP", "Leak", "Report", "add_arguments", "audit", "run"]
+__all__ = ["EXAMPLES", "HELP", "Leak", "Report", "add_arguments", "audit", "run"]
 
 HELP = "look for known secrets in cassettes; exit status 1 if there are any"
+EXAMPLES = (
+    "reqord audit                                   all cassettes below this folder",
+    "reqord audit tests/cassettes --allow 'JSON Web Token'",
+)
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from pytest_reqord.base.models import Headers, Interaction, Request
     from pytest_reqord.codec import Document
 
-__all__ = ["HELP", "add_arguments", "convert", "run"]
+__all__ = ["EXAMPLES", "HELP", "add_arguments", "convert", "run"]
 
 HELP = "rewrite cassettes in another format, without losing anything"
+EXAMPLES = (
+    "reqord convert --check tests/cassettes         say what would be done",
+    "reqord convert tests/cassettes                 VCR.py's to ours, in their place",
+    "reqord convert --to vcr tests/cassettes --output vcr",
+)
 
 _LOCK_TIMEOUT = 30.0
 

@@ -23,9 +23,13 @@ from pytest_reqord.base.real import json, os
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["HELP", "URL", "add_arguments", "environment", "run", "running"]
+__all__ = ["EXAMPLES", "HELP", "URL", "add_arguments", "environment", "run", "running"]
 
 HELP = "serve the manual's demo API while a command runs"
+EXAMPLES = (
+    "reqord demo pytest --record-mode=once          record the tutorial",
+    "reqord demo                                    serve until Ctrl-C",
+)
 URL = "http://api.example.test"
 """Where a client finds the API, given the `environment`."""
 

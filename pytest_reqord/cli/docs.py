@@ -16,9 +16,15 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-__all__ = ["HELP", "Page", "add_arguments", "pages", "run", "slug"]
+__all__ = ["EXAMPLES", "HELP", "Page", "add_arguments", "pages", "run", "slug"]
 
 HELP = "show the manual"
+EXAMPLES = (
+    "reqord docs                                    list the pages",
+    "reqord docs matching                           print one",
+    "reqord docs drift                              print a section",
+    "reqord docs --search ignore_hosts",
+)
 _ORDER = (
     *("recording", "matching", "redaction", "secrets", "network-guard", "places", "threads"),
     *("settings", "command-line", "clients", "file", "api", "vcr", "troubleshooting", "faq"),
@@ -93,13 +99,14 @@ def pages() -> list[Page]:
 
 
 def _text(manual: Sequence[Page], topic: str) -> str:
-    """The page of that name, else the part of a page under a heading that begins so."""
+    """The page of that name, else the part of a page under a heading with that word."""
     for page in manual:
         if topic.lower() in (page.topic, page.title.lower()):
             return page.text
     for page in manual:
         for part in re.split(r"(?m)^(?=## )", page.text)[1:]:
-            if slug(part.partition("\n")[0].lstrip("# ")).startswith(slug(topic)):
+            heading = slug(part.partition("\n")[0].lstrip("# "))
+            if heading.startswith(slug(topic)) or slug(topic) in heading.split("-"):
                 return f"{part.rstrip()}\n\nfrom the page {page.topic}: reqord docs {page.topic}\n"
     from difflib import get_close_matches  # late: for what is misspelt
 

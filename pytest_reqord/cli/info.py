@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-__all__ = ["HELP", "add_arguments", "run"]
+__all__ = ["EXAMPLES", "HELP", "add_arguments", "run"]
 
 HELP = "print versions, clients, plugins and settings for a bug report"
+EXAMPLES = (
+    "reqord info                                    of the suite in this folder",
+    "reqord info -- -c other.ini                    of a run with these options",
+)
 _OURS = ("pytest-reqord", "pytest", "pytest-xdist", "filelock", "PyYAML")
 _HOOKED = {
     "urllib3": "http.client",

@@ -13,7 +13,7 @@ from pytest_reqord.recording.drafts import Drafts, first_leak, reason_of
 from pytest_reqord.recording.outcome import Ending
 from pytest_reqord.recording.run_info import staging_without_cache
 from pytest_reqord.redaction.known_secrets import KINDS
-from pytest_reqord.report import drafts
+from pytest_reqord.report import drafts, saved as lines_of_saved
 from pytest_reqord.settings.resolve import Settings
 from pytest_reqord.storage import StagingArea
 
@@ -23,9 +23,14 @@ if TYPE_CHECKING:
 
     from pytest_reqord.storage import Record, Recording
 
-__all__ = ["HELP", "add_arguments", "run"]
+__all__ = ["EXAMPLES", "HELP", "add_arguments", "run"]
 
 HELP = "save the draft of a test as it is, or drop it; without a test, list the drafts"
+EXAMPLES = (
+    "reqord keep                                   list the drafts",
+    "reqord keep test_users.py::test_user           save one as it is",
+    "reqord keep test_users.py::test_user --drop    throw it away",
+)
 
 
 # what marks a project's root, beyond which drafts are another project's
@@ -86,11 +91,10 @@ def run(parsed: argparse.Namespace) -> int:
             status = 1
         else:
             ending.keep(record)
+            ending.count()
             saved[test] = made_in
-    for path, count in notes.saved:
-        say(f"saved {path} ({count} interaction{'s' * (count != 1)})")
-    for path in notes.unchanged:
-        say(f"unchanged {path}")
+    for line in lines_of_saved(notes):
+        say(line)
     return status
 
 

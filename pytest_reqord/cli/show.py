@@ -6,32 +6,45 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_reqord.base.clock import format_time
-from pytest_reqord.base.real import Path
+from pytest_reqord.base.real import Path, os
 from pytest_reqord.cassette_file.cache import check_whole, read_document
 from pytest_reqord.cli.finding import cassettes, say, warn, why
 from pytest_reqord.errors import ReqordError
+from pytest_reqord.settings.paths import is_default_of
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pytest_reqord.base.models import Headers, Interaction, Request, Response
+    from pytest_reqord.codec import Entry
 
-__all__ = ["HELP", "add_arguments", "run"]
+__all__ = ["EXAMPLES", "HELP", "add_arguments", "run"]
 
 HELP = "print what cassettes hold, compressed bodies unpacked"
+EXAMPLES = (
+    "reqord show                                    all cassettes below this folder",
+    "reqord show test_users.py::test_user           the cassette of a test",
+    "reqord show tests/cassettes --grep Ada --brief",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's words."""
     parser.add_argument(
         "paths",
-        nargs="+",
-        type=Path,
+        nargs="*",
+        default=["."],
         metavar="PATH",
-        help="cassettes, or folders in which they are looked for",
+        help="cassettes, folders in which they are looked for (default: the current folder),"
+        " or tests as pytest names them",
     )
-    parser.add_argument("--grep", metavar="TEXT", help="only interactions whose URI has this text")
+    parser.add_argument(
+        "--grep",
+        metavar="TEXT",
+        help="only interactions that have this text: those whose URI has it whole, of others the"
+        " lines of headers and bodies that have it",
+    )
     parser.add_argument("--method", help="only interactions of this method")
     parser.add_argument("--brief", action="store_true", help="one line an interaction")
 
@@ -41,13 +54,11 @@ def run(parsed: argparse.Namespace) -> int:
 
     A cassette that can't be read is named, and the others are shown.
     """
-    found = [path for path, _ in cassettes(parsed.paths)]
+    found = [each for word in parsed.paths for each in _named(word)]
     status = 0 if found else 1
-    for path in found:
-        if len(found) > 1:
-            say(path)
+    for path, test in found:
         try:
-            _show(path, parsed)
+            _show(path, test, parsed, has_title=len(found) > 1)
         except BrokenPipeError:  # whoever reads has seen enough
             raise
         except (OSError, ReqordError) as error:
@@ -55,23 +66,57 @@ def run(parsed: argparse.Namespace) -> int:
             warn(f"reqord: {why(error)}")
             status = 1
     if not found:
-        names = ", ".join(map(str, parsed.paths))
-        warn(f"reqord: there are no cassettes in {names}")
+        warn(f"reqord: there are no cassettes {_of(parsed.paths)}")
     return status
 
 
-def _show(path: Path, parsed: argparse.Namespace) -> None:
+def _of(words: Sequence[str]) -> str:
+    return " or ".join(f"of {word}" if "::" in word else f"in {word}" for word in words)
+
+
+def _named(word: str) -> Iterator[tuple[Path, str]]:
+    """The cassettes that a word names, each with the test whose interactions are meant, if it is one."""
+    if "::" not in word:
+        yield from ((path, "") for path, _ in cassettes([Path(word)]))
+        return
+    for path, _ in cassettes([Path(".")]):
+        try:
+            entries = read_document(path).entries
+        except (OSError, ReqordError):  # it is some other test's, for all we know
+            continue
+        if any(_is_of(path, entry, word) for entry in entries):
+            yield path, word
+
+
+def _is_of(path: Path, entry: Entry, test: str) -> bool:
+    """Whether a test recorded an interaction; in VCR.py's format the cassette's name tells."""
+    test = test.replace(os.sep, "/")
+    owner = entry.recorded_by
+    if owner:
+        return test == owner or test.endswith(f"/{owner}")
+    file, _, _ = test.partition("::")
+    return path.parent.name == Path(file).stem and is_default_of(path, test)
+
+
+def _show(path: Path, test: str, parsed: argparse.Namespace, *, has_title: bool) -> None:
     document = read_document(path)
     for entry in document.entries:
-        if parsed.grep and parsed.grep not in entry.uri:
+        if test and not _is_of(path, entry, test):
             continue
         if parsed.method and parsed.method.upper() != entry.method.upper():
             continue
         interaction = entry.interaction()
+        lines = list(_lines(interaction))
+        if parsed.grep and parsed.grep not in entry.uri:
+            lines = [line for line in lines if parsed.grep in line]
+            if not lines:
+                continue
+        if has_title:
+            say(path)
+            has_title = False
         say(_title(interaction))
-        if not parsed.brief:
-            for line in _lines(interaction):
-                say(line)
+        for line in () if parsed.brief else lines:
+            say(line)
     check_whole(document, path)
 
 

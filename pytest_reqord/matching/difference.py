@@ -232,8 +232,8 @@ def changes(
     :param fields: volatile fields, which may differ, too; see `volatile_place`.
     """
     if recorded.response is None or live.response is None:
-        ended = recorded.response is None, live.response is None
-        return [] if ended[0] == ended[1] else ["one of them ended in a network error"]
+        before, now = (_ending(one) for one in (recorded, live))
+        return [] if before == now else [f"recorded {before}, now {now}"]
     old, new = recorded.response, live.response
     lines = []
     if old.status != new.status:
@@ -241,6 +241,14 @@ def changes(
     lines += _header_changes(old.headers, new.headers, {*volatile, *_FOLLOWS_THE_BODY}, by_shape)
     lines += _body_changes(old, new, by_shape, ignored, fields)
     return lines
+
+
+def _ending(interaction: Interaction) -> str:
+    return "a response" if interaction.response else "a network error"
+
+
+def _values(values: Sequence[str]) -> str:
+    return ", ".join(map(_cut, values))
 
 
 def _header_changes(
@@ -251,7 +259,8 @@ def _header_changes(
         before, now = old.get_all(name), new.get_all(name)
         if name in ignored or before == now or (by_shape and bool(before) == bool(now)):
             continue
-        yield f"header {name}: recorded {_cut(before)}, now {_cut(now)}"
+        was = f"recorded {_values(before)}" if before else "not recorded"
+        yield f"header {name}: {was}, now {_values(now) if now else 'missing'}"
 
 
 def _body_changes(

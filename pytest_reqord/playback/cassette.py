@@ -125,8 +125,12 @@ class Source(Protocol):
     def count_of_children(self) -> int:
         """How many interactions of that are in the hands of child processes."""
 
-    def commands(self) -> Sequence[str]:
-        """The shell commands that would add a missing request or start over."""
+    def commands(self, sent: Request | None, left: Sequence[Request]) -> Sequence[str]:
+        """The shell commands that would add a missing request or start over.
+
+        :param sent: the request.
+        :param left: what the test recorded and has not asked for yet.
+        """
 
     def note_refused(self, uri: str, worker: str, why: str) -> None:
         """Tell the user of a request that was refused and fails no test.
@@ -293,8 +297,26 @@ class Cassette:
     @property
     def changes(self) -> tuple[str, ...]:
         """With ``verify``: what the API answers otherwise than recorded, as lines of text."""
-        verified = (*self._verified, *self._source.verified_elsewhere())
-        return tuple(line for pair in verified for line in self._changes_between(*pair))
+        return tuple(
+            line
+            for request, lines in self.changed()
+            for line in (request, *(f"  {each}" for each in lines))
+        )
+
+    @property
+    def verified(self) -> tuple[Interaction, ...]:
+        """With ``verify``: what went live, with what came back."""
+        return tuple(live for _, live in self._all_verified())
+
+    def changed(self) -> list[tuple[str, list[str]]]:
+        """With ``verify``: each request that is answered otherwise than recorded, and how."""
+        compared = (self._changes_between(*pair) for pair in self._all_verified())
+        return [one for one in compared if one[1]]
+
+    def _all_verified(self) -> Sequence[Verified]:
+        if self.record_mode != "verify":
+            return ()
+        return (*self._verified, *self._source.verified_elsewhere())
 
     @property
     def matching(self) -> Matching:
@@ -486,7 +508,8 @@ class Cassette:
         kind = CassetteMissError if is_final else CassetteMiss
         others = [entry.interaction().request for entry in self._stored()]
         lines = nearest(live, others, self.matching) or self._absence()
-        miss = kind(live, self._file, lines, self._source.commands())
+        left = [entry.interaction().request for entry in self._unplayed()]
+        miss = kind(live, self._file, lines, self._source.commands(live, left))
         error = self._source.translate(miss)
         self._refuse(error, live.uri, worker, _NOT_RECORDED)
         if isinstance(error, CassetteMissError) and threading.current_thread().daemon:
@@ -556,7 +579,9 @@ class Cassette:
         """
         self._unrecorded.append(request)
 
-    def _changes_between(self, recorded: Interaction | None, live: Interaction) -> list[str]:
+    def _changes_between(
+        self, recorded: Interaction | None, live: Interaction
+    ) -> tuple[str, list[str]]:
         """What came back against what was recorded for the same request.
 
         Asked at the end, when more is known to be secret than when it came.
@@ -566,7 +591,7 @@ class Cassette:
         live = self._redactor.interaction(live) or live
         name = f"{live.request.method} {live.request.uri}"
         if recorded is None:
-            return [f"{name}: not in the recording"]
+            return name, ["not in the recording"]
         settings = self.settings
         found = changes(
             recorded,
@@ -576,7 +601,7 @@ class Cassette:
             ignored=settings.verify_ignore,
             fields=settings.volatile_fields,
         )
-        return [name, *(f"  {line}" for line in found)] if found else []
+        return name, found
 
     # the recording that is played
 

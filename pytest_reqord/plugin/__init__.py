@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_reqord.playback.cassette import Cassette
     from pytest_reqord.plugin.session import PytestSession
     from pytest_reqord.run.use_cassette import UseCassette
+    from pytest_reqord.settings.options import Option
 
 __all__ = ["SESSION", "cassette", "cassette_config", "cassette_factory"]
 
@@ -49,24 +50,49 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--record-mode",
         choices=MODES,
         default=None,
-        help="what to record: none (the default) only plays, once records what has no cassette",
+        help="what this run records; none (the default): nothing; once: tests without a cassette;"
+        " new_episodes: requests that a cassette lacks; all: everything again; rewrite: as all, and"
+        " drops what other tests recorded; verify: nothing, it compares the API with the cassettes."
+        " The environment variable REQORD does the same: REQORD=once pytest",
     )
     group.addoption(
         "--rerecord",
         action="append",
         metavar="'METHOD GLOB'",
         default=None,
-        help="record the requests that match anew and play all else",
+        help="record the requests that match again and play all others: 'POST */chat*'",
     )
-    group.addoption(
-        "--unused-cassettes",
-        action="store_true",
-        default=False,
-        help="list the cassettes that no test uses",
-    )
+    # each form is a name of its own: an option that may have a value would take a test's file for it
+    for form, what in _UNUSED.items():
+        name = f"--unused-cassettes{f'={form}' if form != 'list' else ''}"
+        group.addoption(
+            name, action="store_const", const=form, dest="unused_cassettes", default="", help=what
+        )
     for option in OPTIONS.values():
         ini_type = _INI_TYPES.get(option.kind, "string")
-        parser.addini(f"reqord_{option.name}", option.help, type=ini_type, default=None)
+        parser.addini(f"reqord_{option.name}", _described(option), type=ini_type, default=None)
+
+
+_UNUSED = {
+    "list": "list the cassettes that no test uses; with -v all of them",
+    "fail": "as --unused-cassettes, and fail the run if there are any",
+    "delete": "delete the cassettes that no test uses, after a run of all tests",
+}
+
+
+def _described(option: Option) -> str:
+    """The help of an ini key: what it does, what it may be and what it is by itself."""
+    default = option.default
+    if isinstance(default, tuple):
+        default = " ".join(default[:_SHOWN]) + (" ..." if len(default) > _SHOWN else "")
+    elif isinstance(default, bool):
+        default = str(default).lower()
+    allowed = [f"one of {', '.join(option.choices)}"] if option.choices else []
+    more = "; ".join([*allowed, *([f"default: {default}"] if default != "" else [])])
+    return f"{option.help} ({more})" if more else option.help
+
+
+_SHOWN = 4
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -90,10 +116,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check every setting of the run, and register the marker."""
+    settings = ", ".join(f"{one.name}=..." for one in OPTIONS.values() if not one.is_run_wide)
     config.addinivalue_line(
         "markers",
-        "cassette(name=None, *, path=None, record_mode=..., match_on=..., ...): record the test's"
-        " HTTP traffic into a cassette, or play it from there",
+        f"cassette(name=None, *, path=None, {settings}): record the test's HTTP traffic into a"
+        " cassette, or play it from there; see: reqord docs settings",
     )
     from pytest_reqord.plugin.session import PytestSession  # late: needs the hooks declared
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_reqord.base.real import os
+from pytest_reqord.base.real import io, os
 from pytest_reqord.settings.options import OPTIONS, Layer
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def ini_layers(config: pytest.Config) -> list[Layer]:
     """
     given: dict[str, Any] = dict(text.split("=", 1) for text in config.option.override_ini or ())
     in_file = {key: text for key, text in _in_file(config).items() if key not in given}
+    _refuse_tables(config)
     layers = [
         Layer("-o on the command line", {}, is_run_wide=True, prefix=_PREFIX),
         Layer(str(config.inipath), {}, is_run_wide=True, prefix=_PREFIX),
@@ -66,6 +68,28 @@ def ini_layers(config: pytest.Config) -> list[Layer]:
         if value is not None:
             values[place][name] = value
     return [layer._replace(values=each) for layer, each in zip(layers, values, strict=True)]
+
+
+def _refuse_tables(config: pytest.Config) -> None:
+    """Refuse a table of our own in pyproject.toml, which nobody reads.
+
+    :raises UsageError: if there is one.
+    """
+    path = config.rootpath / "pyproject.toml"
+    try:
+        with io.open(path, encoding="utf-8") as file:
+            table = re.search(
+                r"^\[tool\.[\"']?((?:pytest[-_])?reqord)\b", file.read(), re.MULTILINE
+            )
+    except (OSError, ValueError):  # there is none; or pytest has told what is wrong with it
+        return
+    if table:
+        from pytest_reqord.errors import UsageError  # late: most runs raise none
+
+        raise UsageError(
+            f"{path} has a table [tool.{table[1]}], which nobody reads: settings belong in"
+            f" [tool.pytest.ini_options], each as reqord_NAME; see: reqord docs settings"
+        )
 
 
 def _unknown(config: pytest.Config, texts: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,15 @@ run without one doesn't pay for them.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import pytest_reqord
-from pytest_reqord.base.printable import printable
-from pytest_reqord.base.real import Path
+from pytest_reqord.base.lazy import Pattern
+from pytest_reqord.base.printable import printable, see, shown
+from pytest_reqord.base.real import Path, os
 from pytest_reqord.errors import (
     CassetteError,
     CassetteMiss,
@@ -23,7 +25,7 @@ from pytest_reqord.interceptors import active
 from pytest_reqord.plugin.placing import place_of
 from pytest_reqord.recording.opening import Attempt
 from pytest_reqord.recording.run_info import again
-from pytest_reqord.report import drift_lines, expired_lines, section, unplayed_lines
+from pytest_reqord.report import drift_lines, drifted, expired_lines, section, unplayed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -110,11 +112,19 @@ class Outcomes:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note what a report says of the attempt; the teardown's is the last one."""
         attempt = self._attempts.get(item.nodeid)
-        if attempt is not None and call.excinfo is None:
+        went_well = call.excinfo is None
+        if attempt is not None and went_well:
             self._judge(attempt, call)
-        if call.excinfo is not None:
+        error = call.excinfo.value if call.excinfo is not None else None
+        if error is not None:
+            _hide_ours()
+            _explain(error)
             _shorten(call, item.config.rootpath)
         report = yield
+        if error is not None and report.failed:
+            if went_well or isinstance(error, _REFUSALS):
+                _summarise(report, error)
+            self._note_missing(item, error)
         if attempt is not None:
             attempt.failure = attempt.failure or _failure(report)
             if report.failed:
@@ -127,6 +137,14 @@ class Outcomes:
         if report.when == "teardown":
             self._current.item = None
         return report
+
+    def _note_missing(self, item: pytest.Item, error: BaseException) -> None:
+        """Note a test that failed because its cassette isn't there."""
+        misses = [each.file for each in self._cassettes() if each.misses]
+        if isinstance(error, (CassetteMissError, CassetteMiss)):
+            misses.append(error.cassette)
+        if not all(map(os.path.exists, misses)):
+            self._run.notes.missing.append(item.nodeid)
 
     def _judge(self, attempt: Attempt, call: pytest.CallInfo[None]) -> None:
         """Have a phase that went well fail where it should. Done here, and not in a hook around each
@@ -143,41 +161,47 @@ class Outcomes:
             if not isinstance(error, CassetteMiss):  # on_miss = "raise": the test's own affair
                 raise error
         if when == "call":
-            self._fail_if("on_drift", drift_lines)
-            self._fail_if("on_expiry", expired_lines)
+            self._fail_if("on_drift", drift_lines, "drift")
+            self._fail_if("on_expiry", expired_lines, "expiry")
             self._fail_if_changed()
         elif when == "teardown" and not attempt.failure:
-            self._fail_if("on_unplayed", unplayed_lines)
+            self._fail_if("on_unplayed", unplayed_lines, "unplayed")
 
-    def _fail_if(self, option: str, lines_of: Any) -> None:
+    def _fail_if(self, option: str, lines_of: Any, topic: str) -> None:
         for cassette in self._cassettes():
             lines = lines_of(cassette) if getattr(cassette.settings, option) == "fail" else []
             if lines:
-                self._fail(f"{cassette.path} ({option} = fail)", lines)
+                self._fail(lines, f"in {shown(cassette.file)} ({option} = fail)", topic)
 
     def _fail_if_changed(self) -> None:
         """With ``verify``, fail the test if the API answers otherwise than recorded."""
         for cassette in self._cassettes():
             if cassette.changes:
-                self._fail(f"{cassette.path} is not what the API answers now", cassette.changes)
+                where = f"{shown(cassette.file)} is not what the API answers now"
+                self._fail(cassette.changes, where, "compare")
 
-    def _fail(self, title: str, lines: Sequence[str]) -> None:
+    def _fail(self, lines: Sequence[str], where: str, topic: str) -> None:
         """Fail the test with what is wrong with its recording, and what to run."""
         nodeid = self._attempt.nodeid if self._attempt else ""
         command = again(self._run.info.test(nodeid))
-        pytest.fail("\n".join([title, *map(printable, lines), "", f"  {command}"]), pytrace=False)
+        text = [*map(printable, lines), where, "", f"  {command}", f"  {see(topic)}"]
+        pytest.fail("\n".join(text), pytrace=False)
 
     def _watch(self, attempt: Attempt) -> None:
-        """Note what a user should look at although the test passed."""
-        if attempt.failure:
-            return
+        """Note what was compared, and what a user should look at although the test passed."""
         notes, owner = self._run.notes, attempt.owner
         for cassette in self._cassettes():
+            if cassette.verified:
+                notes.verified.append((owner, len(cassette.verified)))
+                notes.changed += ((owner, *each) for each in cassette.changed())
+        if attempt.failure:
+            return
+        for cassette in self._cassettes():
             path, settings = cassette.path, cassette.settings
-            if self._is_verbose and cassette.play_count:
+            if self._is_verbose and cassette.play_count and not cassette.verified:
                 notes.played.append((str(path), cassette.play_count))
-            if settings.on_drift == "warn" and (lines := drift_lines(cassette)):
-                notes.drifted.append((owner, str(path), lines))
+            if settings.on_drift == "warn":
+                notes.drifted += ((owner, str(path), *each) for each in drifted(cassette))
             if settings.on_expiry != "fail" and (lines := expired_lines(cassette)):
                 notes.expired.append((owner, str(path), lines))
             if settings.on_unplayed == "warn" and (lines := unplayed_lines(cassette)):
@@ -186,6 +210,7 @@ class Outcomes:
 
 _REFUSALS = (CassetteMissError, PlaybackError, CassetteError, UnsupportedClient, UsageError)
 _OURS = Path(pytest_reqord.__file__).parent
+_PACKAGE = pytest_reqord.__name__
 
 
 def _shorten(call: pytest.CallInfo[None], root: Path) -> None:
@@ -209,6 +234,43 @@ def _shorten(call: pytest.CallInfo[None], root: Path) -> None:
     elif _OURS in path.parents:
         failed = pytest.fail.Exception(f"{found.typename}: {found.value}", pytrace=False)
         call.excinfo = pytest.ExceptionInfo.from_exception(failed.with_traceback(found.tb))
+
+
+def _summarise(report: pytest.TestReport, error: BaseException) -> None:
+    """Have the line of the short summary begin with the request, and not with a path or a class."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        crash.message = str(error)
+
+
+def _hide_ours() -> None:
+    """Keep our frames out of tracebacks: a user has written none of them."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == _PACKAGE:
+            vars(module).setdefault("__tracebackhide__", _is_no_fault_of_ours)
+
+
+def _is_no_fault_of_ours(found: pytest.ExceptionInfo[BaseException] | None) -> bool:
+    """Whether an error came through our code; of a fault in it the frames are what to report."""
+    if found is None:
+        return True
+    first, last = (_OURS in Path(str(found.traceback[at].path)).parents for at in (0, -1))
+    is_plain = type(found.value).__module__ == "builtins" and not isinstance(found.value, OSError)
+    return not first and not (is_plain and last)
+
+
+def _explain(error: BaseException) -> None:
+    """Say what to use where a fixture of a wider scope asks for the test's cassette."""
+    if isinstance(error, pytest.fail.Exception) and _MISMATCH.search(error.msg or ""):
+        error.msg = f"{error.msg}\n{_FACTORY}; {see('places')}"
+        error.args = (error.msg,)
+
+
+_MISMATCH = Pattern(r"ScopeMismatch: .* function scoped fixture cassette ")
+_FACTORY = (
+    "`cassette` is the cassette of one test. In a fixture of a wider scope, take"
+    " cassette_factory: with cassette_factory('name'): ..."
+)
 
 
 def _failure(report: pytest.TestReport) -> str:

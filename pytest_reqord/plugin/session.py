@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections import ChainMap
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ _O = TypeVar("_O", bound="Opening")
 _FIXTURE = "cassette"
 _FACTORY = "cassette_factory"
 _CONFIG = "cassette_config"
+_OF_RECORDING = ("--record-mode", "--rerecord", "--vcr-record", "--vcr-record-mode")
 _USE_CASSETTE = "pytest_reqord.run.use_cassette"  # imported by who imports `use_cassette`
 
 
@@ -63,6 +65,10 @@ class PytestSession:
         self._with_cassette: dict[pytest.Item, Opened] = {}
         self._ci = os.environ.get("CI", "")
         self._strong = strong_layers(config.option)
+        if config.option.rerecord and config.option.record_mode == "none":
+            raise pytest.UsageError(
+                "--rerecord records, and --record-mode=none forbids it: leave out one of them"
+            )
         with _usage_errors():
             self._weak = ini_layers(config)
         self._own = Own(
@@ -295,7 +301,7 @@ class PytestSession:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _note_unused(self, unused: Unused, session: pytest.Session) -> None:
-        from pytest_reqord.plugin.unused import settle
+        from pytest_reqord.plugin.unused import delete, settle
 
         notes = self.run.notes
         notes.unused.extend((each.path, each.is_certain) for each in unused.found())
@@ -303,7 +309,13 @@ class PytestSession:
         if not self.run.info.is_worker:
             is_over = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
             is_cut = session.shouldstop or session.shouldfail or self.config.option.collectonly
-            settle(notes, is_complete=is_over and not is_cut)
+            is_complete = bool(is_over and not is_cut)
+            settle(notes, is_complete=is_complete)
+            what = self.config.option.unused_cassettes
+            if what == "fail" and notes.unused and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            if what == "delete" and is_complete:
+                delete(notes)
 
     def _progress(self, saved: int, total: int) -> None:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
@@ -322,8 +334,9 @@ class PytestSession:
         """The header's lines, where there is something to say."""
         if not self.is_recording:
             held_back = self._held_back()
-            is_said = held_back or self.config.get_verbosity() > 0
-            return [f"reqord: record mode none{held_back}"] if is_said else []
+            if held_back:
+                return [held_back]
+            return ["reqord: record mode none"] if self.config.get_verbosity() > 0 else []
         anew = "".join(f", anew: {pattern}" for pattern in self.settings.rerecord)
         lines = [f"reqord: record mode {self.settings.record_mode}{anew}"]
         from pytest_reqord.plugin.preparation import unset_secrets
@@ -337,24 +350,40 @@ class PytestSession:
         if not given or given[0].is_explicit or given[0].values["record_mode"] == "none":
             return ""
         mode = given[0].values["record_mode"]
-        return f", for CI is set ({mode} in {given[0].place}; to record: --record-mode={mode})"
+        place = given[0].place.removesuffix(" on the command line")
+        return (
+            f'reqord: CI is set: record mode "{mode}" (from {place}) acts as "none";'
+            f" pass --record-mode={mode} to record"
+        )
 
     def summarise(self, reporter: pytest.TerminalReporter) -> None:
         """Write the summary, where there is something to say."""
         if self._run is None:
             return
-        from pytest_reqord.report import summary
+        from pytest_reqord.report import colour, summary
 
         is_watched = self.is_recording and not self.config.option.collectonly
         lines = summary(
             self._run.notes,
             is_recording=self.is_recording,
             rerecord=self.settings.rerecord if is_watched else (),
+            command=shlex.join(["pytest", *self._words()]),
+            names_all=self.config.get_verbosity() > 0,
         )
         if lines:
             reporter.section("cassettes", sep="=", blue=True)
             for line in lines:
-                reporter.line(line)
+                reporter.line(line, **colour(line))
+
+    def _words(self) -> Iterator[str]:
+        """The words of the command line that have nothing to do with recording."""
+        words = iter(self.config.invocation_params.args)
+        for word in map(str, words):
+            option, has_value, _ = word.partition("=")
+            if option not in _OF_RECORDING:
+                yield word
+            elif not has_value:
+                next(words, None)
 
 
 def _has_cassette(item: pytest.Item) -> bool:

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from pytest_reqord.base.real import Path, os
+from pytest_reqord.cassette_file.cache import Head
+from pytest_reqord.errors import ReqordError
 from pytest_reqord.plugin.placing import place_if_known
 from pytest_reqord.settings.options import FOLDER
-from pytest_reqord.storage import read
+from pytest_reqord.storage import read, remove_with_bodies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_reqord.base.notes import Notes
 
-__all__ = ["Collected", "Unused", "settle"]
+__all__ = ["Collected", "Unused", "delete", "settle"]
 
 
 class Collected:
@@ -120,6 +122,7 @@ class Unused:
         self._modules: set[Path] = set()
         self._items: list[pytest.Item] = []
         self._names: defaultdict[Path, set[str]] = defaultdict(set)
+        self._parametrized: defaultdict[Path, set[str]] = defaultdict(set)
         self._used: set[str] = set()
         self._partial: set[Path] = set()
         self._remaining: Sequence[pytest.Item] = ()
@@ -139,7 +142,10 @@ class Unused:
         for item in items:
             owner = getattr(item, "cls", None)
             name = getattr(item, "originalname", None) or item.name
-            self._names[item.path].update({name, f"{owner.__name__}.{name}" if owner else name})
+            full = f"{owner.__name__}.{name}" if owner else name
+            self._names[item.path].update({name, full})
+            if "[" in item.name:
+                self._parametrized[item.path].add(full)
             self._used.update(_named(item, self._cassette_dir))
 
     @pytest.hookimpl
@@ -159,6 +165,37 @@ class Unused:
         deselected = {item.path for item in self._items if id(item) not in kept}
         for folder, module in self._folders():
             yield from self._in_folder(folder, module, is_whole=module not in deselected)
+        if not deselected and not self._partial and self._collects_all():
+            yield from self._of_factories()
+
+    def _collects_all(self) -> bool:
+        """Whether the run is of the whole suite: a fixture of any part of it may open a file."""
+        given = [self._config.invocation_params.dir / each for each in self._config.args]
+        root = self._config.rootpath
+        return root in given or self._config.args_source.name != "ARGS"
+
+    def _of_factories(self) -> Iterator[Found]:
+        """What lies where `cassette_factory` has its cassettes, and nobody names."""
+        sources = [
+            read(Path(file)).decode("utf-8", "replace")
+            for file in {*map(os.fspath, self._modules), *self._conftests()}
+            if os.path.exists(file)
+        ]
+        folder = self._config.rootpath / (self._cassette_dir or FOLDER)
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+            path = folder / name
+            stem = name[: -len(path.suffix)]
+            function = stem.partition("[")[0].rpartition(".")[2]
+            if path.suffix not in _SUFFIXES or os.fspath(path) in self._used:
+                continue
+            if not any(_mentions(source, each) for source in sources for each in (stem, function)):
+                yield Found(os.fspath(path), False)
+
+    def _conftests(self) -> Iterator[str]:
+        for plugin in self._config.pluginmanager.get_plugins():
+            file = getattr(plugin, "__file__", None) or ""
+            if os.path.basename(file) == "conftest.py":
+                yield file
 
     def _folders(self) -> Iterator[tuple[Path, Path]]:
         """Each folder of a test module's cassettes, and the module, there or not."""
@@ -192,15 +229,26 @@ class Unused:
         for path in _cassettes(folder):
             name = path.name[: -len(path.suffix)]
             is_certain = not exists or self._is_test(name)
-            if (
-                os.fspath(path) in self._used
-                or _belongs(name, names)
-                or not (is_certain or is_whole)
-            ):
+            if os.fspath(path) in self._used or not (is_certain or is_whole):
                 continue
-            if _mentions(source, name):
+            if self._is_left_parameter(name, module):
+                # in doubt as long as the test runs: its parameters may depend on the machine
+                if is_whole:
+                    yield Found(os.fspath(path), False)
+                continue
+            if _belongs(name, names) or _mentions(source, name):
                 continue
             yield Found(os.fspath(path), is_certain)
+
+    def _is_left_parameter(self, name: str, module: Path) -> bool:
+        """Whether a cassette has the name of a test that was collected with other parameters."""
+        function, has_parameters, rest = name.partition("[")
+        return (
+            bool(has_parameters)
+            and "..." not in rest  # cut: which parameters those are can't be told
+            and function in self._parametrized[module]
+            and _collects_whole_files(self._config)
+        )
 
     def _is_test_module(self, module: Path) -> bool:
         patterns: list[str] = self._config.getini("python_files")
@@ -229,6 +277,18 @@ def settle(notes: Notes, *, is_complete: bool) -> None:
         if path not in opened and (is_certain or is_complete)
     }
     notes.unused = sorted(unused.items())
+
+
+def delete(notes: Notes) -> None:
+    """Delete the cassettes that nobody uses, but for locked ones, and note each."""
+    for path, is_certain in notes.unused[:]:
+        try:
+            if not Head.of(path).is_locked:
+                remove_with_bodies(path)
+                notes.deleted.append(path)
+                notes.unused.remove((path, is_certain))
+        except (OSError, ReqordError) as error:
+            notes.problems.append(f"{path}: {error}")
 
 
 def _named(item: pytest.Item, cassette_dir: str) -> Iterable[str]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_reqord.redaction.known_secrets import Finding
     from pytest_reqord.storage import Record, Recording
 
-__all__ = ["Drafts", "Leak", "first_leak", "former_cassette", "namesake", "reason_of"]
+__all__ = ["Drafts", "Leak", "first_leak", "former_cassette", "namesake", "reason_of", "refusal"]
 
 
 class Leak(NamedTuple):
@@ -63,7 +63,12 @@ def first_leak(interactions: Iterable[Interaction], allowed: Container[str] = ()
 # Recordings of earlier runs that never became part of a cassette.
 
 
-_NEVER_PLAYED = frozenset({401, 403, 429})
+_REFUSALS = {
+    401: "mend the key and run again",
+    403: "the key has no right to that; mend it and run again",
+    429: "wait, and run again",
+}
+_NEVER_PLAYED = frozenset(_REFUSALS)
 _SERVER_ERROR = 500
 
 
@@ -135,6 +140,15 @@ def _is_sound(interaction: Interaction) -> bool:
         and response.status not in _NEVER_PLAYED
         and response.status < _SERVER_ERROR
     )
+
+
+def refusal(interactions: Iterable[Interaction]) -> str:
+    """What to do about an API that refused a test; nothing where it didn't."""
+    for interaction in interactions:
+        response = interaction.response
+        if response is not None and response.status in _REFUSALS:
+            return f"the API answered {response.status}: {_REFUSALS[response.status]}"
+    return ""
 
 
 def _real(path: Path) -> str:

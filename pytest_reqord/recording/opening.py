@@ -299,9 +299,9 @@ class Opening:
         """What was recorded, without a secret that is known only now."""
         return self.plan.redactor.swept(interaction)
 
-    def commands(self) -> Sequence[str]:
-        """What a miss tells the user to run."""
-        return self.plan.hints()
+    def commands(self, sent: Request | None, left: Sequence[Request]) -> Sequence[str]:
+        """See `pytest_reqord.playback.cassette.Source.commands`."""
+        return self.plan.hints(sent, left)
 
     def note_refused(self, uri: str, worker: str, why: str) -> None:
         """See `pytest_reqord.playback.cassette.Source.note_refused`."""
@@ -453,15 +453,15 @@ class Opening:
         """Whether what it recorded waits for the end of the run."""
         return self.plan.settings.record_mode in options.SAVED_AT_END
 
-    def save(self, new: Collection[Interaction], keep: Callable[[Entry], bool] | None) -> bool:
+    def save(self, new: Collection[Interaction], keep: Callable[[Entry], bool] | None) -> Saved:
         """Make what was recorded part of the cassette.
 
         :param keep: whether an entry that the cassette has stays in it; None keeps all.
-        :returns: whether the file changed.
+        :returns: what that did to the file.
         :raises OSError: if writing failed, or a ReqordError; the cassette is then as it was.
         """
         plan, played = self.plan, self.cassette.played_between()
-        return save_into(plan.path, new, plan.settings, keep, played=played).changed
+        return save_into(plan.path, new, plan.settings, keep, played=played)
 
     def tidy(self) -> None:
         """Its test is over, and recorded nothing.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_reqord.base.clock import monotonic
+from pytest_reqord.base.notes import MOST_PATHS
 from pytest_reqord.base.real import os
 from pytest_reqord.cassette_file.cache import Recorded, read_lean
 from pytest_reqord.errors import ReqordError, WriteFailed
-from pytest_reqord.recording.drafts import first_leak, reason_of
+from pytest_reqord.recording.drafts import first_leak, reason_of, refusal
 from pytest_reqord.recording.opening import keeping, save_into
 from pytest_reqord.recording.staged import sweep
 from pytest_reqord.settings import options
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.base.models import Interaction
     from pytest_reqord.base.notes import Notes
+    from pytest_reqord.cassette_file.save import Saved
     from pytest_reqord.codec import Entry
     from pytest_reqord.recording.drafts import Drafts, Leak
     from pytest_reqord.recording.opening import Opening
@@ -57,13 +60,10 @@ class Books:
         self._notes = notes
         self._drafted: defaultdict[tuple[Path, str], list[Recording]] = defaultdict(list)
 
-    def saved(self, path: Path, count: int, *, is_changed: bool) -> None:
-        """A cassette was saved.
-
-        :param count: how many interactions were recorded.
-        """
-        if is_changed:
-            self._notes.saved.append((str(path), count))
+    def saved(self, path: Path, done: Saved) -> None:
+        """A cassette was saved."""
+        if done.changed:
+            self._notes.saved.append((str(path), done.added, done.removed))
         else:
             self._notes.unchanged.append(str(path))
 
@@ -162,7 +162,7 @@ class Settling:
         new.go_on_from(_played_drafts(opening))
         leak = None if settings.on_leak == "ignore" else first_leak(new)
         if failure and settings.on_failure == "draft":
-            self._settle_as(recording, "draft", failure)
+            self._settle_as(recording, "draft", "; ".join(filter(None, (failure, refusal(new)))))
             self._books.drafted(recording)
         elif leak:
             self._books.leak(recording, leak)
@@ -208,7 +208,7 @@ class Settling:
                 opening.plan = opening.plan._replace(file=str(path))
         plan = opening.plan
         keep = keeping(plan.path, opening.owner, plan.settings, is_anew=plan.is_anew)
-        self._books.saved(plan.path, len(new), is_changed=opening.save(new, keep))
+        self._books.saved(plan.path, opening.save(new, keep))
         self._staging.remove(recording)
         self._books.outdate(plan.path, opening.owner)
 
@@ -265,11 +265,18 @@ class Ending:
     :param drafts: those that earlier runs left.
     :param notes: takes what the user has to know.
     :param settings: what holds for the run.
+    :param is_gone: whether a test exists no more, see `Tests`; its drafts go.
     """
 
     def __init__(
-        self, staging: StagingArea, drafts: Drafts, notes: Notes, settings: Settings
+        self,
+        staging: StagingArea,
+        drafts: Drafts,
+        notes: Notes,
+        settings: Settings,
+        is_gone: Callable[[Path, str], bool] = lambda *_: False,
     ) -> None:
+        self._is_gone = is_gone
         self._staging = staging
         self._drafts = drafts
         self._notes = notes
@@ -295,6 +302,14 @@ class Ending:
                     self._books.problem(recording, str(error))
         self._note_drafts()
         self._staging.sweep()
+        self.count()
+
+    def count(self) -> None:
+        """Note how many interactions the cassettes that were saved hold now."""
+        paths = {path for path, _, _ in self._notes.saved}
+        for path in paths if len(paths) <= MOST_PATHS else ():
+            with suppress(OSError, ReqordError):  # only its suite can read it, or it is gone again
+                self._notes.now[path] = len(read_lean(path).entries)
 
     def _jobs(self) -> Iterator[tuple[Callable[[], None], Sequence[Recording]]]:
         """What is to be saved: how, and the recordings that it is about."""
@@ -343,8 +358,12 @@ class Ending:
         for record in latest.values():
             if not record.has_data:
                 continue
-            if record.outcome == "draft":
-                self._notes.older.append(record.recording.owner)
+            recording = record.recording
+            if self._is_gone(recording.cassette, recording.owner):
+                for each in self._drafts.of(recording.cassette, recording.owner):
+                    self._staging.remove(each)
+            elif record.outcome == "draft":
+                self._notes.older.append(recording.owner)
             else:
                 self._note_draft(record)
 
@@ -411,8 +430,7 @@ class Ending:
         settings: Settings,
         keep: Callable[[Entry], bool] | None,
     ) -> None:
-        is_changed = save_into(path, new, settings, keep).changed
-        self._books.saved(path, len(new), is_changed=is_changed)
+        self._books.saved(path, save_into(path, new, settings, keep))
 
     def _note_draft(self, record: Record) -> None:
         recording = record.recording

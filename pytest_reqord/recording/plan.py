@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -12,17 +11,18 @@ from pytest_reqord.cassette_file.cache import Head, read_document
 from pytest_reqord.errors import ReqordError, UsageError
 from pytest_reqord.matching.matchers import Matching
 from pytest_reqord.recording import run_info
-from pytest_reqord.redaction import REDACTED, REDACTED_IN_URL, Redactor, Rules
+from pytest_reqord.redaction import Redactor, Rules
 from pytest_reqord.settings import options
 from pytest_reqord.settings.options import SAVED_AT_END
 from pytest_reqord.settings.paths import is_default_of
+from pytest_reqord.settings.resolve import pattern_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from pytest_reqord.base.clock import Clock
-    from pytest_reqord.base.models import Interaction, LeaveOut
+    from pytest_reqord.base.models import Interaction, LeaveOut, Request
     from pytest_reqord.cassette_file.cache import Library
     from pytest_reqord.matching.matchers import Matcher
     from pytest_reqord.recording.drafts import Drafts
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from pytest_reqord.writer import CassetteWriter
 
 __all__ = ["Plan", "Planning", "Services", "Shared", "are_anew", "renewed"]
+
+
+_MOST_COMMANDS = 3
+"""The most tests without a cassette that are each told how to record it."""
 
 
 class Tested(Protocol):
@@ -68,7 +72,8 @@ class Plan(NamedTuple):
     :param redactor: takes the secrets out.
     :param before: plays only what was recorded before this time, as text; None plays all.
     :param drafts: the drafts of earlier runs that are played with the cassette.
-    :param hints: what a miss tells the user to run.
+    :param hints: what a miss tells the user to run: of the request that was sent, and those that
+        the test has not asked for yet.
     """
 
     file: str
@@ -78,7 +83,7 @@ class Plan(NamedTuple):
     redactor: Redactor
     before: str | None = None
     drafts: Sequence[Recording] = ()
-    hints: Callable[[], Sequence[str]] = tuple
+    hints: Callable[[Request | None, Sequence[Request]], Sequence[str]] = lambda *_: ()
 
     @property
     def path(self) -> Path:
@@ -173,6 +178,7 @@ class Planning:
         self._secrets = secrets
         self._nodeid_now = nodeid_now
         self._matchings: dict[Any, Matching] = {}
+        self._missing: set[Path] = set()  # cassettes that tests asked and that aren't there
         self._rules: dict[Any, Rules] = {}
         self._last: tuple[Any, ...] = (None, None, None)
 
@@ -213,7 +219,7 @@ class Planning:
             redactor=self._redactor(settings, rules),
             before=before,
             drafts=drafts,
-            hints=lambda: self._hints(Path(file), settings, attempt),
+            hints=lambda *asked: self._hints(Path(file), settings, attempt, *asked),
         )
 
     def join(self, shared: Shared, attempt: Tested) -> Plan:
@@ -230,7 +236,7 @@ class Planning:
             redactor=Redactor(shared.rules, self._secrets),
             before=shared.before,
             drafts=shared.drafts,
-            hints=lambda: self._hints(shared.path, shared.settings, attempt),
+            hints=lambda *asked: self._hints(shared.path, shared.settings, attempt, *asked),
         )
 
     def _is_born(self, path: Path, head: Head) -> bool:
@@ -240,17 +246,31 @@ class Planning:
         """
         return head.first_recorded_at > self._info.started_at or self._staging().is_born(path)
 
-    def _hints(self, path: Path, settings: Settings, attempt: Tested | None) -> Sequence[str]:
+    def _hints(
+        self,
+        path: Path,
+        settings: Settings,
+        attempt: Tested | None,
+        sent: Request | None,
+        left: Sequence[Request],
+    ) -> Sequence[str]:
         """What a miss tells the user to run; looked up when there is one."""
         nodeid, owner = (attempt.nodeid, attempt.owner) if attempt else (self._nodeid_now(), "")
         test = self._info.test(nodeid)
-        lines = run_info.commands(test, path)
+        lines = run_info.commands(test, path, sent, left)
+        if nodeid is not None and not os.path.exists(path):
+            self._missing.add(path)
+            if len(self._missing) > _MOST_COMMANDS:
+                lines = []  # the end of the summary has one for all of them
         if settings.locked or Head.of(path).is_locked:
             lines.insert(0, run_info.LOCKED)
         with suppress(UsageError):  # where there is no place for drafts none is left
             if self._drafts().of(path, owner):
                 name = attempt.nodeid if attempt else ""
                 lines.append(run_info.keep_command(test, name or owner or str(path)))
+        served = run_info.served_here(sent.uri) if sent is not None else ""
+        if served:
+            lines.insert(0, served)
         if attempt is not None and attempt.nodeid:
             from pytest_reqord.recording import drafts  # late: for a miss
 
@@ -314,17 +334,9 @@ def renewed(settings: Settings, path: Path, owner: str, now: datetime) -> Settin
         return settings
     limit = expiry_limit(now, settings.max_age)
     patterns = {
-        f"{entry.method} {_pattern(entry.uri)}": None
+        pattern_of(entry.method, entry.uri): None
         for entry in entries
         if has_expired(parse_time(entry.answered_at), limit)
         and (entry.recorded_by == owner or (not entry.recorded_by and is_default_of(path, owner)))
     }
     return settings._replace(rerecord=(*settings.rerecord, *patterns))
-
-
-def _pattern(uri: str) -> str:
-    """The URI as a pattern in which anything may stand where a secret stood."""
-    text = glob.escape(uri)
-    for marker in (REDACTED, REDACTED_IN_URL):
-        text = text.replace(glob.escape(marker), "*")
-    return text

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import shlex
+import stat
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_reqord.base.models import host_of
 from pytest_reqord.base.real import os, time
+from pytest_reqord.matching.matchers import port_of
+from pytest_reqord.settings.resolve import pattern_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from pytest_reqord.base.models import Request
 
 __all__ = [
     "LOCKED",
@@ -22,6 +30,7 @@ __all__ = [
     "move_command",
     "namesake_line",
     "new_run_id",
+    "served_here",
     "staging_without_cache",
 ]
 
@@ -102,20 +111,80 @@ class Test(NamedTuple):
     nodeid: str | None = None
 
 
-def commands(test: Test, path: str | os.PathLike[str]) -> list[str]:
+def commands(
+    test: Test,
+    path: str | os.PathLike[str],
+    sent: Request | None = None,
+    left: Sequence[Request] = (),
+) -> list[str]:
     """What a user runs to add a missing request, or to start over.
 
     :param test: the test that misses.
     :param path: the cassette.
+    :param sent: the request that misses.
+    :param left: those that the test recorded and hasn't asked for: it may have changed one, and
+        to add the new one would leave the old one where it is.
     """
     if not os.path.exists(path):
         return [f"{_command(test, 'once')}   # record it"]
-    return [f"{_command(test, 'new_episodes')}   # add what is missing", again(test)]
+    add = _command(test, "new_episodes")
+    if not left:
+        return [f"{add}   # add what is missing", again(test)]
+    lines = [again(test), f"{add}   # add it, and keep what was not asked for"]
+    if sent is not None and test.nodeid and (sent.method, sent.uri) in {_key(one) for one in left}:
+        option = f"--rerecord={pattern_of(sent.method, sent.uri)}"
+        lines.insert(0, f"{_way(test)}{_pytest(test, option)}   # record this request anew")
+    return lines
+
+
+def _key(request: Request) -> tuple[str, str]:
+    return request.method, request.uri
 
 
 def again(test: Test) -> str:
     """What a user runs to record all of a test anew."""
     return f"{_command(test, 'all')}   # record everything anew"
+
+
+def served_here(uri: str) -> str:
+    """What a user is told where a server of the test process itself was asked; else nothing.
+
+    It answers while the test runs, so there is nothing to record; its port may be another each time.
+    """
+    if not host_of(uri).is_local:
+        return ""
+    port = port_of(uri)
+    if port not in _ports_served():
+        return ""
+    return (
+        "# this server runs inside the test process: reqord_ignore_localhost = true"
+        " lets requests to it through"
+    )
+
+
+def _ports_served() -> set[int]:
+    """The TCP ports that this process listens on."""
+    found = set()
+    with suppress(OSError):  # there is no such folder on Windows
+        for name in os.listdir("/dev/fd"):
+            with suppress(OSError):  # the one of the folder itself
+                found.add(_port_served(int(name)))
+    return found
+
+
+def _port_served(number: int) -> int:
+    """The TCP port that a file descriptor listens on; 0 for any other one."""
+    import _socket  # not `socket`, whose class tests replace; late: for a miss
+
+    if not stat.S_ISSOCK(os.fstat(number).st_mode):
+        return 0
+    copy = _socket.socket(fileno=os.dup(number))
+    try:
+        name = copy.getsockname()
+        is_served = copy.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN)
+        return int(name[1]) if is_served and isinstance(name, tuple) else 0
+    finally:
+        copy.close()
 
 
 def move_command(old: str | os.PathLike[str], path: str | os.PathLike[str]) -> str:
@@ -129,10 +198,13 @@ def move_command(old: str | os.PathLike[str], path: str | os.PathLike[str]) -> s
 
 def _command(test: Test, mode: str) -> str:
     if test.nodeid is not None:
-        words = ["pytest", *filter(None, [test.nodeid]), f"--record-mode={mode}"]
-        return f"{_way(test)}{shlex.join(words)}"
+        return f"{_way(test)}{_pytest(test, f'--record-mode={mode}')}"
     script, *arguments = sys.argv or ["script.py"]
     return f"REQORD={mode} {shlex.join(['python', script or 'script.py', *arguments])}"
+
+
+def _pytest(test: Test, option: str) -> str:
+    return shlex.join(["pytest", *filter(None, [test.nodeid]), option])
 
 
 def _way(test: Test) -> str:

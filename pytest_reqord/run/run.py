@@ -172,7 +172,7 @@ class Run:
     def _ending(self) -> Ending:
         from pytest_reqord.recording.outcome import Ending  # late, as what it needs
 
-        return Ending(self._staging, self._drafts, self.notes, self.settings)
+        return Ending(self._staging, self._drafts, self.notes, self.settings, self.is_gone)
 
     def resolve(self, layers: Sequence[Layer], weakest: Sequence[Layer] = ()) -> Settings:
         """Settle what holds for one cassette.
@@ -357,7 +357,7 @@ class Run:
         """Count the requests that are made while no cassette is in force, by host."""
         self._watches_outside = True
         registry.ensure()
-        active.observe_outside(lambda uri: self.notes.outside.update([host_of(uri).name]))
+        active.observe_outside(self._note_outside)
 
     def resume(self) -> None:
         """Take again what another run in this process, which began after it, has let go of."""
@@ -366,6 +366,9 @@ class Run:
         active.observe_refused(self._note_refused)
         if self._watches_outside:
             self.watch_outside()
+
+    def _note_outside(self, uri: str) -> None:
+        self.notes.outside[f"{host_of(uri).name} {self.nodeid_now() or ''}".rstrip()] += 1
 
     def _note_unsupported(self, client: str, uri: str) -> None:
         self.notes.unsupported[f"{client} connected to {host_of(uri).name or 'a host'}"] += 1

@@ -8,8 +8,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.base.clock import parse_age
+from pytest_reqord.base.printable import meant, see
 from pytest_reqord.errors import UsageError
 from pytest_reqord.matching.matchers import MATCHERS, Matcher
+from pytest_reqord.redaction import REDACTED, REDACTED_IN_URL
 from pytest_reqord.redaction.user_rules import check_kept, chosen_redactors, compiled_patterns
 from pytest_reqord.settings.options import NOTHING_OWN, OPTIONS, RECORDING_MODES
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_reqord.redaction.rules import Custom
     from pytest_reqord.settings.options import Layer, Option, Own
 
-__all__ = ["Settings", "resolve", "wrong_value"]
+__all__ = ["Settings", "pattern_of", "resolve", "wrong_value"]
 
 
 class Settings(NamedTuple):  # a dataclass of so many fields takes 3 ms to make
@@ -102,6 +104,14 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(fnmatch.translate(f"{method.upper() or '*'} {glob}"))
 
 
+def pattern_of(method: str, uri: str) -> str:
+    """The pattern of ``--rerecord`` that names a request; of a secret in it anything may stand."""
+    text = uri
+    for marker in (REDACTED, REDACTED_IN_URL):
+        text = text.replace(marker, "*")
+    return f"{method} {text.replace('[', '[[]')}"
+
+
 def resolve(layers: Sequence[Layer], *, is_ci: bool = False, own: Own = NOTHING_OWN) -> Settings:
     """Settle what holds where several places say something: the first that speaks is heard.
 
@@ -151,20 +161,15 @@ def wrong_value(name: str, raw: Any, layer: Layer) -> UsageError:
     :param layer: where.
     """
     shown = f"{layer.prefix}{name} = {raw!r} ({layer.place})"
-    return UsageError(f"{shown}: it has to be {_allowed(OPTIONS[name])}")
+    return UsageError(f"{shown}: it has to be {_allowed(OPTIONS[name])}; {see('settings')}")
 
 
 def _known(name: str, layer: Layer) -> str:
     """What an unknown key may have been meant to be, of those that its place takes."""
-    import difflib  # late: only an error needs it
-
     names = [one.name for one in OPTIONS.values() if layer.is_run_wide or not one.is_run_wide]
     if layer.prefix:
         names += ("allowed_hosts", "block_network")  # the network guard's
-    close = difflib.get_close_matches(str(name), names, 1)
-    if close:
-        return f"did you mean {layer.prefix}{close[0]}?"
-    return f"there are {', '.join(layer.prefix + each for each in sorted(names))}"
+    return f"{meant(layer.prefix + str(name), [layer.prefix + each for each in names])}{see('settings')}"
 
 
 def _is_allowed(value: Any, option: Option) -> bool:
@@ -264,10 +269,8 @@ def _match_on(raw: Any, shown: str, own: Own) -> tuple[str | Matcher, ...]:
     allowed = MATCHERS | own.matchers.keys()
     for name in names:
         if not callable(name) and not (isinstance(name, str) and name in allowed):
-            known = ", ".join(sorted(allowed))
-            raise UsageError(
-                f"{shown}: {name!r} is not a matcher; there are {known}, and callables"
-            )
+            hint = f"{meant(str(name), allowed)}{see('matching')}"
+            raise UsageError(f"{shown}: {name!r} is not a matcher: {hint}")
     return tuple(names)
 
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_reqord.base.models import Client, Sent
+    from pytest_reqord.cassette_file.save import Saved
     from pytest_reqord.playback.cassette import Filter
     from pytest_reqord.playback.replay import Stored
     from pytest_reqord.recording.opening import Attempt
@@ -430,7 +431,7 @@ class VcrCassette:
         if key not in self._metadata:
             if self.write_protected:
                 request = Request("METADATA", key, Headers(), b"")
-                miss = CassetteMiss(request, self.path, (), self._opening.commands())
+                miss = CassetteMiss(request, self.path, (), self._opening.commands(None, ()))
                 raise missing_metadata(miss, self, key)
             self._metadata[key] = self.new_metadata[key] = default
         return self._metadata[key]
@@ -665,7 +666,7 @@ class VcrOpening(Opening):
         """What only the suite can save is, at the end of its test: the run's end doesn't know how."""
         return not self.needs_its_suite and super().is_saved_at_end
 
-    def save(self, new: Collection[Interaction], keep: Callable[[Entry], bool] | None) -> bool:
+    def save(self, new: Collection[Interaction], keep: Callable[[Entry], bool] | None) -> Saved:
         """Make what was recorded part of the cassette, in the format that it has."""
         settings, unused = self.plan.settings, self._unused()
 
@@ -676,8 +677,10 @@ class VcrOpening(Opening):
             with storage.lock(self.plan.path, settings.lock_timeout):
                 self._own.convert()
         elif self._own is not None:
+            from pytest_reqord.cassette_file.save import Saved  # late: a replay saves nothing
+
             self._save_in_own_format(self._own, new, keep_used)
-            return True
+            return Saved(True, None, len(new), 0)
         if self._suite.options.serializer is JSON and settings.format == "keep":
             settings = settings._replace(format="vcr")
         if settings.record_mode in SAVED_AT_END:  # or it would wait for the end
@@ -686,7 +689,7 @@ class VcrOpening(Opening):
             stays = keep_used if unused else keep
         beside, played = self.view.with_metadata({}), self.cassette.played_between()
         path = self.plan.path
-        return save_into(path, new, settings, stays, beside=beside, played=played).changed
+        return save_into(path, new, settings, stays, beside=beside, played=played)
 
     def _save_in_own_format(
         self,

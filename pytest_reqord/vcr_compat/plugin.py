@@ -32,9 +32,16 @@ __all__ = [
     "vcr_markers",
 ]
 
+_VCR = """
+    vcr(*paths, record_mode=..., match_on=..., filter_headers=..., filter_query_parameters=...,
+    filter_post_data_parameters=..., before_record_request=..., before_record_response=...,
+    ignore_hosts=..., ignore_localhost=..., allow_playback_repeats=..., serializer=..., ...):
+    for suites of pytest-recording: record or play with VCR.py's options, and play from paths as well;
+    see: reqord docs vcr
+"""
 _MARKERS = (
-    "vcr(*paths, **options): record or play with VCR.py's options, and play from paths as well",
-    "default_cassette(name): the name of the test's cassette",
+    " ".join(_VCR.split()),
+    "default_cassette(name): for suites of pytest-recording: the cassette's name of a test with vcr",
     "block_network(allowed_hosts=None): refuse the network, but for a cassette that records",
     "allowed_hosts: hosts that the network guard lets through; give them to block_network",
 )
@@ -134,6 +141,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         from pytest_reqord.vcr_compat.pytest_vcr import adopt  # late: for tests that have it
 
         is_adopted = adopt(item, is_marked=is_marked)
+    if not is_marked and not is_adopted and ("cassette" in marks or _is_ours(item, "cassette")):
+        _refuse_vcrs(item, marks)
     names = []
     if _blocks(item.config) or "block_network" in marks:
         names.append("block_network")
@@ -143,6 +152,38 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         from pytest_reqord.plugin.session import put_first  # late: for tests that have it
 
         put_first(item, *names)
+
+
+def _is_ours(item: Any, fixture: str) -> bool:
+    """Whether a test asks for a fixture of this package, and not for its suite's own of that name."""
+    if fixture not in getattr(item, "fixturenames", ()):
+        return False
+    definitions = item._fixtureinfo.name2fixturedefs.get(fixture)  # noqa: SLF001 -- they are nowhere else
+    return bool(definitions) and definitions[-1].func.__module__.startswith("pytest_reqord.")
+
+
+def _refuse_vcrs(item: pytest.Item, marks: set[str]) -> None:
+    """Refuse a test with our cassette that asks for what only ``@pytest.mark.vcr`` gives.
+
+    :raises UsageError: if it does.
+    """
+    from_vcr = {
+        "the fixture vcr": _is_ours(item, "vcr"),
+        "@pytest.mark.default_cassette": "default_cassette" in marks,
+    }
+    for what, is_there in from_vcr.items():
+        if is_there:
+            from pytest_reqord.errors import UsageError  # late: most runs raise none
+
+            instead = (
+                "take the fixture cassette instead"
+                if "fixture" in what
+                else "name it instead: @pytest.mark.cassette('name')"
+            )
+            raise UsageError(
+                f"{item.nodeid}: {what} belongs to @pytest.mark.vcr, and this test has"
+                f" reqord's own cassette: {instead}, or mark the test with vcr; see: reqord docs vcr"
+            )
 
 
 def _is_named(item: Any) -> bool:
@@ -157,7 +198,7 @@ def _is_named(item: Any) -> bool:
 
 @pytest.fixture(scope="session")
 def record_mode(request: pytest.FixtureRequest) -> str:
-    """The record mode of the run; a mark and ``vcr_config`` win over it."""
+    """For suites of pytest-recording: the record mode of the run; a mark and ``vcr_config`` win over it."""
     from pytest_reqord.plugin import SESSION  # late: for tests that have it
 
     return request.config.stash[SESSION].settings.record_mode
@@ -165,32 +206,32 @@ def record_mode(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def disable_recording(request: pytest.FixtureRequest) -> bool:
-    """Whether marked tests are left alone."""
+    """For suites of pytest-recording: whether tests marked with ``vcr`` are left alone."""
     return bool(request.config.option.disable_recording)
 
 
 @pytest.fixture(scope="module")
 def vcr_config() -> dict[str, Any]:
-    """VCR.py's options for the tests that see this fixture; override it at any scope."""
+    """For suites of pytest-recording: VCR.py's options; override it at any scope."""
     return {}
 
 
 @pytest.fixture
 def vcr_markers(request: pytest.FixtureRequest) -> list[pytest.Mark]:
-    """The ``vcr`` marks of the test, from the nearest out."""
+    """For suites of pytest-recording: the ``vcr`` marks of the test, from the nearest out."""
     return list(request.node.iter_markers("vcr"))
 
 
 @pytest.fixture(scope="module")
 def vcr_cassette_dir(request: pytest.FixtureRequest) -> str:
-    """The folder of a test file's cassettes."""
+    """For suites of pytest-recording: the folder of a test file's cassettes."""
     path = request.path
     return os.fspath(path.parent / "cassettes" / path.stem)
 
 
 @pytest.fixture
 def default_cassette_name(request: pytest.FixtureRequest) -> str:
-    """The name of the test's cassette."""
+    """For suites of pytest-recording: the name of the test's cassette."""
     from pytest_reqord.vcr_compat.placing import default_name  # late: for tests that have it
 
     return default_name(request.node)
@@ -198,7 +239,7 @@ def default_cassette_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def vcr(request: pytest.FixtureRequest) -> Iterator[VcrCassette | None]:
-    """The cassette of a test that is marked with ``vcr``; None for any other."""
+    """For suites of pytest-recording: the cassette of a test marked with ``vcr``, else None."""
     if not request.getfixturevalue("vcr_markers") or request.getfixturevalue("disable_recording"):
         yield None
         return
@@ -227,7 +268,7 @@ def _flat_cassette_dir(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def vcr_cassette_name(request: pytest.FixtureRequest) -> str:
-    """The name of the cassette of a test of pytest-vcr."""
+    """For suites of pytest-vcr: the name of the test's cassette."""
     from pytest_reqord.vcr_compat.pytest_vcr import flat_name  # late: for suites that have it
 
     return flat_name(request.node)
@@ -239,7 +280,7 @@ def vcr_cassette(
     vcr: Any,
     vcr_cassette_name: str,
 ) -> Iterator[Any]:
-    """The cassette of a test of pytest-vcr, marked or not; an empty one with ``--disable-vcr``."""
+    """For suites of pytest-vcr: the cassette of a test; an empty one with ``--disable-vcr``."""
     from pytest_reqord.vcr_compat.session import cassette_of_module  # late: for suites that have it
 
     with cassette_of_module(request, vcr, vcr_cassette_name) as cassette:
@@ -248,7 +289,7 @@ def vcr_cassette(
 
 @pytest.fixture
 def allowed_hosts(request: pytest.FixtureRequest) -> list[str] | None:
-    """The hosts that the network guard lets through, as regular expressions."""
+    """The hosts that the network guard lets through, as regular expressions; from pytest-recording."""
     mark = request.node.get_closest_marker("block_network")
     on_command_line, in_file = _given_hosts(request.config)
     hosts = (
@@ -263,7 +304,7 @@ def allowed_hosts(request: pytest.FixtureRequest) -> list[str] | None:
 
 @pytest.fixture
 def block_network(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The network guard, where the command line or a mark wants it and nothing is recorded."""
+    """Refuse the network, where the command line or a mark says so and nothing is recorded."""
     from pytest_reqord.vcr_compat.session import guarded  # late: for tests that have it
 
     with guarded(request, is_run_wide=_blocks(request.config)):

@@ -147,7 +147,7 @@ class Memory:
     def count_of_children(self) -> int:
         return 0
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self, *_: object) -> tuple[str, ...]:
         return ()
 
 

@@ -251,7 +251,7 @@ def test_our_redaction_in_a_mark_of_vcr(suite, cassettes, mark, left):
         (
             {"strict_order": True},
             {"failed": 1},
-            "*SequenceMismatchError*GET http://api.invalid/b at position 0*",
+            "*SequenceMismatchError*GET http://api.invalid/b, at position 0*",
         ),
         (
             {"on_unplayed": "fail"},

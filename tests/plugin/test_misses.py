@@ -93,8 +93,8 @@ def test_a_miss_names_the_nearest_recording_and_what_differs(suite):
             "*POST http://*/echo?page=2 is not in *test_it.yaml*",
             "*nearest: POST http://*/echo",
             "*query page: sent ?'2'?, recorded None*",
-            "*--record-mode=new_episodes*",
             "*--record-mode=all*",
+            "*--record-mode=new_episodes*",
         ]
     )
 
@@ -178,7 +178,7 @@ def test_strict_order(suite):
     result = suite.runpytest()
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*SequenceMismatchError*json?a at position 0*--record-mode=all"])
+    result.stdout.fnmatch_lines(["*SequenceMismatchError*json?a, at position 0*--record-mode=all*"])
 
 
 def test_distinct_bodies_find_their_own_answers(suite):
@@ -294,8 +294,8 @@ def test_a_miss_in_a_wider_fixture(suite, options):
     result.assert_outcomes(errors=2)
     result.stdout.fnmatch_lines(
         [
-            "ERROR test_wider.py::test_one - *CassetteMiss*",
-            "ERROR test_wider.py::test_two - *CassetteMiss*",
+            "ERROR test_wider.py::test_one - GET http://*",
+            "ERROR test_wider.py::test_two - GET http://*",
         ]
     )
     result.stdout.fnmatch_lines(["E *pytest test_wider.py::test_one --record-mode=once *"])

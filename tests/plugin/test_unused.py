@@ -178,3 +178,70 @@ def test_nothing_is_said_without_the_option(recorded):
     put(recorded, "test_it/test_old.yaml")
 
     recorded.runpytest().stdout.no_fnmatch_line("*unused*")
+
+
+FACTORY = """
+    import pytest
+
+    @pytest.fixture(scope="session")
+    def users(cassette_factory):
+        with cassette_factory("users"):
+            yield
+
+    def test_users(users):
+        pass
+"""
+
+
+def test_parameters_and_factories(recorded):
+    """A parameter that is gone, and a file of `cassette_factory` that nobody names."""
+    recorded.makepyfile(test_factory=FACTORY)
+    put(
+        recorded,
+        "test_it/test_it[3].yaml",
+        "users.yaml",
+        "old_users.yaml",
+        "test_it/test_it[a...b].yaml",
+    )
+
+    assert unused(recorded) == ["old_users.yaml", "test_it/test_it[3].yaml"]
+    assert unused(recorded, "-n2") == ["old_users.yaml", "test_it/test_it[3].yaml"]
+    assert unused(recorded, "-k", "test_named") == []
+    assert unused(recorded, "test_it.py") == ["test_it/test_it[3].yaml"]
+
+
+def test_names_of_many(recorded):
+    """Twenty are named, and with `-v` all of them."""
+    names = [f"test_it/test_old_{number:02}.yaml" for number in range(25)]
+    put(recorded, *names)
+
+    assert unused(recorded) == names[:20]
+    assert unused(recorded, "-v") == names
+
+
+def test_fail(recorded):
+    """With `=fail` the run fails where there are any, and only then."""
+    assert recorded.runpytest("--unused-cassettes=fail").ret == pytest.ExitCode.OK
+    put(recorded, "test_it/test_old.yaml")
+
+    assert recorded.runpytest("--unused-cassettes=fail").ret == pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n2",)], ids=["alone", "xdist"])
+def test_delete(recorded, arguments):
+    """With `=delete` they go, but for locked ones; after a part of the suite or a failure none does."""
+    put(recorded, "test_it/test_old.yaml", "test_it/test_kept.yaml")
+    old, kept = (recorded.path / f"cassettes/test_it/test_{name}.yaml" for name in ("old", "kept"))
+    kept.write_bytes(b"locked: true\n" + kept.read_bytes())
+    run = recorded.runpytest_subprocess if arguments else recorded.runpytest
+    run("--unused-cassettes=delete", "--collect-only", *arguments)
+    assert old.exists()
+
+    result = run("--unused-cassettes=delete", *arguments)
+
+    result.stdout.fnmatch_lines(
+        ["deleted   cassettes/test_it/test_old.yaml", "unused    *test_kept*"]
+    )
+    assert not old.exists()
+    assert kept.exists()
+    assert unused(recorded) == ["test_it/test_kept.yaml"]

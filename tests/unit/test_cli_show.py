@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from datetime import datetime, timezone
+from importlib import metadata
 
 import pytest
 
@@ -77,6 +78,71 @@ def test_folders(folder, capsys):
     assert "api.example.com/b" in lines[3]
 
 
+def test_no_path(folder, capsys):
+    """Without a path all cassettes below the current folder are shown."""
+    (folder / "c/a.yaml").write_bytes(cassette(entry(1)))
+
+    assert main(["show", "--brief"]) == 0
+
+    assert "api.example.com/1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("test", ["test_a.py::test_a", "c/test_a.py::test_a"])
+def test_of_a_test(folder, capsys, test):
+    """A test is named as pytest names it; what others recorded into its cassette is left out."""
+    other = entry(2)._replace(recorded_by="test_a.py::test_b")
+    (folder / "c/shared.yaml").write_bytes(cassette(entry(1), other))
+
+    assert main(["show", test, "--brief"]) == 0
+
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "api.example.com/1" in line
+    assert main(["show", "test_a.py::test_none"]) == 1
+    assert "there are no cassettes of test_a.py::test_none" in capsys.readouterr().err
+
+
+def test_of_a_test_in_the_format_of_vcr(folder, capsys):
+    """There the name of the cassette tells whose it is."""
+    (folder / "cassettes/test_a").mkdir(parents=True)
+    (folder / "cassettes/test_a/test_a[1].yaml").write_text(
+        "interactions:\n- request: {body: null, headers: {}, method: GET, uri: http://x/}\n"
+        "  response: {body: {string: hi}, headers: {}, status: {code: 200, message: OK}}\nversion: 1\n"
+    )
+
+    assert main(["show", "test_a.py::test_a[1]"]) == 0
+
+    assert "GET http://x/" in capsys.readouterr().out
+
+
+def test_grep(folder, capsys):
+    """A text is looked for in bodies, too; of each interaction only the lines that have it are shown."""
+    (folder / "c/a.yaml").write_bytes(cassette(entry(1, body=b"one\nAda Lovelace\n"), entry(2)))
+    (folder / "c/b.yaml").write_bytes(cassette(entry(3)))
+
+    assert main(["show", "c", "--grep", "Ada"]) == 0
+
+    name, title, line = capsys.readouterr().out.splitlines()
+    assert (name, line) == ("c/a.yaml", "  Ada Lovelace")
+    assert title.endswith("https://api.example.com/1 -> 200 OK (0.5 s)")
+
+
+def test_version(capsys):
+    """`reqord --version` says which release it is."""
+    with pytest.raises(SystemExit):
+        main(["--version"])
+
+    assert capsys.readouterr().out == f"pytest-reqord {metadata.version('pytest-reqord')}\n"
+
+
+@pytest.mark.parametrize("command", ["keep", "show", "audit", "convert", "info", "docs", "demo"])
+def test_help_has_examples(command, capsys):
+    """Each help ends with commands to copy."""
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+
+    assert f"examples:\n  reqord {command} " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -117,7 +183,7 @@ def test_the_command_as_a_module():
         text=True,
         check=True,
     )
-    assert done.stdout.startswith("usage: reqord [-h] COMMAND")
+    assert done.stdout.startswith("usage: reqord [-h] [--version] COMMAND")
 
 
 def test_a_reader_that_has_seen_enough(folder):

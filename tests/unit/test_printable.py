@@ -71,8 +71,8 @@ def test_the_summary_is_harmless():
     """Each of its lines is one line."""
     notes = Notes()
     notes.problems.append(f"c.yaml: {URI}")
-    notes.drifted.append(("test_it", "c.yaml", [f"drifted  GET {URI}"]))
-    notes.saved.append(("c.yaml", 1))
+    notes.drifted.append(("test_it", "c.yaml", f"GET {URI}", ["body.x: sent 'a', recorded 'b'"]))
+    notes.saved.append(("c.yaml", 1, 0))
 
     lines = report.summary(notes, is_recording=True)
 

@@ -8,13 +8,16 @@ if TYPE_CHECKING:
     from pytest_reqord.base.models import LEAVE_OUT, Headers, Interaction, Request, Response
     from pytest_reqord.errors import CassetteMissError, ReqordError, SequenceMismatchError
     from pytest_reqord.playback.cassette import Cassette
-    from pytest_reqord.run.use_cassette import use_cassette
+    from pytest_reqord.run.use_cassette import CassetteFactory, use_cassette
+    from pytest_reqord.settings.typed import CassetteOptions
     from pytest_reqord.writer import CassetteWriter
 
 __all__ = [
     "LEAVE_OUT",
     "Cassette",
+    "CassetteFactory",
     "CassetteMissError",
+    "CassetteOptions",
     "CassetteWriter",
     "Headers",
     "Interaction",
@@ -28,7 +31,9 @@ __all__ = [
 _HOMES = {
     "LEAVE_OUT": "base.models",
     "Cassette": "playback.cassette",
+    "CassetteFactory": "run.use_cassette",
     "CassetteMissError": "errors",
+    "CassetteOptions": "settings.typed",
     "CassetteWriter": "writer",
     "Headers": "base.models",
     "Interaction": "base.models",
@@ -40,14 +45,16 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use (PEP 562): pytest loads this package in every run."""
-    if name not in _HOMES:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    import importlib
+if not TYPE_CHECKING:  # to a type checker every name would be one that there is
 
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    def __getattr__(name: str) -> Any:
+        """Import a public name on first use (PEP 562): pytest loads this package in every run."""
+        if name not in _HOMES:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        import importlib
+
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

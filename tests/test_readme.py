@@ -170,6 +170,34 @@ def test_chapter(title, tmp_path):
     session.end()
 
 
+def test_snippets_have_types(tmp_path):
+    """Each block of Python passes mypy --strict, but for tests, which need no annotations."""
+    for number, blocks in enumerate(CHAPTERS.values()):
+        folder = tmp_path / f"chapter_{number}"
+        folder.mkdir()
+        for block in blocks:
+            if block.language == "python":
+                (folder / block.file).write_text(block.text.lstrip(" "), "utf-8")
+    options = [
+        *("--strict", "--check-untyped-defs"),
+        *(f"--allow-{what}" for what in ("untyped-defs", "incomplete-defs", "untyped-calls")),
+        "--ignore-missing-imports",  # clients without types
+        "--explicit-package-bases",  # modules of one name in several chapters
+        "--cache-dir=.cache",
+    ]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, "."],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_file_is_as_we_write_it(tmp_path):
     """The cassette in the manual is, to the byte, what its interaction is written as."""
     (block,) = CHAPTERS["The file"]

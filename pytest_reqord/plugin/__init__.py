@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from pytest_reqord.playback.cassette import Cassette
     from pytest_reqord.plugin.session import PytestSession
-    from pytest_reqord.run.use_cassette import UseCassette
+    from pytest_reqord.run.use_cassette import CassetteFactory
     from pytest_reqord.settings.options import Option
+    from pytest_reqord.settings.typed import CassetteOptions
 
 __all__ = ["SESSION", "cassette", "cassette_config", "cassette_factory"]
 
@@ -184,7 +185,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")  # made once: asked for by every test with a cassette
-def cassette_config() -> dict[str, Any]:
+def cassette_config() -> CassetteOptions:
     """Settings for the cassettes of a test; override it at any scope, it wins over ini keys."""
     from pytest_reqord.plugin.config_sources import NO_CONFIG  # late: for tests with a cassette
 
@@ -206,6 +207,6 @@ def cassette() -> Iterator[Cassette]:
 
 
 @pytest.fixture(scope="session")
-def cassette_factory(pytestconfig: pytest.Config) -> Callable[..., UseCassette[Cassette]]:
+def cassette_factory(pytestconfig: pytest.Config) -> CassetteFactory:
     """What opens cassettes in fixtures of a wider scope: call it with a name, as `use_cassette`."""
     return pytestconfig.stash[SESSION].cassette_factory

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Mapping
 
+    from pytest_reqord.settings.typed import CassetteOptions
+
 __all__ = ["MARK", "NO_CONFIG", "ini_layers", "marker_layers", "marks_of", "strong_layers"]
 
 MARK = "cassette"
-NO_CONFIG: dict[str, Any] = {}
+NO_CONFIG: CassetteOptions = {}
 """What the fixture ``cassette_config`` returns where nobody overrides it."""
 _NOT_SETTINGS = frozenset(("name", "path"))
 _PREFIX = "reqord_"

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from typing_extensions import Unpack  # which type checkers know; nothing imports it
+
     from pytest_reqord.interceptors.active import Opened
     from pytest_reqord.playback.cassette import Cassette
     from pytest_reqord.plugin.unused import Unused
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_reqord.run.run import Run
     from pytest_reqord.run.use_cassette import UseCassette
     from pytest_reqord.settings.resolve import Settings
+    from pytest_reqord.settings.typed import CassetteOptions
 
 __all__ = ["PytestSession", "put_first"]
 
@@ -264,7 +267,9 @@ class PytestSession:
         active.close(self._with_cassette.pop(item))
         self.run.close(opening, None)
 
-    def cassette_factory(self, name: str, **options: Any) -> UseCassette[Cassette]:
+    def cassette_factory(
+        self, name: str, **options: Unpack[CassetteOptions]
+    ) -> UseCassette[Cassette]:
         """Open a cassette for a fixture of a wider scope: see `use_cassette`.
 
         :param name: its name; it lies in ``reqord_cassette_dir``, or in the folder ``cassettes``

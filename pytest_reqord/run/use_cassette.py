@@ -7,7 +7,7 @@ import functools
 import inspect
 import sys
 from contextlib import ExitStack, nullcontext
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 import pytest_reqord
 from pytest_reqord.base.clock import Clock, format_time
@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import TracebackType
 
+    from typing_extensions import Unpack  # which type checkers know; nothing imports it
+
     from pytest_reqord.playback.cassette import Cassette
     from pytest_reqord.recording.opening import Opening
+    from pytest_reqord.settings.typed import CassetteOptions
 
-__all__ = ["UseCassette", "current_run", "script_run", "set_run", "use_cassette"]
+__all__ = ["CassetteFactory", "UseCassette", "current_run", "script_run", "set_run", "use_cassette"]
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 _C = TypeVar("_C")
@@ -131,7 +134,20 @@ class UseCassette(Generic[_C]):
         return cast("_F", functools.wraps(function)(wrapped))
 
 
-def use_cassette(path: str | os.PathLike[str], **options: Any) -> UseCassette[Cassette]:
+class CassetteFactory(Protocol):
+    """What the fixture ``cassette_factory`` is: a function from a name to a use of its cassette."""
+
+    def __call__(self, name: str, **options: Unpack[CassetteOptions]) -> UseCassette[Cassette]:
+        """Open a cassette for a fixture of a wider scope.
+
+        :param name: its name, in the folder for cassettes.
+        :param options: see `use_cassette`.
+        """
+
+
+def use_cassette(
+    path: str | os.PathLike[str], **options: Unpack[CassetteOptions]
+) -> UseCassette[Cassette]:
     """Record HTTP traffic into a cassette, or play it from there, in a ``with`` block or function.
 
     For fixtures of any scope and for scripts. Inside a test it saves if the test passes; elsewhere

@@ -6,9 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pytest_reqord import (
     Cassette,
+    CassetteFactory,
     CassetteMissError,
+    CassetteOptions,
     CassetteWriter,
     Headers,
     Interaction,
@@ -17,6 +21,32 @@ from pytest_reqord import (
     SequenceMismatchError,
     use_cassette,
 )
+
+
+def no_such_name() -> object:
+    from pytest_reqord import Nonsense  # type: ignore[attr-defined]
+
+    return Nonsense
+
+
+use_cassette("a.yaml", recordmode="once")  # type: ignore[call-arg]  # no such option
+use_cassette("a.yaml", record_mode="sometimes")  # type: ignore[arg-type]  # no such mode
+use_cassette("a.yaml", locked="yes")  # type: ignore[arg-type]  # no such value
+
+
+@pytest.fixture
+def cassette_config() -> CassetteOptions:
+    return {"match_on": ["method", "uri"], "redactors": [without_names], "ignore_hosts": "a b"}
+
+
+@pytest.fixture(scope="session")
+def users(cassette_factory: CassetteFactory) -> int:
+    with cassette_factory("users", on_drift="fail") as cassette:
+        return cassette.play_count
+
+
+def without_names(interaction: Interaction) -> Interaction:
+    return interaction._replace(response=None)
 
 
 def test_reading(cassette: Cassette) -> None:

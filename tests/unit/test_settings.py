@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from pytest_reqord.errors import UsageError
+from pytest_reqord.settings import typed
 from pytest_reqord.settings.options import MODES, OPTIONS, Layer, Own
 from pytest_reqord.settings.resolve import Settings, resolve
 
@@ -12,6 +15,16 @@ def test_the_table_and_the_value_agree():
     defaults = Settings()._asdict()
     assert defaults.pop("rerecord") == ()
     assert defaults == {name: option.default for name, option in OPTIONS.items()}
+
+
+def test_the_types_agree():
+    """What type checkers know of the settings is the table: names, and what a choice may be."""
+    known = typed.CassetteOptions.__annotations__
+    assert set(known) == {name for name, option in OPTIONS.items() if not option.is_run_wide}
+    for name, hint in known.items():
+        if OPTIONS[name].choices:
+            choices = get_args(eval(hint.__forward_arg__, vars(typed)))
+            assert choices == OPTIONS[name].choices
 
 
 def test_the_first_layer_that_speaks_is_heard():

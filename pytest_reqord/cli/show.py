@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.base.clock import format_time
-from pytest_reqord.base.real import Path, os
+from pytest_reqord.base.real import Path, json, os
 from pytest_reqord.cassette_file.cache import check_whole, read_document
 from pytest_reqord.cli.finding import cassettes, say, warn, why
 from pytest_reqord.errors import ReqordError
@@ -147,13 +147,58 @@ def _message(message: Request | Response) -> Iterator[str]:
     headers: Headers = message.headers
     yield from (f"  {line}" for line in headers.text.rstrip("\n").split("\n") if line)
     if message.body:
+        text = _readable(message)
         yield ""
-        yield from (f"  {line}" for line in _text_lines(_readable(message)))
+        yield from (f"  {line}" for line in _text_lines(text))
+        sentence = _sentence(text)
+        if sentence:
+            yield ""
+            yield "  all of the stream as one text:"
+            yield from (f"  {line}" for line in _text_lines(sentence))
 
 
 def _text_lines(text: str) -> list[str]:
     """Its lines; what ends one in Unicode alone is shown as what it is."""
     return text.removesuffix("\n").replace("\r\n", "\n").split("\n")
+
+
+def _sentence(text: str) -> str:
+    """What a model says in a stream of events or lines of JSON, put together; empty for all else."""
+    lines = [line.removeprefix("data:").strip() for line in text.splitlines()]
+    pieces = [_piece(line) for line in lines if line.startswith("{")]
+    return "".join(pieces) if len(pieces) > 1 else ""
+
+
+def _piece(line: str) -> str:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return ""
+    return "".join(
+        piece for place in _PIECES for piece in _at(event, place) if isinstance(piece, str)
+    )
+
+
+_PIECES = (
+    ("choices", "*", "delta", "content"),  # OpenAI's chat, and all who speak it
+    ("choices", "*", "text"),  # its completions
+    ("delta",),  # its responses: response.output_text.delta
+    ("delta", "text"),  # Anthropic
+    ("candidates", "*", "content", "parts", "*", "text"),  # Gemini
+    ("message", "content"),  # Ollama's chat
+    ("response",),  # its completions
+)
+"""Where an event of a stream has its piece of the text."""
+
+
+def _at(value: Any, place: Sequence[str]) -> Iterator[Any]:
+    if not place:
+        yield value
+    elif place[0] == "*":
+        for each in value if isinstance(value, list) else ():
+            yield from _at(each, place[1:])
+    elif isinstance(value, dict) and place[0] in value:
+        yield from _at(value[place[0]], place[1:])
 
 
 def _readable(message: Request | Response) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_reqord.base.models import Headers
 
 __all__ = [
+    "FEW",
     "Stored",
     "of_json",
     "pack",
@@ -62,13 +63,17 @@ class Stored(NamedTuple):
     file: tuple[str, bytes] | None = None
 
 
-def write(body: bytes, headers: Headers, limit: int, *, may_differ: bool) -> Stored:
+def write(
+    body: bytes, headers: Headers, limit: int, *, may_differ: bool, fills: bool = True
+) -> Stored:
     """Choose how to store a body.
 
     :param body: the bytes as they were transferred, not empty.
     :param headers: the message's headers.
     :param limit: the size in bytes above which a body lies beside the cassette.
     :param may_differ: whether a compressed body may be compressed anew in another way.
+    :param fills: whether a line holds many numbers of a long array, which older releases wrote one
+        a line.
     """
     coding = headers.get("content-encoding", "")
     found = recipe(body, coding, may_differ=may_differ) if coding else None
@@ -81,15 +86,15 @@ def write(body: bytes, headers: Headers, limit: int, *, may_differ: bool) -> Sto
     if len(unpacked) > limit:
         name = _file_name(unpacked, headers, is_packed=bool(coding) and found is None)
         return Stored(f"{_INDENT}file: {name}\n{how}", (name, unpacked))
-    return Stored(_inline(unpacked) + how)
+    return Stored(_inline(unpacked, fills=fills) + how)
 
 
-def _inline(body: bytes) -> str:
+def _inline(body: bytes, *, fills: bool) -> str:
     try:
         text = body.decode()
     except UnicodeDecodeError:
         return f"{_INDENT}base64:{scalars.block(_base64_lines(body), _INDENT)}"
-    found = pretty(text)
+    found = pretty(text, fills=fills)
     if found is not None and scalars.is_literal(found[0]):
         lines, is_spaced = found
         spaced = f"{_INDENT}spaced: true\n" if is_spaced else ""
@@ -293,9 +298,10 @@ _TOKEN = Pattern(r'\{\}|\[\]|[\[{\]}]|, ?|(?:"[^"\\]*(?:\\.[^"\\]*)*"|[^\[{\]},"
 _MOST_DEPTH = 60  # indentation grows with the square of the depth
 
 
-def pretty(text: str) -> tuple[str, bool] | None:
+def pretty(text: str, *, fills: bool = True) -> tuple[str, bool] | None:
     """Break a JSON document of one line into lines.
 
+    :param fills: see `write`.
     :returns: the lines, and whether commas are followed by a blank in the one line; None where
         the text isn't a JSON object or array that can be rebuilt from them.
     """
@@ -303,7 +309,7 @@ def pretty(text: str) -> tuple[str, bool] | None:
         return None
     tokens = _TOKEN.findall(text)
     is_spaced = ", " in tokens
-    lines = _break(tokens)
+    lines = _break(tokens, fills=fills)
     if rebuild(lines, is_spaced=is_spaced) != text or not _is_json(text):
         return None
     return lines, is_spaced
@@ -317,18 +323,25 @@ def rebuild(text: str, *, is_spaced: bool) -> str:
     return "".join(lines)
 
 
-def _break(tokens: list[str]) -> str:
+def _break(tokens: list[str], *, fills: bool) -> str:
     """Break before and after what holds members; empty where it is nested too deep."""
     parts: list[str] = []
     depth = 0
     line = "\n"
-    for token in tokens:
+    behind = 0  # the numbers that are written already
+    for at, token in enumerate(tokens):
+        if at < behind:
+            continue
         if token in (",", ", "):
             parts += (",", line)
         elif token in ("{", "["):
             depth += 1
             line = "\n" + "  " * depth
             parts += (token, line)
+            end = _end_of_numbers(tokens, at + 1) if fills else 0
+            if end - at > 2 * FEW:
+                parts.append(line.join(_filled(tokens[at + 1 : end], _LINE - len(line))))
+                behind = end
         elif token in ("}", "]"):
             depth -= 1
             line = "\n" + "  " * depth
@@ -338,6 +351,36 @@ def _break(tokens: list[str]) -> str:
         if depth > _MOST_DEPTH:
             return ""
     return "".join(parts)
+
+
+def _end_of_numbers(tokens: list[str], at: int) -> int:
+    """Where an array ends that holds nothing but numbers; 0 for any other."""
+    for number in range(at, len(tokens) - 1, 2):
+        if not _NUMBER.fullmatch(tokens[number]):
+            return 0
+        if tokens[number + 1] == "]":
+            return number + 1
+        if tokens[number + 1] not in (",", ", "):
+            return 0
+    return 0
+
+
+_NUMBER = Pattern(r"-?\d[\d.eE+-]*")
+FEW = 16
+"""The most numbers of an array that stand one a line."""
+_NARROWEST = 40
+
+
+def _filled(tokens: list[str], width: int) -> list[str]:
+    """Numbers and the commas between them as lines of about one length."""
+    lines, line = [], ""
+    for at in range(0, len(tokens), 2):
+        more = "".join(tokens[at : at + 2])
+        if line and len(line) + len(more) > max(width, _NARROWEST):
+            lines.append(line.rstrip())
+            line = ""
+        line += more
+    return [*lines, line]
 
 
 def _is_json(text: str) -> bool:

@@ -368,9 +368,14 @@ _INLINE_LIMIT = 1 << 20
 
 
 @lru_cache(maxsize=64)  # a poll sends the same one again and again
-def _hash_as_written(body: bytes, headers: Headers) -> int:
-    stored = bodies.write(body, headers, _INLINE_LIMIT, may_differ=False)
-    return hash(stored.text.encode())
+def _hashes_as_written(body: bytes, headers: Headers) -> Sequence[int]:
+    """The hash of a body as it stands in a file, and as older releases wrote it."""
+    ways = (True, False) if body.count(b",") > bodies.FEW else (True,)
+    texts = {
+        bodies.write(body, headers, _INLINE_LIMIT, may_differ=False, fills=fills).text: None
+        for fills in ways
+    }
+    return [hash(text.encode()) for text in texts]
 
 
 class LocatedEntries(Sequence[Entry]):
@@ -422,7 +427,10 @@ class LocatedEntries(Sequence[Entry]):
 
     def with_body(self, request: Request) -> Sequence[int]:
         """Return where a request has the very body of this one, as we write it; decode none."""
-        return self._by_body.get(_hash_as_written(request.body, request.headers), ())
+        hashes = _hashes_as_written(request.body, request.headers)
+        if len(hashes) == 1:  # mostly
+            return self._by_body.get(hashes[0], ())
+        return sorted(at for each in hashes for at in self._by_body.get(each, ()))
 
     @cached_property
     def _by_body(self) -> dict[int, list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -150,6 +151,22 @@ def test_json_in_lines_is_rebuilt(text):
 
     if found is not None:
         assert bodies.rebuild(found[0], is_spaced=found[1]) == text
+
+
+@given(
+    st.lists(st.integers() | st.floats(), min_size=15, max_size=60),
+    st.sampled_from([(",", ":"), (", ", ": "), (" , ", ":")]),
+    st.sampled_from(["%s", '{"a": %s}', "[%s, 1]", "[[[%s]]]"]),
+)
+@quick
+def test_numbers_in_lines_are_rebuilt(numbers, separators, around):
+    """So is a long array of numbers, of which a line holds many."""
+    text = around % json.dumps(numbers, separators=separators)
+
+    for fills in (True, False):
+        found = bodies.pretty(text, fills=fills)
+        if found is not None:
+            assert bodies.rebuild(found[0], is_spaced=found[1]) == text
 
 
 @given(st.lists(interactions(), min_size=1, max_size=3), st.integers(0, 400))

@@ -126,6 +126,43 @@ def test_grep(folder, capsys):
     assert title.endswith("https://api.example.com/1 -> 200 OK (0.5 s)")
 
 
+STREAMS = {
+    "openai": 'data: {"choices": [{"delta": {"role": "assistant"}}]}\n\n'
+    'data: {"choices": [{"delta": {"content": "Good "}}]}\n\n'
+    'data: {"choices": [{"delta": {"content": "day"}}]}\n\ndata: [DONE]\n\n',
+    "responses": 'event: a\ndata: {"type": "response.output_text.delta", "delta": "Good "}\n\n'
+    'event: a\ndata: {"type": "response.output_text.delta", "delta": "day"}\n\n',
+    "anthropic": 'data: {"type": "message_start", "message": {"content": []}}\n\n'
+    'data: {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "Good "}}\n\n'
+    'data: {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "day"}}\n\n',
+    "gemini": 'data: {"candidates": [{"content": {"parts": [{"text": "Good "}]}}]}\r\n\r\n'
+    'data: {"candidates": [{"content": {"parts": [{"text": "day"}]}}]}\r\n\r\n',
+    "ollama": '{"message": {"content": "Good "}}\n{"message": {"content": "day"}}\n',
+}
+
+
+@pytest.mark.parametrize("api", STREAMS)
+def test_a_stream(folder, capsys, api):
+    """What a model says piece by piece is shown once more as one text."""
+    (folder / "a.yaml").write_bytes(cassette(entry(1, body=STREAMS[api].encode())))
+
+    assert main(["show", "a.yaml"]) == 0
+
+    assert capsys.readouterr().out.endswith("\n  all of the stream as one text:\n  Good day\n\n")
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"delta": "a"}', b"{\n{\n", b'{"a": 1}\n{"a": 2}\n', b"data: x\n"]
+)
+def test_no_stream(folder, capsys, body):
+    """A document, and what is no JSON, have no other text."""
+    (folder / "a.yaml").write_bytes(cassette(entry(1, body=body)))
+
+    assert main(["show", "a.yaml"]) == 0
+
+    assert "as one text" not in capsys.readouterr().out
+
+
 def test_version(capsys):
     """`reqord --version` says which release it is."""
     with pytest.raises(SystemExit):

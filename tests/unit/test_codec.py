@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from datetime import datetime, timezone
 
@@ -388,3 +389,52 @@ def test_the_tail_tells_whether_to_append():
     assert codec.last_recorded_at(data[:-1]) is None
     assert codec.last_recorded_at(data + b"locked: true\n") is None
     assert codec.last_recorded_at(b"") is None
+
+
+VECTOR = [round(number * 0.618033 - 50, 6) for number in range(160)]
+
+
+def one_a_line(data):
+    """A file as releases before wrote it: each number of an array on a line of its own."""
+    lines = []
+    for line in data.decode().splitlines():
+        blanks = line[: len(line) - len(line.lstrip())]
+        is_filled = re.fullmatch(r"[-\d., ]+", line.strip()) and "," in line[:-1]
+        numbers = re.findall(r"[^ ,]+,?", line) if is_filled else [line.strip()]
+        lines += [blanks + number for number in numbers] if numbers else [""]
+    return "\n".join([*lines, ""]).encode()
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")], ids=["compact", "spaced"])
+def test_a_long_array_of_numbers_is_wrapped(separators):
+    """A line holds as many numbers as it has room for; the bytes stay, whoever reads them."""
+    document = {"data": [{"embedding": VECTOR}], "few": [1, 2], "words": ["a"] * 20}
+    body = json.dumps(document, separators=separators).encode()
+    recorded = respond(body=body)
+
+    data = codec.render([codec.encode(recorded).text])
+
+    of_vector = data.partition(b'"embedding"')[2].partition(b"]")[0]
+    assert of_vector.count(b"\n") < 40
+    assert re.search(rb"\n +1,\n +2\n", data)  # a short one stays as it was
+    assert max(map(len, data.splitlines())) < 90
+    assert decoded(data) == [recorded]
+    (plain,) = yaml.safe_load(data)["interactions"]
+    assert values.interaction(plain, no_files) == recorded
+
+
+def test_numbers_one_a_line_are_read_as_before():
+    """Files of earlier releases: read alike, found by a request's body, and not written anew."""
+    body = json.dumps({"input": VECTOR}).encode()
+    recorded = INTERACTION._replace(request=INTERACTION.request._replace(body=body))
+    data = codec.render([codec.encode(recorded).text])
+    before = one_a_line(data)
+    assert before.count(b"\n") > data.count(b"\n") + 100
+
+    document = load(before)
+
+    assert [entry.interaction() for entry in document.entries] == [recorded]
+    assert codec.render([entry.text for entry in document.entries]) == before
+    for each in (load(data), document):
+        assert isinstance(each.entries, index.LocatedEntries)
+        assert list(each.entries.with_body(recorded.request)) == [0]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from entries import interaction, noise, number_of
 
@@ -7,6 +9,7 @@ from pytest_reqord import codec, storage
 from pytest_reqord.base.models import Headers
 from pytest_reqord.cassette_file import edit
 from pytest_reqord.cassette_file.volatile import Volatile
+from pytest_reqord.codec import bodies
 from pytest_reqord.errors import CassetteFormatError, CassetteLocked, WriteFailed
 from pytest_reqord.writer import Saved, save
 
@@ -105,6 +108,27 @@ def test_unchanged(path):
     saved = put(path, *new, keep=lambda entry: False, volatile=VOLATILE)
     assert saved == Saved(False, 2, 0, 0)
     assert inode(path) == before
+
+
+def test_a_layout_of_before(path, monkeypatch):
+    """A recording that tells the same leaves the lines of an earlier release as they are."""
+    vector = json.dumps(list(range(40))).encode()
+
+    def recorded(number, at, date):
+        one = dated(number, at, date)
+        return one._replace(response=one.response._replace(body=vector))
+
+    with monkeypatch.context() as patching:
+        patching.setattr(bodies.write, "__kwdefaults__", {"fills": False})
+        put(path, recorded(1, 1, "Monday"), dated(2, 2, "Monday"))
+    before = path.read_bytes()
+    assert before.count(b"\n") > 40
+    again = [recorded(1, 101, "Friday"), dated(3, 102, "Friday")]
+
+    assert put(path, *again, keep=lambda entry: False, volatile=VOLATILE).changed
+
+    first = before[: before.index(b"\n- ", before.index(b"\n- ") + 1)]
+    assert path.read_bytes().startswith(first)
 
 
 def test_change(path):

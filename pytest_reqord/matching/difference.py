@@ -12,6 +12,7 @@ from pytest_reqord.matching.matchers import (
     OPERATIONS,
     RANGES,
     body_key,
+    changing_with_signature,
     normalise_uri,
     place_pattern,
     split_uri,
@@ -57,7 +58,9 @@ def differences(live: Request, recorded: Request, matching: Matching | None = No
     lines += _uri_differences(live.uri, recorded.uri)
     headers = dict.fromkeys((*OPERATIONS, *RANGES))
     if "headers" in names:
-        headers.update(dict.fromkeys(name.lower() for name in (*recorded.headers, *live.headers)))
+        left_out = changing_with_signature(live.headers)
+        all_names = (name.lower() for name in (*recorded.headers, *live.headers))
+        headers.update(dict.fromkeys(name for name in all_names if name not in left_out))
     for name in headers:
         lines += _header_difference(live, recorded, name)
     if body_key(live) != body_key(recorded):
@@ -77,7 +80,8 @@ def _refusals(
     """Name the matchers that say no; of ours it is told field by field, if it can be."""
     for name, reason in matching.refusals(live, recorded):
         if not (has_lines and name in matching.names):
-            said = reason if len(reason) <= _MOST_TEXT else f"{reason[: _MOST_TEXT - 3]}..."
+            said = reason.partition("\n")[0]  # pytest adds lines to what an assertion says
+            said = said if len(said) <= _MOST_TEXT else f"{said[: _MOST_TEXT - 3]}..."
             yield f"matcher {name}: it says no" + (f", {said}" if said else "")
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "Matcher",
     "Matching",
     "body_key",
+    "changing_with_signature",
     "fields_of",
     "hidden_parameters",
     "hide",
@@ -459,15 +460,45 @@ _NO_PREFERENCES = (None,) * len(_PREFERRED)
 
 
 def _headers(request: Request) -> Any:
-    return frozenset((name.lower(), unsigned_value(value)) for name, value in request.headers.pairs)
+    left_out = changing_with_signature(request.headers)
+    return frozenset(
+        (name.lower(), unsigned_value(value))
+        for name, value in request.headers.pairs
+        if name.lower() not in left_out
+    )
+
+
+def changing_with_signature(headers: Headers) -> frozenset[str]:
+    """Return the headers, in lower case, that change with the signature that a request has."""
+    is_signed = _SIGNED.match(headers.get("authorization", "")) is not None
+    return _DATES_AND_IDS if is_signed else frozenset()
+
+
+# of AWS and its likes, Azure's shared key, OAuth 1, HTTP Signatures
+_SIGNED = re.compile(r"AWS4?[ -]|SharedKey|OAuth |Signature |[\w-]*HMAC", re.IGNORECASE)
+_DATES_AND_IDS = frozenset(
+    {
+        "amz-sdk-invocation-id",
+        "amz-sdk-request",
+        "date",
+        "x-amz-date",
+        "x-date",
+        "x-goog-date",
+        "x-ms-client-request-id",
+        "x-ms-date",
+    }
+)
 
 
 def unsigned_value(value: str) -> str:
-    """Return the value of a header without what changes with a signature of OAuth 1 in it."""
-    return _OF_OAUTH.sub("", value) if "oauth_signature=" in value else value
+    """Return the value of a header without its signature and what changes with that."""
+    if "oauth_signature=" in value:
+        return _OF_OAUTH.sub("", value)
+    return _OF_AWS.sub(r"\1", value) if "Credential=" in value else value
 
 
 _OF_OAUTH = re.compile(r'oauth_(?:signature|nonce|timestamp)="[^"]*"(?:, *)?')
+_OF_AWS = re.compile(r"(Credential=[^,/]*/)20\d{6}(?=/)|, *Signature=[^,]*")
 
 
 def _json_body(request: Request) -> Any:

@@ -209,7 +209,7 @@ def test_a_miss_names_the_matcher_that_refused():
     """By its name, with the reason that it gave."""
 
     def same_tenant(live: Request, recorded: Request) -> None:
-        raise AssertionError("tenants differ")
+        raise AssertionError("tenants differ\nassert 'a' == 'b'")  # as pytest has it
 
     lines = nearest(request(), [request()], Matching(["method", same_tenant]))
 
@@ -308,6 +308,37 @@ def test_headers_signed_at_another_time_are_the_same():
     assert matching.matches(first, second)
     assert not matching.matches(first, other)
     assert differences(first, second, matching) == []
+
+
+AWS = (
+    "AWS4-HMAC-SHA256 Credential=[REDACTED]/2026010{0}/eu-west-1/s3/aws4_request,"
+    " SignedHeaders=host;x-amz-date, Signature={0}"
+)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": AWS, "X-Amz-Date": "2026010{0}T000000Z", "amz-sdk-invocation-id": "{0}"},
+        {"Authorization": "SharedKey [REDACTED]", "x-ms-date": "{0}", "Date": "{0}"},
+    ],
+)
+def test_headers_that_change_with_a_signature(headers):
+    """Dates and ids of the call don't count beside one; the others do, and they all do without."""
+    matching = Matching(["headers"])
+    first, second, other = (
+        request(**{name: value.format(at) for name, value in headers.items()}, X_Kind=kind)
+        for at, kind in ((1, "a"), (2, "a"), (2, "b"))
+    )
+    bare, unsigned = (
+        request(**{name: value.format(at) for name, value in headers.items() if name[0] != "A"})
+        for at in (1, 2)
+    )
+
+    assert matching.matches(first, second)
+    assert not matching.matches(first, other)
+    assert differences(first, other, matching) == ["header x-kind: sent 'a', recorded 'b'"]
+    assert not matching.matches(bare, unsigned)
 
 
 @pytest.mark.parametrize("uri", ["http://api/x?expires={0}", "http://api/verify?signature={0}"])

@@ -16,11 +16,13 @@ from pytest_reqord.cassette_file.cache import read_lean
 from pytest_reqord.cassette_file.revision import revise
 from pytest_reqord.cassette_file.volatile import grafted
 from pytest_reqord.errors import WriteFailed
+from pytest_reqord.redaction.bodies import Unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from pytest_reqord.base.models import Interaction
     from pytest_reqord.cassette_file.revision import Revision
     from pytest_reqord.cassette_file.volatile import Volatile
     from pytest_reqord.codec import Document, Encoded, Entry
@@ -203,6 +205,27 @@ class Vcrs:
         return codec.as_before(entry, old, volatile.headers, response)
 
 
+def _as_far_as_read(interaction: Interaction) -> Interaction:
+    """A stream that its reader left is a whole one in VCR.py's format, as VCR.py keeps it.
+
+    OpenAI's client leaves each after ``[DONE]``. One whose length is known would be cut off.
+    """
+    response = interaction.response
+    if response is None or response.chunks is None or response.complete or response.broken:
+        return interaction
+    coding, body = response.headers.get("content-encoding"), response.body
+    if coding and body:
+        unpacked = Unpacked.of(body, coding)
+        if not unpacked.coding:
+            return interaction
+        unpacked.is_cut_off = False
+        body, _ = unpacked.packed()
+    chunks = (len(body),) if body else ()
+    return interaction._replace(
+        response=response._replace(body=body, chunks=chunks, arrivals=(), complete=True)
+    )
+
+
 def save_as_vcr(
     path: str,
     new: Sequence[Entry],
@@ -223,7 +246,7 @@ def save_as_vcr(
     try:
         revision = revise(
             old,
-            [codec.as_vcr(entry.interaction()) for entry in new],
+            [codec.as_vcr(_as_far_as_read(entry.interaction())) for entry in new],
             keep=keep or (lambda _: True),
             form=Vcrs(),
             volatile=volatile,

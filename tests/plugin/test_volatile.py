@@ -378,14 +378,14 @@ def test_an_id_that_is_sent_later(recorded):
     ids=lambda line: line.rpartition(" ")[2],
 )
 @pytest.mark.parametrize("coding", ["", "gzip"])
-@pytest.mark.parametrize("name", ["messages", "ollama"])
+@pytest.mark.parametrize("name", ["chat", "ollama"])
 def test_other_files(recorded, model, name, coding, ini):
     """The same holds for VCR.py's format, and for bodies that lie in files."""
     model.coding = coding
     assert recorded(STREAMS[name], ini=ini) == []
 
 
-@pytest.mark.parametrize("name", ["responses", "messages", "ollama"])
+@pytest.mark.parametrize("name", STREAMS)
 def test_a_word_changed_in_vcr(recorded, name):
     """In VCR.py's format, too, a changed stream has its old ids and times."""
     lines = recorded(STREAMS[name], say("Hello", ", ", "Eve", "."), ini="reqord_format = vcr")

@@ -43,10 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "test",
         nargs="?",
         metavar="NODEID",
-        help="the test, as pytest names it; or the cassette, where no test has recorded it",
+        help="the test, as pytest names it, or the cassette, if no test recorded it",
     )
     parser.add_argument("--all", action="store_true", help="every draft")
-    parser.add_argument("--drop", action="store_true", help="throw away instead of saving")
+    parser.add_argument("--drop", action="store_true", help="delete the draft instead of saving it")
     parser.add_argument(
         "--allow",
         action="append",

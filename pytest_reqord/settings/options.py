@@ -102,18 +102,18 @@ _VOLATILE = (
 OPTIONS = {
     option.name: option
     for option in (
-        Option("record_mode", "choice", "none", "what a run may record", MODES),
+        Option("record_mode", "choice", "none", "whether a run plays, records or compares", MODES),
         Option(
             "match_on",
             "match_on",
             ("method", "uri", "operation", "range"),
-            "what makes a request the recorded one",
+            "the parts in which a request has to equal the recorded one",
         ),
         Option(
             "match_ignore",
             "words",
             (),
-            "places in JSON and forms, parameters and headers that don't count in matching and drift",
+            "places in JSON and forms, parameters and headers that matching and drift ignore",
         ),
         Option(
             "cassette_dir",
@@ -122,54 +122,72 @@ OPTIONS = {
             "folder for cassettes instead of the one beside each test file",
             is_run_wide=True,
         ),
-        Option("locked", "bool", False, "no mode ever writes the cassette"),
+        Option("locked", "bool", False, "protect the cassette from every mode"),
         Option(
             "on_miss",
             "choice",
             "fail",
-            "a request that isn't recorded fails the test, or is raised as an Exception",
+            "a request without a recorded answer fails the test, or raises an Exception",
             ("fail", "raise"),
         ),
         Option(
-            "on_unplayed", "choice", "warn", "interactions that a passed test left over", _FAILING
+            "on_unplayed",
+            "choice",
+            "warn",
+            "reaction to interactions that a passed test left over",
+            _FAILING,
         ),
-        Option("on_drift", "choice", "warn", "an answer recorded for another body", _FAILING),
         Option(
-            "max_age", "age", "", "age at which an interaction expires, such as 30d; empty: never"
+            "on_drift",
+            "choice",
+            "warn",
+            "reaction to an answer that was recorded for another body",
+            _FAILING,
+        ),
+        Option(
+            "max_age",
+            "age",
+            "",
+            "age at which an interaction expires, such as 30d; empty for never",
         ),
         Option(
             "on_expiry",
             "choice",
             "warn",
-            "expired interactions that were played; rerecord: once and new_episodes record anew",
+            "reaction to a played interaction that has expired; rerecord has once and new_episodes record it anew",
             ("warn", "fail", "rerecord"),
         ),
         Option(
             "on_failure",
             "choice",
             "draft",
-            "what becomes of the recording of a test that failed",
+            "fate of a failed test's recording",
             ("draft", "keep", "discard"),
         ),
         Option(
             "on_leak",
             "choice",
             "draft",
-            "a recording in which a known kind of secret is left",
+            "fate of a recording in which a known kind of secret is left",
             ("draft", "ignore"),
         ),
         Option("allow_playback_repeats", "bool", False, "play an interaction more than once"),
-        Option("strict_order", "bool", False, "play by position, refuse another order"),
+        Option("strict_order", "bool", False, "play by position, and refuse any other order"),
         Option(
             "verify_body",
             "choice",
             "values",
-            "what of JSON the record mode verify compares",
+            "the part of JSON that the record mode verify compares",
             ("values", "shape"),
         ),
-        Option("verify_ignore", "words", (), "places in JSON that verify leaves out"),
         Option(
-            "ignore_hosts", "words", (), "hosts, or HOST:PORT, that are neither recorded nor played"
+            "verify_ignore", "words", (), "places in JSON that the record mode verify leaves out"
+        ),
+        Option(
+            "ignore_hosts",
+            "words",
+            (),
+            "hosts, or HOST:PORT, that reqord neither records nor plays",
         ),
         Option("ignore_localhost", "bool", False, "let requests to this machine through"),
         Option(
@@ -178,22 +196,24 @@ OPTIONS = {
             False,
             "record network errors and cancelled requests, and play them",
         ),
-        Option("redact", "bool", True, "replace secrets before anything is kept"),
-        Option("redact_headers", "words", (), "header names to redact besides the default ones"),
+        Option("redact", "bool", True, "replace secrets before keeping anything"),
+        Option(
+            "redact_headers", "words", (), "names of headers to redact besides the default ones"
+        ),
         Option("redact_query", "words", (), "query parameters to redact besides the default ones"),
         Option("redact_fields", "words", (), "body fields to redact besides the default ones"),
-        Option("redact_keep", "words", (), "names of the defaults that are not to be redacted"),
+        Option("redact_keep", "words", (), "names of the defaults that reqord leaves alone"),
         Option(
             "redact_patterns",
             "patterns",
             (),
-            "regular expressions of what is secret anywhere: all of it, or the first group",
+            "regular expressions of secrets in any place: the whole match, or its first group",
         ),
         Option(
             "redactors",
             "redactors",
             (),
-            "redactors of your own: names, functions of an interaction, mappings by part",
+            "redactors of yours: names, functions of an interaction, mappings by part",
         ),
         Option(
             "secrets",
@@ -206,7 +226,7 @@ OPTIONS = {
             "volatile",
             "words",
             _VOLATILE,
-            "headers whose change alone doesn't rewrite an interaction; these in place of the default ones",
+            "headers whose change alone doesn't rewrite an interaction; they replace the default ones",
         ),
         Option(
             "volatile_fields",
@@ -218,17 +238,20 @@ OPTIONS = {
             "format",
             "choice",
             "keep",
-            "the format that a recording is saved in; keep: the one that its cassette has",
+            "format of a saved cassette; keep leaves it as it is",
             ("keep", "reqord", "vcr"),
         ),
         Option(
-            "inline_limit", "int", 1 << 20, "size in bytes from which a body lies beside the file"
+            "inline_limit",
+            "int",
+            1 << 20,
+            "size in bytes from which reqord keeps a body beside the file",
         ),
         Option(
             "batch_size",
             "int",
             10,
-            "interactions that are written together",
+            "interactions that the writer writes together",
             is_run_wide=True,
             least=1,
         ),
@@ -236,7 +259,7 @@ OPTIONS = {
             "batch_timeout",
             "int",
             100,
-            "milliseconds after which a batch that isn't full is written",
+            "milliseconds after which the writer writes a batch that isn't full",
             is_run_wide=True,
         ),
         Option(

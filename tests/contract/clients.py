@@ -45,23 +45,23 @@ class Row(NamedTuple):
     limits: tuple[Limit, ...] = ()
 
 
-_WEBSOCKETS = Limit("WebSockets, which are refused where a cassette can't record")
+_WEBSOCKETS = Limit("WebSockets: reqord refuses them in a replay")
 
 ROWS = (
     Row(
         ("http.client", "urllib.request", "urllib3", "requests", "httplib2", "botocore"),
         "the connection's socket, `HTTPConnection.endheaders`",
-        (Limit("urllib3's own HTTP/2, which is refused"),),
+        (Limit("urllib3's own HTTP/2: reqord refuses it"),),
     ),
     Row(
         ("httpx", "httpx2", "openai", "anthropic", "google-genai"),
         "the transport, `handle_request` and `handle_async_request`",
-        (_WEBSOCKETS, Limit("the `trace` extension, which is told nothing of a replay")),
+        (_WEBSOCKETS, Limit("the `trace` extension: it learns nothing of a replay")),
     ),
     Row(
         ("httpx-curl-cffi",),
         "its transports, by the same methods",
-        (Limit("curl_cffi on its own: see there"),),
+        (Limit("curl_cffi on its own: see its row"),),
     ),
     Row(
         ("niquests",),
@@ -70,7 +70,7 @@ ROWS = (
             _WEBSOCKETS,
             Limit("the certificates in `conn_info`, and a server's address that isn't in the URL"),
             Limit("the headers of 1xx responses"),
-            Limit("what follows a 101, which is let through and told of"),
+            Limit("the bytes after a 101: they go live, and the summary says so"),
         ),
     ),
     Row(
@@ -78,8 +78,8 @@ ROWS = (
         "the connector, `BaseConnector.connect`",
         (
             _WEBSOCKETS,
-            Limit("traces of name look-ups, of which a replay makes none"),
-            Limit("traces of a body that a 417 refused, which a replay asks for"),
+            Limit("traces of name look-ups: a replay makes none"),
+            Limit("traces of a body that a 417 refused: a replay asks for that body"),
         ),
     ),
     Row(
@@ -89,7 +89,7 @@ ROWS = (
             _WEBSOCKETS,
             Limit("tornado's curl client: see pycurl"),
             Limit("1xx responses in a `header_callback`"),
-            Limit("fetches that were cancelled, which replay no wait"),
+            Limit("cancelled fetches: a replay doesn't wait for them"),
         ),
     ),
 )
@@ -97,8 +97,8 @@ ROWS = (
 _FAMILIES = {"twisted": "twisted (treq, Scrapy)", "grpc": "gRPC"}
 _UNSUPPORTED = Row(
     tuple(_FAMILIES.get(name, name) for name in dict.fromkeys(each.name for each in CLIENTS)),
-    "known, and not recorded",
-    (Limit("refused where a cassette can't record; a recording run says that they went live"),),
+    "nowhere: reqord knows them and records none",
+    (Limit("a replay refuses them; a recording run lets them through and says so"),),
 )
 
 
@@ -126,7 +126,7 @@ def with_table(page: str) -> str:
 def _lines() -> Iterator[str]:
     pins = re.findall(r"^(\S+)==(\S+)\.\*$", _OLDEST.read_text("utf-8"), re.MULTILINE)
     oldest = dict(pins)
-    yield "| client, oldest release | where it is taken | not covered |"
+    yield "| client, oldest release | the place of the hook | not covered |"
     yield "|---|---|---|"
     for row in (*ROWS, _UNSUPPORTED):
         clients = ", ".join(f"{each} {oldest.get(each, '')}".strip() for each in row.clients)

@@ -52,5 +52,6 @@ class CassetteOptions(TypedDict, total=False):
     redact_patterns: str | Sequence[str]
     redactors: Redactor | Sequence[Redactor]
     volatile: Words
+    volatile_fields: Words
     format: Literal["keep", "reqord", "vcr"]
     inline_limit: int

@@ -134,7 +134,9 @@ def drafts(notes: Notes) -> Iterator[str]:
 
 def problems(notes: Notes) -> Iterator[str]:
     """What could not be saved, and why."""
-    return (f"NOT SAVED {problem}" for problem in notes.problems)
+    yield from (f"NOT SAVED {problem}" for problem in notes.problems)
+    if notes.problems:
+        yield f"          {see('troubleshooting')}"
 
 
 def _unmatched(notes: Notes, rerecord: Sequence[str]) -> Iterator[str]:
@@ -171,7 +173,7 @@ def _unused(notes: Notes, most: int | None) -> Iterator[str]:
     if left:
         yield f"          and {left} more: -v names them"
     if notes.unused:
-        yield "          --unused-cassettes=delete deletes them, after a run of all tests"
+        yield "          --unused-cassettes=delete deletes them, after all tests have passed"
 
 
 def _played(notes: Notes) -> Iterator[str]:
@@ -267,6 +269,7 @@ def _unrecorded(notes: Notes) -> Iterator[str]:
         yield from _indented(lines)
     if notes.unrecorded:
         yield "          reqord_record_errors = true records errors and cancelled requests"
+        yield f"          {see('settings')}"
 
 
 def _unsupported(notes: Notes) -> Iterator[str]:
@@ -283,6 +286,7 @@ def _refused(notes: Notes) -> Iterator[str]:
         yield f"          and {len(notes.refused) - _MOST} more"
     if notes.refused:
         yield "          no test failed for it; reqord_ignore_hosts lets requests to a host through"
+        yield f"          {see('workers')}"
 
 
 def _outside(notes: Notes) -> Iterator[str]:
@@ -295,6 +299,8 @@ def _outside(notes: Notes) -> Iterator[str]:
     for host, tests in ranked[:_MOST]:
         yield f"outside   {_plural(tests.total(), 'request')} to {host} while no cassette was open"
         yield from _indented([test for test, _ in tests.most_common()], _MOST_TESTS)
+    if ranked:
+        yield f"          {see('places')}"
 
 
 def _missing(notes: Notes, command: str) -> Iterator[str]:

@@ -77,7 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 _UNUSED = {
     "list": "list the cassettes that no test uses; with -v all of them",
     "fail": "as --unused-cassettes, and fail the run if there are any",
-    "delete": "delete the cassettes that no test uses, after a run of all tests",
+    "delete": "delete the cassettes that no test uses, after all tests have passed",
 }
 
 

@@ -319,8 +319,9 @@ class PytestSession:
             what = self.config.option.unused_cassettes
             if what == "fail" and notes.unused and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
-            if what == "delete" and is_complete:
-                delete(notes)
+            if what == "delete" and is_complete and session.exitstatus == pytest.ExitCode.OK:
+                reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+                delete(notes, has_skipped=reporter is None or "skipped" in reporter.stats)
 
     def _progress(self, saved: int, total: int) -> None:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")

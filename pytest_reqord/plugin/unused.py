@@ -177,9 +177,10 @@ class Unused:
     def _of_factories(self) -> Iterator[Found]:
         """What lies where `cassette_factory` has its cassettes, and nobody names."""
         sources = [
-            read(Path(file)).decode("utf-8", "replace")
-            for file in {*map(os.fspath, self._modules), *self._conftests()}
-            if os.path.exists(file)
+            read(file).decode("utf-8", "replace")
+            for _, files in _walk(self._config.rootpath)
+            for file in files  # also of tests that this run doesn't collect
+            if file.suffix == ".py"
         ]
         folder = self._config.rootpath / (self._cassette_dir or FOLDER)
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
@@ -190,12 +191,6 @@ class Unused:
                 continue
             if not any(_mentions(source, each) for source in sources for each in (stem, function)):
                 yield Found(os.fspath(path), False)
-
-    def _conftests(self) -> Iterator[str]:
-        for plugin in self._config.pluginmanager.get_plugins():
-            file = getattr(plugin, "__file__", None) or ""
-            if os.path.basename(file) == "conftest.py":
-                yield file
 
     def _folders(self) -> Iterator[tuple[Path, Path]]:
         """Each folder of a test module's cassettes, and the module, there or not."""
@@ -279,11 +274,14 @@ def settle(notes: Notes, *, is_complete: bool) -> None:
     notes.unused = sorted(unused.items())
 
 
-def delete(notes: Notes) -> None:
-    """Delete the cassettes that nobody uses, but for locked ones, and note each."""
+def delete(notes: Notes, *, has_skipped: bool) -> None:
+    """Delete the cassettes that nobody uses, but for locked ones, and note each.
+
+    :param has_skipped: whether a test was skipped, which may be the one that opens a cassette.
+    """
     for path, is_certain in notes.unused[:]:
         try:
-            if not Head.of(path).is_locked:
+            if (is_certain or not has_skipped) and not Head.of(path).is_locked:
                 remove_with_bodies(path)
                 notes.deleted.append(path)
                 notes.unused.remove((path, is_certain))

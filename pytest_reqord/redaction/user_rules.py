@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_plus
 
 from pytest_reqord.base.models import LEAVE_OUT, Headers, Interaction, Request, Response
+from pytest_reqord.base.printable import meant, see
 from pytest_reqord.base.real import json
 from pytest_reqord.errors import RedactorError, UsageError
 from pytest_reqord.redaction.bodies import Unpacked, with_body
@@ -47,13 +48,13 @@ def compiled_patterns(raw: Any, shown: str) -> tuple[str, ...]:
 def check_kept(names: tuple[str, ...], shown: str) -> None:
     """See that each of the names switches a default off.
 
-    :raises UsageError: if one doesn't; it lists those that do.
+    :raises UsageError: if one doesn't.
     """
     for name in names:
         if not _is_default(name):
             raise UsageError(
-                f"{shown}: {name!r} is not redacted by default; there are"
-                f" {', '.join(sorted(_defaults()))}, and names that these stand for"
+                f"{shown}: {name!r} is not redacted by default:"
+                f" {meant(name, _defaults())}{see('redaction')}"
             )
 
 

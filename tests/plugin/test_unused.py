@@ -245,3 +245,25 @@ def test_delete(recorded, arguments):
     assert not old.exists()
     assert kept.exists()
     assert unused(recorded) == ["test_it/test_kept.yaml"]
+
+
+@pytest.mark.parametrize("reason", ["pytest.skip('x')", "assert False"])
+def test_delete_in_doubt(recorded, reason):
+    """After a failure nothing is deleted; where a test was skipped, only what has the name of a gone test."""
+    put(recorded, "test_it/test_old.yaml", "test_it/people.yaml")
+    recorded.makepyfile(test_a=f"import pytest\ndef test_a(): {reason}")
+
+    recorded.runpytest("--unused-cassettes=delete")
+
+    left = {path.name for path in recorded.path.rglob("cassettes/test_it/*")}
+    assert "people.yaml" in left
+    assert ("test_old.yaml" in left) == reason.startswith("assert")
+
+
+def test_a_factory_of_tests_that_are_not_collected(recorded):
+    """A name that stands in any file of the project is in use."""
+    put(recorded, "users.yaml", "old_users.yaml")
+    recorded.mkdir("slow").joinpath("test_slow.py").write_text("NAME = 'users'\n")
+    recorded.makeini("[pytest]\nnorecursedirs = slow\n")
+
+    assert unused(recorded) == ["old_users.yaml"]

@@ -14,6 +14,7 @@ from pytest_reqord.base.lazy import Pattern, once
 from pytest_reqord.base.real import Path, os, time
 from pytest_reqord.errors import CassetteFormatError
 from pytest_reqord.playback.replay import Index
+from pytest_reqord.redaction.marks import MARK_STARTS, without_marks
 from pytest_reqord.settings.paths import is_default_of
 
 if TYPE_CHECKING:
@@ -108,6 +109,9 @@ def _unreadable(path: str | os.PathLike[str], error: OSError) -> CassetteFormatE
     return CassetteFormatError(os.fspath(path), 0, 0, reason, remedy)
 
 
+_MAY_BE_MARKED = (*MARK_STARTS, b"\n      base64: ", b"\n      file: ")
+
+
 class Recorded(Collection["Interaction"]):
     """The interactions of staging files, as often as somebody asks; of each in order of time.
 
@@ -158,8 +162,15 @@ class Recorded(Collection["Interaction"]):
 
     @once
     def addresses(self) -> set[tuple[str, str]]:
-        """Methods and URIs of what is in the files."""
-        return {(entry.method, entry.uri) for entry in self._entries}
+        """Methods and URIs of what is in the files, without marks."""
+        return {(entry.method, without_marks(entry.uri)) for entry in self._entries}
+
+    def marked(self) -> Iterator[Interaction]:
+        """Those in which secrets may have marks."""
+        yield from self._more
+        for entry in self._entries:
+            if any(map(entry.may_have, _MAY_BE_MARKED)):
+                yield entry.interaction()
 
 
 class Head(NamedTuple):

@@ -96,6 +96,9 @@ def append(path: str, new: Sequence[Encoded | Entry]) -> bool:
     """Add entries at the end of a cassette; False where they don't belong there, or it is gone."""
     if not can_append(path, new[0].recorded_at):
         return False
+    needed = max(codec.version_of(each.text) for each in new)
+    if needed > 1 and needed > codec.version_in(head_of(path)):
+        return False  # what stands above them has to say so
     try:
         # one write, in whose middle no step of ours can end
         storage.append(path, b"".join(each.text for each in new), is_new=False)
@@ -118,8 +121,8 @@ def rewrite(path: str, entries: Sequence[Encoded | Entry], document: Document | 
     :param document: what it holds now, for what stands above its entries.
     """
     head = codec.HEADER if document is None else document.head
-    has_new_keys = any(codec.is_of_version_2(entry.text) for entry in entries)
-    head = codec.head_for(head, is_of_version_2=has_new_keys)
+    versions = (codec.version_of(entry.text) for entry in entries)
+    head = codec.head_for(head, max(versions, default=1))
     texts = chain([head], (entry.text for entry in entries))
     with storage.replacing_bodies(path):
         storage.replace(path, texts, is_new=document is None)

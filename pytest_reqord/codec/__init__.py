@@ -9,7 +9,7 @@ from pytest_reqord.codec.index import Directory, LocatedEntries, last_recorded_a
 from pytest_reqord.codec.read import load, render
 
 if TYPE_CHECKING:
-    from pytest_reqord.codec.emit import Encoded, encode, head_for, is_of_version_2, redated
+    from pytest_reqord.codec.emit import Encoded, encode, head_for, redated, version_in, version_of
     from pytest_reqord.codec.entries import with_extra
     from pytest_reqord.codec.read import load_piecemeal
     from pytest_reqord.codec.vcr_write import (
@@ -44,7 +44,6 @@ __all__ = [
     "changed_by_us",
     "encode",
     "head_for",
-    "is_of_version_2",
     "is_same_body",
     "last_recorded_at",
     "left_out_by_vcr",
@@ -54,6 +53,8 @@ __all__ = [
     "refused_by_vcr",
     "render",
     "render_vcr",
+    "version_in",
+    "version_of",
     "with_extra",
 ]
 
@@ -61,9 +62,10 @@ _HOMES = {
     "Encoded": "emit",
     "encode": "emit",
     "head_for": "emit",
-    "is_of_version_2": "emit",
     "load_piecemeal": "read",
     "redated": "emit",
+    "version_in": "emit",
+    "version_of": "emit",
     "with_extra": "entries",
 }
 

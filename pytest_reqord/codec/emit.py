@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.base.models import Failure, Headers, Interaction, Request, Response
 
-__all__ = ["Encoded", "encode", "head_for", "is_of_version_2", "redated"]
+__all__ = ["Encoded", "encode", "head_for", "redated", "version_in", "version_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +73,34 @@ def redated(text: bytes, recorded_at: str, rerecorded_at: str = "") -> bytes:
     """
     first = _TIME.match(text)
     rest = text[first.end() :] if first else text
-    if is_of_version_2(text):
+    if _RERECORDED in text:
         rest = _OTHER_TIME.sub(b"", rest)
     return _times(recorded_at, rerecorded_at).encode() + rest
 
 
-def is_of_version_2(text: bytes) -> bool:
-    """Whether an entry uses a key that version 1 of the format doesn't know."""
-    return b"\n  rerecorded_at:" in text  # as deep it can't stand in a header or a body
+_RERECORDED = b"\n  rerecorded_at:"  # as deep it can't stand in a header or a body
+_MARKED = Pattern(rb"(?:\[|%5[Bb])REDACTED-(?:[0-9a-f]{2}){1,4}[ \]%]|(?:\[|%5[Bb])REDACTED-r[0-9]")
 
 
-def head_for(head: bytes, *, is_of_version_2: bool) -> bytes:
+def version_of(text: bytes) -> int:
+    """Return the version of the format that an entry needs."""
+    if b"REDACTED-" in text and _MARKED.search(text):
+        return 3
+    return 2 if _RERECORDED in text else 1
+
+
+def version_in(head: bytes) -> int:
+    """Return the version of the format that a file of ours says; 1 where it is said otherwise."""
+    said = _STARTS.match(head)
+    return int(said[1]) if said else 1
+
+
+_STARTS = Pattern(rb"reqord: ([0-9])\n")
+
+
+def head_for(head: bytes, version: int) -> bytes:
     """What stands above the entries, with the version that they need."""
-    version = b"2" if is_of_version_2 else b"1"
-    return _SAYS_VERSION.sub(lambda found: found[1] + version, head, count=1)
+    return _SAYS_VERSION.sub(lambda found: found[1] + b"%d" % version, head, count=1)
 
 
 def _request(parts: list[str], request: Request, files: dict[str, bytes], limit: int) -> None:

@@ -79,9 +79,9 @@ def with_extra(document: Document | None, extra: Mapping[str, Any]) -> Document:
 
 
 _LONGEST = 300  # characters of a reason
-VERSION = 2
-"""Of the format: the highest that is read. A file has the lowest that knows all keys which it uses:
-since 2 an entry may have ``rerecorded_at``.
+VERSION = 3
+"""Of the format: the highest that is read. A file has the lowest that knows all that it uses: since 2
+an entry may have ``rerecorded_at``, since 3 a redacted secret may have a mark.
 """
 HEADER = b"reqord: 1\ninteractions:\n"
 """What a file of version 1 starts with: one that nothing was recorded anew in."""
@@ -162,6 +162,10 @@ class Entry:
 
             self._text = encode(self.as_ours(), inline_limit=sys.maxsize).text
         return self._text
+
+    def may_have(self, text: bytes) -> bool:
+        """Return whether a text may stand in it; one that is decoded may have any."""
+        return self._text is None or text in self._text
 
     @property
     def recorded_at(self) -> str:

@@ -15,7 +15,7 @@ from pytest_reqord.base.clock import parse_time
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.base.models import Arrival, Headers, Interaction, Request, Response
 from pytest_reqord.codec import bodies
-from pytest_reqord.codec.entries import HEADER, Document, Entry, Source, Top
+from pytest_reqord.codec.entries import HEADER, VERSION, Document, Entry, Source, Top
 from pytest_reqord.codec.scalars import dedent, is_plain, unquote
 from pytest_reqord.matching.matchers import PLAIN_URI
 
@@ -515,6 +515,9 @@ class _LocatedEntry(Entry):
     def text(self) -> bytes:
         return self._source.data[self._start : self._end]
 
+    def may_have(self, text: bytes) -> bool:
+        return self._source.data.find(text, self._start, self._end) >= 0
+
     @property
     def recorded_at(self) -> str:
         return (self._found or self._head()).recorded_at
@@ -601,7 +604,7 @@ def is_complete(data: bytes, end: int) -> bool:
 # Our own files: indexed by a scan for where entries start, each decoded when it is needed.
 
 
-_HEADS = HEADER, HEADER.replace(b"1", b"2")
+_HEADS = tuple(HEADER.replace(b"1", b"%d" % version) for version in range(1, VERSION + 1))
 _ENTRY_START = NEXT[1:]
 _OTHER_NEXT = re.compile(rb"\n-(?! recorded_at:)")
 _TORN = "the last interaction is cut off"

@@ -234,6 +234,9 @@ class _FarEntry(Entry):
         found: Interaction = self._ask(methodcaller("interaction"))
         return found
 
+    def may_have(self, text: bytes) -> bool:
+        return text in self.text
+
     @property
     def text(self) -> bytes:
         return self._whole.file.read(self._start, self._end)

@@ -365,6 +365,11 @@ class ForeignEntry(Entry):
         """See `Entry.as_ours`: it tells how its body and its length stood in its file."""
         return as_ours(self.interaction(), self.item())
 
+    def may_have(self, text: bytes) -> bool:
+        """See `Entry`."""
+        stored = self.vcr_text()
+        return stored is None or text in stored
+
     def vcr_text(self) -> bytes | None:
         """How it stands in a file that VCR.py's emitter wrote; None where it was another."""
         return None

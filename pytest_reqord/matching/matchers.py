@@ -161,8 +161,8 @@ def without_secret_parameters(uri: str, but: Collection[str] = ()) -> str:
     return f"{path}{question}{'&'.join(parts)}" if parts else path
 
 
-def has_secret_parameters(uri: str) -> bool:
-    """Whether a redacted URI may have a parameter that is secret; quick, mostly no."""
+def has_secret(uri: str) -> bool:
+    """Whether something in a redacted URI is secret; quick, mostly no."""
     return _REDACTED in uri
 
 

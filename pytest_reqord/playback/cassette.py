@@ -30,10 +30,11 @@ from pytest_reqord.errors import (
     UnsupportedClient,
 )
 from pytest_reqord.interceptors.active import leave_if_ending
+from pytest_reqord.redaction.marks import marks_of, unmarked, unmarked_interaction
 from pytest_reqord.settings.options import SAVED_AT_END
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from pytest_reqord.base.clock import Clock
@@ -489,7 +490,10 @@ class Cassette:
         if self.access.record or self.settings.rerecord:
             self._note_played(claimed.interaction)
         if claimed.has_drifted and self.settings.on_drift != "ignore":
-            self._drifts.append(Drift(live, claimed.interaction))
+            request = unmarked(claimed.interaction.request)
+            self._drifts.append(
+                Drift(unmarked(live), claimed.interaction._replace(request=request))
+            )
         response = claimed.interaction.response
         return self._source.as_played(response) if response else claimed.interaction.failure
 
@@ -503,12 +507,14 @@ class Cassette:
         from pytest_reqord.matching.difference import nearest  # late: for a miss
 
         if not worker:
-            self._misses.append(live)
+            self._misses.append(unmarked(live))
         is_final = self.settings.on_miss == "fail" and not worker
         kind = CassetteMissError if is_final else CassetteMiss
         others = [entry.interaction().request for entry in self._stored()]
-        lines = nearest(live, others, self.matching) or self._absence()
-        left = [entry.interaction().request for entry in self._unplayed()]
+        lines = nearest(unmarked(live), [*map(unmarked, others)], self.matching) or self._absence()
+        lines += self._other_secrets(live, others)
+        live = unmarked(live)
+        left = [unmarked(entry.interaction().request) for entry in self._unplayed()]
         miss = kind(live, self._file, lines, self._source.commands(live, left))
         error = self._source.translate(miss)
         self._refuse(error, live.uri, worker, _NOT_RECORDED)
@@ -517,6 +523,19 @@ class Cassette:
             # as those of a multiprocessing.pool.ThreadPool do
             return CassetteMiss(error.request, error.cassette, error.nearest, error.commands)
         return error
+
+    def _other_secrets(self, live: Request, others: Sequence[Request]) -> Iterator[str]:
+        """Name the places at which another secret was sent than in the recorded requests."""
+        sent, plain = marks_of(live), unmarked(live)
+        if not sent:
+            return
+        recorded = [
+            marks_of(each) for each in others if self.matching.matches(plain, unmarked(each))
+        ]
+        for place, mark in sent.items():
+            marks = {each[place] for each in recorded if place in each}
+            if marks and mark not in marks:
+                yield f"  the secret in {place}: another one than was recorded"
 
     def _absence(self) -> list[str]:
         return (
@@ -588,7 +607,8 @@ class Cassette:
         """
         from pytest_reqord.matching.difference import changes  # late: one mode needs it
 
-        live = self._redactor.interaction(live) or live
+        live = unmarked_interaction(self._redactor.interaction(live) or live)
+        recorded = recorded and unmarked_interaction(recorded)
         name = f"{live.request.method} {live.request.uri}"
         if recorded is None:
             return name, ["not in the recording"]

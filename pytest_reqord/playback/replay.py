@@ -6,38 +6,48 @@ is picked; the replay marks it as played.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import defaultdict, deque
 from contextlib import suppress
 from functools import cached_property
 from itertools import chain, islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pytest_reqord.base.models import without_socket
 from pytest_reqord.base.real import threading
-from pytest_reqord.codec import LocatedEntries
+from pytest_reqord.codec import Entry, LocatedEntries
 from pytest_reqord.errors import SequenceMismatchError
 from pytest_reqord.matching.matchers import (
     body_key,
     fields_of,
-    has_secret_parameters,
+    has_secret,
     hidden_parameters,
     hide,
     parameter_names,
     preferences,
     without_secret_parameters,
 )
+from pytest_reqord.redaction.kinds import is_issued
+from pytest_reqord.redaction.marks import MARK_STARTS, marks_of, unmarked, without_marks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+    from typing import TypeAlias
 
     from pytest_reqord.base.models import Interaction, Request
     from pytest_reqord.codec import Directory
     from pytest_reqord.matching.matchers import Matching
+    from pytest_reqord.redaction.marks import Place
+
+    _Marks: TypeAlias = tuple[tuple[Place, str], ...]
 
 __all__ = ["Candidates", "Claimed", "Claims", "Index", "Player", "Replay", "Stored"]
 
 _HIDDEN = b"=[REDACTED]"
+# in a pattern, which escapes what is behind it
+_SECRET = re.compile(r"%5BREDACTED%5D(?=/|\\[?&]|\Z)")
 
 
 class Stored(Protocol):
@@ -75,6 +85,36 @@ class Index:
         self.matching = matching
 
         self._found: dict[Any, dict[str, list[int]]] = {}
+        self._marks_of_requests: dict[int, Mapping[Place, str]] = {}
+
+    @cached_property
+    def marks(self) -> Mapping[str, frozenset[str]]:
+        """The marks of secrets that are told apart, by the test that recorded them; mostly none."""
+        start = MARK_STARTS[0]
+        if isinstance(self.entries, LocatedEntries) and not self.entries.have(start):
+            return {}
+        marks: dict[str, frozenset[str]] = {}
+        for entry in self.entries:
+            if not isinstance(entry, Entry) or entry.may_have(start):
+                one = entry.interaction()
+                found = [*marks_of(one.request).values()]
+                found += marks_of(one.response).values() if one.response else ()
+                if found:
+                    marks[one.recorded_by] = marks.get(one.recorded_by, frozenset()).union(found)
+        return marks
+
+    def marks_at(self, at: int) -> Mapping[Place, str]:
+        """The marks in the request at a position."""
+        marks = self._marks_of_requests.get(at)
+        if marks is None:
+            marks = marks_of(self.entries[at].interaction().request)
+            self._marks_of_requests[at] = marks
+        return marks
+
+    def request_at(self, at: int) -> Request:
+        """The request at a position, as it is compared: without marks, and what doesn't count."""
+        request = self.entries[at].interaction().request
+        return self.matching.view(unmarked(request) if self.marks else request)
 
     @cached_property
     def hidden(self) -> frozenset[str]:
@@ -82,6 +122,17 @@ class Index:
         if isinstance(self.entries, LocatedEntries) and not self.entries.have(_HIDDEN):
             return frozenset()
         return hidden_parameters(entry.uri for entry in self.entries)
+
+    def like(self, uri: str, owner: str) -> Iterator[str]:
+        """The URIs that a test recorded and that are one but for whole parts that are secret.
+
+        Asked at a miss. One of 12 characters, or more, would have been taken out.
+        """
+        is_like = re.compile(_SECRET.sub(r"[^/?&%]{1,11}", re.escape(uri))).fullmatch
+        own = self.owned_by(owner) or self.owned_by("")
+        for other in dict.fromkeys(without_marks(self.entries[at].uri) for at in own):
+            if is_like(other):
+                yield other
 
     @cached_property
     def parameters(self) -> frozenset[str]:
@@ -91,7 +142,7 @@ class Index:
     @cached_property
     def _directory(self) -> Directory | None:
         """What finds most entries without reading them, 0.1 us each; None where that can't be."""
-        if self.matching.is_plain and isinstance(self.entries, LocatedEntries):
+        if self.matching.is_plain and isinstance(self.entries, LocatedEntries) and not self.marks:
             return self.entries.directory
         return None
 
@@ -101,7 +152,8 @@ class Index:
         directory, entries = self._directory, self.entries
         positions: dict[Any, list[int]] = defaultdict(list)
         for at in range(len(entries)) if directory is None else directory.others:
-            positions[self.matching.key(entries[at].method, entries[at].uri)].append(at)
+            uri = without_marks(entries[at].uri) if self.marks else entries[at].uri
+            positions[self.matching.key(entries[at].method, uri)].append(at)
         return positions
 
     def positions(self, key: Any) -> Sequence[int]:
@@ -126,7 +178,9 @@ class Index:
     @property
     def with_body(self) -> Callable[[Request], Sequence[int]] | None:
         """What finds positions by a request's body without decoding them; None where nothing does."""
-        return self.entries.with_body if isinstance(self.entries, LocatedEntries) else None
+        if isinstance(self.entries, LocatedEntries) and not self.marks:
+            return self.entries.with_body
+        return None
 
     def owned_by(self, owner: str) -> list[int]:
         """The positions of what one test recorded."""
@@ -333,6 +387,114 @@ def _first(candidates: list[Candidate]) -> int | None:
     return candidates[0].at if candidates else None
 
 
+# Which recorded secret each one stands for that is sent.
+
+
+class Secrets:
+    """Which of the secrets that were recorded each one stands for that is sent.
+
+    Of those that answers gave nobody knows whose they are: a key that nobody recorded stands for one
+    after another of them, if it must.
+
+    With the key that was recorded it is itself. Another one stands for the first that nobody stands
+    for yet, from then on; no two stand for one. Those of each test's part are apart.
+
+    :param index: what is played.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._stands_for: dict[tuple[str, str], str] = {}
+        self._taken: dict[tuple[str, str], str] = {}
+        self._by_marks: dict[Any, dict[_Marks, list[int]]] = {}
+
+    def admitted(
+        self,
+        key: Any,
+        owner: str,
+        positions: Sequence[int],
+        sent: Mapping[Place, str],
+        *,
+        if_it_must: bool = False,
+    ) -> tuple[Any, Sequence[int]]:
+        """Return those of one test's positions under a key at which these secrets may be meant.
+
+        Only where several were recorded at one place it matters which one it is.
+
+        :param sent: the marks of what is sent.
+        :param if_it_must: whether one may stand for several.
+        :returns: a name for them, and the positions.
+        """
+        groups = self._by_marks.get((key, owner))
+        if groups is None:
+            groups = self._by_marks[key, owner] = {}
+            for at in positions:
+                marks = tuple(sorted(self._index.marks_at(at).items()))
+                groups.setdefault(marks, []).append(at)
+        if len(groups) < 2 or not sent:  # noqa: PLR2004 -- nothing to tell apart
+            return (key, owner), positions
+        meeting = self._meeting(groups)
+        admitted = [
+            marks
+            for marks in groups
+            if self._may_mean(owner, sent, dict(marks), meeting, if_it_must=if_it_must)
+        ]
+        if len(admitted) == len(groups):
+            return (key, owner), positions
+        return (key, owner, *admitted), sorted(at for each in admitted for at in groups[each])
+
+    @staticmethod
+    def _meeting(groups: Iterable[_Marks]) -> set[Place]:
+        first: dict[Place, str] = {}
+        return {
+            place
+            for marks in groups
+            for place, mark in marks
+            if first.setdefault(place, mark) != mark
+        }
+
+    def _may_mean(
+        self,
+        owner: str,
+        sent: Mapping[Place, str],
+        recorded: Mapping[Place, str],
+        meeting: Container[Place],
+        *,
+        if_it_must: bool,
+    ) -> bool:
+        meant: dict[str, str] = {}
+        for place, mark in sent.items():
+            other = recorded.get(place)
+            if other is None or place not in meeting:
+                continue
+            if not self._may_be(owner, mark, other, if_it_must=if_it_must):
+                return False
+            if meant.setdefault(mark, other) != other:
+                return False
+        return len(set(meant.values())) == len(meant)
+
+    def _may_be(self, owner: str, mark: str, other: str, *, if_it_must: bool) -> bool:
+        known, taken_by = self._stands_for.get((owner, mark)), self._taken.get((owner, other))
+        if taken_by is not None:
+            return taken_by == mark
+        if known is not None:
+            return if_it_must and known != mark and is_issued(known) and is_issued(other)
+        is_recorded = mark in self._index.marks.get(owner, ()) and (owner, mark) not in self._taken
+        return mark == other or not is_recorded
+
+    def note(self, at: int, sent: Mapping[Place, str]) -> None:
+        """Note which secrets were meant by a request that is played what is at a position."""
+        owner, recorded = self._index.entries[at].recorded_by, self._index.marks_at(at)
+        for place, mark in sent.items():
+            other = recorded.get(place)
+            if other is not None and self._may_be(owner, mark, other, if_it_must=True):
+                self._stands_for[owner, mark] = other
+                self._taken[owner, other] = mark
+
+
+_NO_MARKS: Mapping[Place, str] = MappingProxyType({})
+
+
 # Find the recorded interaction for a request and claim it, in one locked step.
 
 
@@ -400,6 +562,7 @@ class Replay:
         self._played_under: dict[Any, list[int]] = {}
         self._groups: dict[Any, Candidates] = {}
         self._others: dict[Any, list[int]] = {}
+        self._secrets = Secrets(index)
         self._next = 0
         self._claims: Claims | None = None
         # reentrant: a garbage collection that closes a response may claim one, in the middle of this
@@ -440,20 +603,23 @@ class Replay:
         """
         if self._index.hidden:
             live = hide(live, self._index.hidden)
+        sent = _NO_MARKS
+        if self._index.marks:
+            sent, live = marks_of(live), unmarked(live)
         live = self._index.matching.view(live)
         try:
-            found = self._claim(live)
+            found = self._claim(live, sent)
         except SequenceMismatchError:
-            found = self._claim_otherwise(live)
+            found = self._claim_otherwise(live, sent)
             if found is None:
                 raise
-        return found or self._claim_otherwise(live)
+        return found or self._claim_otherwise(live, sent)
 
-    def _claim_otherwise(self, live: Request) -> Claimed | None:
+    def _claim_otherwise(self, live: Request, sent: Mapping[Place, str]) -> Claimed | None:
         """As `_claim`, by what was recorded with less in its URI; mostly there is no less."""
         for uri in self._lesser(live.uri):
             with suppress(SequenceMismatchError):
-                found = self._claim(live._replace(uri=uri))
+                found = self._claim(live._replace(uri=uri), sent)
                 if found is not None:
                     return found
         return None
@@ -461,36 +627,42 @@ class Replay:
     def _lesser(self, uri: str) -> Iterator[str]:
         if "+" in uri:  # recorded before sockets had names
             yield without_socket(uri)
-        if has_secret_parameters(uri):  # recorded with a filter that takes them away
+        if has_secret(uri):
             lesser = without_secret_parameters(uri, self._index.parameters)
-            if lesser != uri:
+            if lesser != uri:  # recorded with a filter that takes them away
                 yield lesser
             if without_secret_parameters(uri) != lesser:
                 yield without_secret_parameters(uri)
+            # a short one, that an answer had, was recorded as it was sent
+            yield from self._index.like(uri, self._owner)
 
-    def _claim(self, live: Request) -> Claimed | None:
+    def _claim(self, live: Request, sent: Mapping[Place, str]) -> Claimed | None:
         with self._lock:
-            at = self._candidate(live)
+            at = self._candidate(live, sent)
             while at is not None and not self._take(at):
-                at = self._candidate(live)
+                at = self._candidate(live, sent)
             if at is None and self._repeats:
-                at = self._last_played(live)
+                at = self._last_played(live, sent)
             if at is None:
                 return None
             self._has_played(at)
+            if sent:
+                self._secrets.note(at, sent)
         interaction = self._index.entries[at].interaction()
-        has_drifted = self._index.matching.has_drifted(live, interaction.request)
+        recorded = unmarked(interaction.request) if self._index.marks else interaction.request
+        has_drifted = self._index.matching.has_drifted(live, recorded)
         return Claimed(interaction, has_drifted)
 
     def _has_played(self, at: int) -> None:
         self._played.append(at)
         if self._repeats:
             recorded = self._index.entries[at].interaction().request
-            key = self._index.matching.key(recorded.method, recorded.uri)
+            uri = without_marks(recorded.uri) if self._index.marks else recorded.uri
+            key = self._index.matching.key(recorded.method, uri)
             self._played_under.setdefault(key, []).append(at)
 
-    def _candidate(self, live: Request) -> int | None:
-        return self._in_order(live) if self._strict_order else self._best(live)
+    def _candidate(self, live: Request, sent: Mapping[Place, str]) -> int | None:
+        return self._in_order(live, sent) if self._strict_order else self._best(live, sent)
 
     def _take(self, at: int) -> bool:
         """Mark an interaction taken; False if somebody has it who came in between."""
@@ -499,21 +671,24 @@ class Replay:
             return False
         return self._claims is None or self._claims.take(at) or self._repeats
 
-    def _best(self, live: Request) -> int | None:
+    def _best(self, live: Request, sent: Mapping[Place, str]) -> int | None:
         key = self._index.matching.key(live.method, live.uri)
         positions = self._index.positions(key)
         if not positions:
             return None
         if len(positions) == 1:  # mostly; whose it is doesn't matter then, and costs 3 us to read
             return self._only(positions[0], live)
-        return self._own_or_other(key, live)
+        if not sent:
+            return self._own_or_other(key, live)
+        at = self._told_apart(key, live, sent)
+        return self._told_apart(key, live, sent, if_it_must=True) if at is None else at
 
     def _only(self, at: int, live: Request) -> int | None:
         """The one candidate for a key, if it isn't taken: in 2 us, to make a group takes 10."""
         if at in self._taken:
             return None
         matching = self._index.matching
-        recorded = self._request_at(at)
+        recorded = self._index.request_at(at)
         is_it = matching.detail(live) == matching.detail(recorded)
         return at if is_it and matching.agrees(live, recorded) else None
 
@@ -527,6 +702,41 @@ class Replay:
             at = self._group((key, False), others).find(live, self._taken)
         return at
 
+    def _told_apart(
+        self, key: Any, live: Request, sent: Mapping[Place, str], *, if_it_must: bool = False
+    ) -> int | None:
+        """As `_own_or_other`, of what the secrets that are sent may mean."""
+        by_owner = self._index.lookup(key)
+        own = by_owner.get(self._owner)
+        at = None
+        if own:
+            name, positions = self._secrets.admitted(
+                key, self._owner, own, sent, if_it_must=if_it_must
+            )
+            at = self._group((name, True), positions).find(live, self._taken)
+        others = [
+            self._secrets.admitted(key, owner, positions, sent, if_it_must=if_it_must)
+            for owner, positions in by_owner.items()
+            if owner != self._owner
+        ]
+        if at is None and others:
+            name = tuple([name for name, _ in others])
+            positions = sorted(chain.from_iterable(each for _, each in others))
+            at = self._group((name, False), positions).find(live, self._taken)
+        return at
+
+    def _may_mean(self, at: int, sent: Mapping[Place, str]) -> bool:
+        """Return whether the secrets that are sent may be those of a request that was recorded."""
+        if not sent:
+            return True
+        recorded = self._index.request_at(at)
+        key, owner = (
+            self._index.matching.key(recorded.method, recorded.uri),
+            self._index.entries[at].recorded_by,
+        )
+        positions = self._index.lookup(key)[owner]
+        return at in self._secrets.admitted(key, owner, positions, sent)[1]
+
     def _of_others(self, key: Any, by_owner: dict[str, list[int]]) -> list[int]:
         """What other tests recorded under a key; put together once, not for every request."""
         positions = self._others.get(key)
@@ -539,31 +749,29 @@ class Replay:
         group = self._groups.get(key)
         if group is None:
             with_body = self._index.with_body
-            group = Candidates(self._index.matching, positions, self._request_at, with_body)
+            group = Candidates(self._index.matching, positions, self._index.request_at, with_body)
             self._groups[key] = group
         return group
 
-    def _request_at(self, at: int) -> Request:
-        return self._index.matching.view(self._index.entries[at].interaction().request)
-
-    def _last_played(self, live: Request) -> int | None:
+    def _last_played(self, live: Request, sent: Mapping[Place, str]) -> int | None:
         """Return the answer that a question like this one got last.
 
         A poll that goes on gets "done", not "pending" anew.
         """
         matching = self._index.matching
         played = self._played_under.get(matching.key(live.method, live.uri), ())
-        sent = Candidate(-1, live, matching)
+        asked = Candidate(-1, live, matching)
         left: list[Candidate] = []
         for at in dict.fromkeys(islice(reversed(played), _MOST_COMPARED)):
-            one = Candidate(at, self._request_at(at), matching)
-            if one.detail == sent.detail and matching.agrees(live, one.request):
-                if one.all == sent.all:
+            one = Candidate(at, self._index.request_at(at), matching)
+            is_it = one.detail == asked.detail and matching.agrees(live, one.request)
+            if is_it and self._may_mean(at, sent):
+                if one.all == asked.all:
                     return at
                 left.append(one)
-        return _most_alike(sent, left)
+        return _most_alike(asked, left)
 
-    def _in_order(self, live: Request) -> int | None:
+    def _in_order(self, live: Request, sent: Mapping[Place, str]) -> int | None:
         own = self._index.owned_by(self._owner) or range(len(self._index.entries))
         matching = self._index.matching
         position = self._next
@@ -573,9 +781,10 @@ class Replay:
         if position >= len(own):
             raise SequenceMismatchError(live, self._cassette, "", position)
         at = own[position]
-        recorded = self._request_at(at)
-        sent = live._replace(uri=without_socket(live.uri))
-        if not (matching.matches(live, recorded) or matching.matches(sent, recorded)):
+        recorded = self._index.request_at(at)
+        other = live._replace(uri=without_socket(live.uri))
+        is_it = matching.matches(live, recorded) or matching.matches(other, recorded)
+        if not is_it or not self._may_mean(at, sent):
             expected = f"{recorded.method} {recorded.uri}"
             raise SequenceMismatchError(live, self._cassette, expected, position)
         return at

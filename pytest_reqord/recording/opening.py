@@ -10,17 +10,19 @@ from pytest_reqord.base.clock import Clock, expiry_limit, format_time
 from pytest_reqord.base.lazy import once
 from pytest_reqord.base.loops import is_in_loop
 from pytest_reqord.base.real import threading
+from pytest_reqord.cassette_file import edit
 from pytest_reqord.cassette_file.cache import AHEAD, Head, Recorded, is_ours, read_document
 from pytest_reqord.errors import CassetteMiss, CassetteMissError, ReqordError, WriteFailed
 from pytest_reqord.playback.cassette import Cassette
 from pytest_reqord.playback.replay import Index, Player, Replay, Stored
 from pytest_reqord.recording.plan import Shared
+from pytest_reqord.redaction.marks import MARK_STARTS, TellingApart
 from pytest_reqord.settings import options
 from pytest_reqord.settings.paths import is_default_of
 from pytest_reqord.storage import remove_with_bodies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -75,11 +77,15 @@ class Opening:
         self._misses_of_children: list[BaseException] = []
         self._verified_by_children: list[Verified] = []
         self._to_take_over: list[Path] = []
+        if self.tells_apart and plan.access.record and plan.settings.record_mode != "verify":
+            plan.redactor.tell_apart()
         self._confided = 0  # how many secrets the parent knows of
         self.cassette = Cassette(
             plan.file, self.owner, access=plan.access, settings=plan.settings, source=self
         )
 
+    tells_apart = True
+    """Whether it tells secrets apart, in what it records and in what it plays."""
     lets_through = False
     needs_its_suite = False
     """Whether only code of the suite can save it."""
@@ -152,10 +158,12 @@ class Opening:
     def _index(self) -> Index:
         plan = self.plan
         index = self._services.library.index(plan.file, plan.matching, plan.before)
-        if not self._drafted and not plan.settings.rerecord:
-            return index
-        entries = self.lasting(index.entries)
-        return Index(sorted([*entries, *self._drafted], key=_recorded_at), plan.matching)
+        if self._drafted or plan.settings.rerecord:
+            entries = self.lasting(index.entries)
+            index = Index(sorted([*entries, *self._drafted], key=_recorded_at), plan.matching)
+        if self.tells_apart and index.marks:
+            plan.redactor.tell_apart(frozenset().union(*index.marks.values()))
+        return index
 
     def lasting(self, entries: Sequence[Stored]) -> Sequence[Stored]:
         """What of the cassette is not to be recorded anew: no other request is to be played it."""
@@ -270,6 +278,7 @@ class Opening:
             self.flush()
             entries += read_document(self.recording.path).entries
         recorded = [entry.interaction() for entry in sorted(entries, key=_recorded_at)]
+        recorded = list(TellingApart(recorded))
         if not recorded or not self.is_vcrs:
             return recorded
         from pytest_reqord.codec import as_read  # late: few record in that format
@@ -486,11 +495,13 @@ def save_into(
     from pytest_reqord.writer import save
 
     limit = settings.inline_limit
+    suspects = new.marked() if isinstance(new, Recorded) else new
+    apart = TellingApart(new, suspects, partial(_staying, path, keep))
     return save(
         path,
         new.encoded(limit)
-        if isinstance(new, Recorded)
-        else (encode(interaction, inline_limit=limit) for interaction in new),
+        if isinstance(new, Recorded) and apart.is_as_recorded
+        else (encode(interaction, inline_limit=limit) for interaction in apart),
         keep=keep,
         volatile=Volatile(frozenset(settings.volatile), settings.volatile_fields),
         lock_timeout=settings.lock_timeout,
@@ -500,6 +511,19 @@ def save_into(
         played=played or {},
         beside=beside or {},
     )
+
+
+def _staying(path: Path, keep: Callable[[Entry], bool] | None) -> Iterator[Interaction]:
+    """What stays of a cassette and has marks."""
+    from pytest_reqord.codec import version_in, version_of  # late, as above
+
+    head = edit.head_of(str(path))
+    if head.startswith(b"reqord: ") and version_in(head) < version_of(b"[REDACTED-r1]"):
+        return  # mostly: no need to read it
+    document = edit.read(str(path))
+    for entry in document.entries if document else ():
+        if entry.may_have(MARK_STARTS[0]) and (keep is None or keep(entry)):
+            yield entry.interaction()
 
 
 def keeping(

@@ -15,6 +15,7 @@ from pytest_reqord.errors import ReqordError, WriteFailed
 from pytest_reqord.recording.drafts import first_leak, reason_of, refusal
 from pytest_reqord.recording.opening import keeping, save_into
 from pytest_reqord.recording.staged import sweep
+from pytest_reqord.redaction.marks import without_marks
 from pytest_reqord.settings import options
 from pytest_reqord.settings.paths import is_default_of
 from pytest_reqord.storage import lock
@@ -413,7 +414,8 @@ class Ending:
                 return owner in failed | staying and owner not in first
             if not owner:  # as in VCR.py's format: what it answered tells whose it is
                 is_theirs = any(is_default_of(path, each) for each in first)
-                return not is_theirs and (entry.method, entry.uri) not in new.addresses
+                address = entry.method, without_marks(entry.uri)
+                return not is_theirs and address not in new.addresses
             return owner not in first and owner not in gone
 
         settings = self._settings.with_saving(recordings[0].saving)

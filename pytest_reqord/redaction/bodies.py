@@ -245,6 +245,8 @@ def _redacted(names: Names, name: str, raw: str, found: Found, parseable: bool) 
         text = to_latin(html.unescape(from_latin(raw)))
     if not values.is_secret(secrecy, name, text, parseable=parseable):
         return None
+    if values.changes_each_time(name):
+        found = values.unmarked(found)
     return values.value(text, found, parseable=parseable)
 
 
@@ -414,13 +416,6 @@ def _redact_parameters(
         return REDACTED
     body.replace(head.form_edits(text.rstrip("\r\n"), vocabulary, found))
     body.replace(head.form_pair_edits(body.text.rstrip("\r\n"), vocabulary, found))
-    if REDACTED in body.text:  # as a client may send it back, or may not
-        body.replace(_occurrences(body.text, REDACTED, REDACTED_IN_URL))
+    if "[REDACTED" in body.text:  # as a client may send it back, or may not
+        body.replace(head.url_marker_edits(body.text))
     return REDACTED_IN_URL
-
-
-def _occurrences(text: str, old: str, new: str) -> Iterator[Edit]:
-    at = text.find(old)
-    while at >= 0:
-        yield at, at + len(old), new
-        at = text.find(old, at + len(old))

@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote_plus
 
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.redaction import values
+from pytest_reqord.redaction.kinds import MARK, with_mark
 from pytest_reqord.redaction.rules import Secrecy, Vocabulary
 from pytest_reqord.redaction.text_edits import EditedText, field_edits, jwt_edits
 from pytest_reqord.redaction.values import REDACTED, REDACTED_IN_URL, from_latin, to_latin
@@ -81,8 +82,21 @@ def redact_uri(
         edited.replace(_edits(_PAIR, edited.text, vocabulary, found, depth, names))
     if "eyJ" in edited.text and vocabulary.has("jwt"):
         edited.replace(jwt_edits(edited.text, found, REDACTED_IN_URL, parseable=parseable))
-    text = edited.text
-    return text.replace(REDACTED, REDACTED_IN_URL) if REDACTED in text else text
+    return in_url(edited.text)
+
+
+def in_url(text: str) -> str:
+    """A text in which markers are spelt as in URLs."""
+    return _MARKER.sub(r"%5B\1%5D", text) if "[REDACTED" in text else text
+
+
+def url_marker_edits(text: str) -> Iterator[Edit]:
+    """Spell markers as in URLs."""
+    for match in _MARKER.finditer(text):
+        yield match.start(), match.end(), f"%5B{match[1]}%5D"
+
+
+_MARKER = Pattern(rf"\[(REDACTED(?:-{MARK})?)\]")
 
 
 def _may_have_secrets(uri: str, names: Names) -> bool:
@@ -131,7 +145,7 @@ def form_pair_edits(text: str, vocabulary: Vocabulary, found: Found) -> Iterator
         if not vocabulary.fields[name]:
             continue
         text_of = to_latin(unquote_plus(match[3]))
-        if text_of and text_of != REDACTED:
+        if text_of and not values.is_marker(text_of):
             new = values.value(text_of, found, parseable=False, marker=REDACTED_IN_URL)
             yield match.start(3), match.end(3), new
 
@@ -166,14 +180,16 @@ def _parameter(  # noqa: PLR0917 -- a pair, the rules, and where it is
     if secrecy is Secrecy.NO:
         return _within(raw, vocabulary, found, depth) if depth < _DEEPEST else None
     text = to_latin(unquote_plus(raw)) if "%" in raw or "+" in raw else raw
-    if text == REDACTED:
-        return REDACTED_IN_URL
+    if values.is_marker(text):
+        return with_mark(REDACTED_IN_URL, values.mark_of(text))
     is_shown = depth == _DEEPEST and values.is_innocent(text, name)  # in a text, for a person
     if is_shown or (secrecy is Secrecy.GUARDED and not _is_secret(name, text)):
         return None
     if re.sub(r"[^a-z]", "", name.lower()) in _SCOPED:
         slash = "/" if "/" in raw else "%2F"
         return values.credential_scope(raw, found, REDACTED_IN_URL, slash)
+    if values.changes_each_time(name):
+        found = values.unmarked(found)
     return values.value(text, found, parseable=False, marker=REDACTED_IN_URL)
 
 
@@ -198,7 +214,7 @@ def _within(raw: str, vocabulary: Vocabulary, found: Found, depth: int) -> str |
         new = redact_uri(text, vocabulary, found, depth=depth + 1)
     else:
         return None
-    if new.replace(REDACTED_IN_URL, REDACTED) == text.replace(REDACTED_IN_URL, REDACTED):
+    if in_url(new) == in_url(text):
         return None  # what was redacted around it stays as it is
     is_encoded = text != raw
     return quote(from_latin(new).encode("utf-8", "surrogateescape"), "") if is_encoded else new
@@ -251,9 +267,12 @@ class HeaderRules(dict[str, "_Handler | None"]):
             self[name] = handler
         return handler
 
-    def redact(self, pairs: Pairs, found: Found, *, parseable: bool) -> Pairs:
+    def redact(
+        self, pairs: Pairs, found: Found, *, parseable: bool, has_marks: bool = False
+    ) -> Pairs:
         """Replace the values that are secret.
 
+        :param has_marks: whether secrets have marks, which are another recording's in another one.
         :param parseable: whether a JSON Web Token stays one, as in a response.
         :returns: the same object if there were none.
         """
@@ -261,9 +280,12 @@ class HeaderRules(dict[str, "_Handler | None"]):
         for at, (name, text) in enumerate(pairs):
             if self[name] is None and "eyJ" not in text and text[:6].lower() not in _SENT:
                 continue
-            new, secrets = self._new(name, text, parseable)
-            for secret in secrets:
-                found(secret)
+            if has_marks:
+                new = self._replaced(name, text, found, parseable)
+            else:
+                new, secrets = self._new(name, text, parseable)
+                for secret in secrets:
+                    found(secret)
             if new != text:
                 redacted = list(pairs) if redacted is None else redacted
                 redacted[at] = (name, new)
@@ -272,17 +294,22 @@ class HeaderRules(dict[str, "_Handler | None"]):
     def _redacted(self, name: str, text: str, parseable: bool) -> tuple[str, tuple[str, ...]]:
         """A value without its secrets, and what they were."""
         secrets: list[str] = []
+        return self._replaced(name, text, secrets.append, parseable), tuple(secrets)
+
+    def _replaced(self, name: str, text: str, found: Found, parseable: bool) -> str:
         handler = self[name]
+        if values.changes_each_time(name):
+            found = values.unmarked(found)
         if handler is None and (sent := _CREDENTIALS.fullmatch(text)):
             handler = _authorization if values.looks_secret(sent[0]) else None
         elif parseable and handler is _value and values.is_innocent(text, name):
             handler = None
-        new = handler(text, secrets.append, parseable) if handler else text
+        new = handler(text, found, parseable) if handler else text
         if "eyJ" in new and self._vocabulary.has("jwt"):
             edited = EditedText(new)
-            edited.replace(jwt_edits(new, secrets.append, REDACTED, parseable=parseable))
+            edited.replace(jwt_edits(new, found, REDACTED, parseable=parseable))
             new = edited.text
-        return new, tuple(secrets)
+        return new
 
     def _uri(self, text: str, found: Found, parseable: bool) -> str:
         return redact_uri(text, self._vocabulary, found, parseable=parseable)

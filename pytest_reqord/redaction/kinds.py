@@ -1,7 +1,10 @@
-"""The kind of a secret, and what a client gets in its place on replay.
+"""The kind of a secret, its mark, and what a client gets in its place on replay.
 
 A cassette says ``[REDACTED base64 32]``. What is made of that when it is played can be decoded, split
 or loaded as the secret could: so no file has anything in it that a scan for secrets would find.
+
+It says ``[REDACTED-5c]`` of one of several secrets that would else be the same: 5c is its mark, see
+`pytest_reqord.redaction.marks`. Every text of ours that stands for a secret may have one.
 """
 
 from __future__ import annotations
@@ -16,10 +19,100 @@ from pytest_reqord.base.lazy import Pattern
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["KINDED", "marker_of", "stand_in_edits"]
+__all__ = [
+    "KINDED",
+    "MARK",
+    "MARKED",
+    "has_kind",
+    "is_issued",
+    "mark_in",
+    "mark_of_number",
+    "marker_of",
+    "number_of_mark",
+    "remarked",
+    "stand_in_edits",
+    "with_mark",
+]
 
-KINDED = Pattern(r"\[REDACTED ([a-z0-9]+)(?: ([^\[\]\s\"\\<>]{0,64}))?(?: (\d{1,6}))?\]")
+MARK = r"(?:[0-9a-f]{8}|[0-9a-f]{2}|r[1-9][0-9]{0,6})"
+"""Part of a fingerprint of a secret that was sent, or a number of one that came in an answer."""
+
+KINDED = Pattern(
+    rf"\[REDACTED(?:-({MARK}))? ([a-z0-9]+)(?: ([^\[\]\s\"\\<>]{{0,64}}))?(?: (\d{{1,6}}))?\]"
+)
 """A marker that says what kind of secret it stands for."""
+
+_JWT_START = "W1JFREFDVEVEL"  # [REDACTED- in base64url, as the signature of a token of ours has it
+_NUMBER = "8269686567846968"  # REDACTED in ASCII, and four digits of a mark
+MARKED = Pattern(
+    rf"(?:\[|%5[Bb])REDACTED-({MARK})(?=[ \]%])"
+    rf"|\.({_JWT_START}[A-Za-z0-9_-]{{3,14}})(?![A-Za-z0-9_-])"
+    rf"|(?<![0-9]){_NUMBER}([0-9]{{4}})(?![0-9])",
+    re.ASCII,
+)
+"""Anything of ours that has a mark."""
+
+
+def mark_in(found: re.Match[str]) -> str:
+    """The mark of what `MARKED` has found; empty where it isn't one after all."""
+    if found[2]:
+        try:
+            text = base64.urlsafe_b64decode(found[2] + "=" * (-len(found[2]) % 4)).decode()
+        except ValueError:
+            return ""
+        whole = MARKED.match(text)
+        return whole[1] or "" if whole and text.endswith("]") else ""
+    return found[1] or mark_of_number(found[0]) or ""
+
+
+def remarked(found: re.Match[str], mark: str) -> str:
+    """What `MARKED` has found, with another mark, or with none."""
+    if found[2]:
+        return "." + signature_with(mark)
+    if found[3]:
+        return number_of_mark(mark)
+    return with_mark(found[0].partition("-")[0], mark)
+
+
+def with_mark(marker: str, mark: str | None) -> str:
+    """A marker, with a mark where there is one."""
+    return marker.replace("REDACTED", f"REDACTED-{mark}", 1) if mark else marker
+
+
+def signature_with(mark: str | None) -> str:
+    """The signature of a JSON Web Token of ours: it says so."""
+    return base64.urlsafe_b64encode(with_mark("[REDACTED]", mark).encode()).decode().rstrip("=")
+
+
+def number_of_mark(mark: str | None) -> str:
+    """A number that stands for a secret one in a request, with a mark; 0 where there is none."""
+    if not mark or len(mark) == _LONGEST_MARK:  # which no number that can be guessed has
+        return "0"
+    value = _ISSUED + int(mark[1:]) if is_issued(mark) else int(mark, 16)
+    return f"{_NUMBER}{value:04}" if value <= _HIGHEST else "0"
+
+
+def mark_of_number(number: str) -> str | None:
+    """The mark of such a number; None of any other."""
+    if len(number) != len(_NUMBER) + 4 or not number.startswith(_NUMBER):
+        return None
+    value = int(number[-4:])
+    return f"r{value - _ISSUED}" if value > _ISSUED else f"{value:02x}"[-2:]
+
+
+_LONGEST_MARK = 8
+_ISSUED, _HIGHEST = 1000, 9999
+
+
+def is_issued(mark: str) -> bool:
+    """Whether a mark is of a secret that came in an answer: then it tells nothing of it."""
+    return mark[:1] == "r"
+
+
+def has_kind(text: str) -> bool:
+    """Whether there may be a marker with a kind in a text; quick, mostly no."""
+    return "[REDACTED " in text or "[REDACTED-" in text
+
 
 _PEM = Pattern(r"-----BEGIN ((?:[A-Z0-9]+ ){0,2})PRIVATE KEY-----")
 _BASE64 = Pattern(r"[A-Za-z0-9+/]{16,}={0,2}")
@@ -79,15 +172,16 @@ def _base64_kind(secret: str) -> str:
     return ""
 
 
-def stand_in_edits(text: str, made: Callable[[str], None]) -> Iterator[tuple[int, int, str]]:
+def stand_in_edits(text: str, made: Callable[[str, str], None]) -> Iterator[tuple[int, int, str]]:
     """Replace each marker that has a kind by something of that kind.
 
-    :param made: told each of them: a client may send it back.
+    :param made: told each of them, and its mark: a client may send it back.
     """
     for match in KINDED.finditer(text):
-        new = _stand_in(match[1], match[2] or "", int(match[3] or 0))
+        mark = match[1] or ""
+        new = _stand_in(match[2], match[3] or "", int(match[4] or 0), mark)
         if new is not None:
-            made(new)
+            made(new, mark)
             shown = new.replace("\n", _line_end(text, match.start())) if "\n" in new else new
             yield match.start(), match.end(), shown
 
@@ -104,27 +198,54 @@ def _line_end(text: str, at: int) -> str:
 
 
 @lru_cache(maxsize=256)
-def _stand_in(kind: str, detail: str, size: int) -> str | None:
+def _stand_in(kind: str, detail: str, size: int, mark: str = "") -> str | None:
+    """Something of a kind; of one kind and size another one for each mark."""
     if not size and detail.isdigit():
         detail, size = "", int(detail)
-    if kind in ("pem", "base64pem"):
-        pem = _pem("rsa" if kind == "base64pem" else detail)
-        return base64.b64encode(pem.encode()).decode() if kind == "base64pem" else pem
+    if kind == "pem":
+        return _pem(detail)
+    if kind == "base64pem":
+        return base64.b64encode(_pem("rsa").encode()).decode()
+    if kind == "base32":
+        told = base64.b32encode(bytes.fromhex(_hex(mark))).decode().rstrip("=")
+        return _ending("REQORD2DUMMY", size, told)
+    if kind in _FILLINGS:
+        ending = _hex(mark)
+        if kind == "digits" and mark:
+            ending = str(int(ending, 16))
+        return _ending(_FILLINGS[kind], size, ending)
+    return _stand_in_text(kind, detail, size, mark)
+
+
+_FILLINGS = {"hex": "5ec2e7", "digits": "1000"}
+
+
+def _stand_in_text(kind: str, detail: str, size: int, mark: str) -> str | None:
     if kind == "uuid":
-        return "00000000-0000-4000-8000-5ec2e7000000"
+        return f"00000000-0000-4000-8000-5ec2{_hex(mark) or 'e7000000'}"
     if kind == "jose":
-        return base64.urlsafe_b64encode(_filled(size).encode()).decode().rstrip("=")
+        return base64.urlsafe_b64encode(_filled(size, mark).encode()).decode().rstrip("=")
     if kind == "base64":
-        data = (detail + ":" if detail else "").encode() + _filled(size).encode()
+        data = (detail + ":" if detail else "").encode() + _filled(size, mark).encode()
         return base64.b64encode(data).decode()
-    filling = {"hex": "5ec2e7", "digits": "1000", "base32": "REQORD2DUMMY"}.get(kind)
-    if filling:
-        return (filling * (size // len(filling) + 1))[:size]
-    return detail + _filled(size) if kind == "text" else None
+    return detail + _filled(size, mark) if kind == "text" else None
 
 
-def _filled(size: int) -> str:
-    return (_ALPHABET * (size // len(_ALPHABET) + 1))[:size]
+def _hex(mark: str) -> str:
+    """A mark as 8 digits; empty where there is none."""
+    if not mark:
+        return ""
+    return f"{int(mark[1:]):x}".rjust(8, "a") if is_issued(mark) else mark.rjust(8, "0")
+
+
+def _ending(filling: str, size: int, ending: str) -> str:
+    """A text of a size with an ending, as much of that as there is room for behind one character."""
+    ending = ending[-max(0, size - 1) :] if ending and size > 1 else ""
+    return (filling * (size // len(filling) + 1))[: size - len(ending)] + ending
+
+
+def _filled(size: int, mark: str) -> str:
+    return _ending(_ALPHABET, size, mark)
 
 
 def _pem(label: str) -> str:

@@ -18,6 +18,8 @@ from pytest_reqord.base.real import json
 from pytest_reqord.redaction import bodies, head, kinds, user_rules
 from pytest_reqord.redaction.bodies import Unpacked, with_body
 from pytest_reqord.redaction.head import URL_HEADERS, HeaderRules
+from pytest_reqord.redaction.kinds import with_mark
+from pytest_reqord.redaction.marks import Marks
 from pytest_reqord.redaction.rules import Rules, Vocabulary
 from pytest_reqord.redaction.search import Search
 from pytest_reqord.redaction.text_edits import EditedText
@@ -26,16 +28,19 @@ from pytest_reqord.redaction.values import (
     REDACTED,
     REDACTED_IN_URL,
     from_latin,
+    has_marker,
     is_dummy_jwt,
     to_latin,
+    unmarked,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from pytest_reqord.base.models import Failure
     from pytest_reqord.redaction.head import Pairs
     from pytest_reqord.redaction.text_edits import Edit
+    from pytest_reqord.redaction.values import Found
 
 __all__ = ["SHORTEST", "Echo", "Needle", "Redactor", "needles_of"]
 
@@ -101,7 +106,7 @@ class Echo:
             self._remember(secret)
 
     def _remember(self, secret: str) -> None:
-        if any(marker in secret for marker in MARKERS) or is_dummy_jwt(secret):
+        if has_marker(secret) or is_dummy_jwt(secret):
             return
         if any(secret in marker for marker in MARKERS):
             return
@@ -149,8 +154,13 @@ class Echo:
             needle.anchor in text for needle in list(self._patterned)
         )
 
-    def edits(self, text: str, marker: str = REDACTED) -> Iterator[Edit]:
-        """Replace each of the secrets in a text; where two overlap, all that either covers."""
+    def edits(
+        self, text: str, marker: str = REDACTED, mark_of: Callable[[str], str | None] | None = None
+    ) -> Iterator[Edit]:
+        """Replace each of the secrets in a text; where two overlap, all that either covers.
+
+        :param mark_of: gives their marks.
+        """
         edits: list[tuple[int, int, Needle]] = []
         for start, end, needle in self._places(text):
             if edits and end <= edits[-1][1]:
@@ -163,7 +173,9 @@ class Echo:
                 start, end = min(first, start), max(last, end)  # noqa: PLW2901 - both
             edits.append((start, end, needle))
         for start, end, needle in edits:
-            yield start, end, needle.new or _in_number(text, start, end) or marker
+            new = needle.new or _in_number(text, start, end)
+            mark = mark_of(needle.of) if mark_of and not new else None
+            yield start, end, new or with_mark(marker, mark)
 
     def _places(self, text: str) -> list[tuple[int, int, Needle]]:
         """Where the secrets are, in order, of those that begin at one place the longest first."""
@@ -196,14 +208,22 @@ class Needle:
     :param is_base64: whether it is the inside of base64 text, all of which is to go.
     :param is_word: whether it must not be part of a longer word.
     :param new: what comes in its place; None for the marker.
+    :param of: the secret, if that isn't its spelling.
     """
 
-    __slots__ = ("_pattern", "_secret", "anchor", "is_base64", "is_exact", "is_word", "new")
+    __slots__ = ("_pattern", "_secret", "anchor", "is_base64", "is_exact", "is_word", "new", "of")
 
     def __init__(
-        self, secret: str, *, is_base64: bool = False, is_word: bool = False, new: str | None = None
+        self,
+        secret: str,
+        *,
+        is_base64: bool = False,
+        is_word: bool = False,
+        new: str | None = None,
+        of: str = "",
     ) -> None:
         self._secret = secret
+        self.of = of or secret
         self._pattern: re.Pattern[str] | None = None
         self.is_base64 = is_base64
         self.is_word = is_word
@@ -305,7 +325,7 @@ def _in_number(text: str, start: int, end: int) -> str | None:
 @lru_cache(maxsize=1024)  # the same keys are seen in every test
 def needles_of(secret: str) -> tuple[Needle, ...]:
     """The secret itself, and what is found of it inside of base64 text."""
-    inside = (Needle(text, is_base64=True) for text in _insides(secret))
+    inside = (Needle(text, is_base64=True, of=secret) for text in _insides(secret))
     return (Needle(secret), *inside)
 
 
@@ -351,6 +371,26 @@ class Redactor:
         self._echo = Echo(
             values() if callable(values) else secrets, is_on=self._vocabulary.has("echo")
         )
+        self._marks = Marks()
+        self._records_marks = False
+        self._recorded_marks: Collection[str] = ()
+
+    def tell_apart(self, recorded: Collection[str] | None = None) -> None:
+        """Give secrets marks from now on.
+
+        :param recorded: the marks of a recording that is played; None for what is recorded now.
+        """
+        if recorded is None:
+            self._records_marks = True
+        else:
+            self._recorded_marks = recorded
+
+    def _found(self, *, has_marks: bool) -> Found:
+        return self._found_marked if has_marks else self._echo.add
+
+    def _found_marked(self, secret: str) -> str:
+        self._echo.add(secret)
+        return self._marks.of(secret, self._recorded_marks)
 
     def request(self, request: Request) -> Request:
         """The request as it is recorded, and as it is matched with recordings.
@@ -359,7 +399,7 @@ class Redactor:
         """
         if not self.rules.is_on:
             return request
-        redacted = self._request(request)
+        redacted = self._request(request, has_marks=bool(self._recorded_marks))
         if not self.rules.custom:
             return redacted
         custom = self._customised(Interaction(redacted, _NO_RESPONSE, _NEVER))
@@ -370,7 +410,7 @@ class Redactor:
 
         :returns: the same object if nothing was secret.
         """
-        return self._response(response) if self.rules.is_on else response
+        return self._response(response, has_marks=False) if self.rules.is_on else response
 
     def played(self, response: Response) -> Response:
         """The response as a client gets it: with stand-ins of the kinds of its secrets.
@@ -382,20 +422,24 @@ class Redactor:
             response = response._replace(headers=Headers(pairs))
         coding = response.headers.get("content-encoding")
         packed = coding or response.body[:2] in _PACKED
-        if not packed and b"[REDACTED " not in response.body:
+        if not packed and b"[REDACTED " not in response.body and b"[REDACTED-" not in response.body:
             return response
         body = Unpacked.of(response.body, coding)
         text = body.text.text
-        if "[REDACTED " in text:
-            body.text.replace(kinds.stand_in_edits(text, self._echo.add))
+        if kinds.has_kind(text):
+            body.text.replace(kinds.stand_in_edits(text, self._made))
         return with_body(response, body) if body.text.is_changed else response
 
     def _stood_in(self, text: str) -> str:
-        if "[REDACTED " not in text:
+        if not kinds.has_kind(text):
             return text
         edited = EditedText(text)
-        edited.replace(kinds.stand_in_edits(text, self._echo.add))
+        edited.replace(kinds.stand_in_edits(text, self._made))
         return edited.text
+
+    def _made(self, stand_in: str, mark: str) -> None:
+        self._echo.add(stand_in)
+        self._marks.learn(stand_in, mark)
 
     def interaction(self, interaction: Interaction) -> Interaction | None:
         """An interaction as it is recorded; None where one of the user's redactors leaves it out.
@@ -419,12 +463,13 @@ class Redactor:
         return self._customised(redacted) or redacted
 
     def _redacted(self, interaction: Interaction) -> Interaction:
-        request = self._request(interaction.request)
+        has_marks = self._records_marks or bool(self._recorded_marks)
+        request = self._request(interaction.request, has_marks=has_marks)
         response, failure = interaction.response, interaction.failure
-        response = response and self._response(response)
+        response = response and self._response(response, has_marks=has_marks)
         failure = failure and self._failure(failure)
         if response is not interaction.response:  # what came back may name what was sent
-            request = self._request(request)
+            request = self._request(request, has_marks=has_marks)
         if (
             request is not interaction.request
             or response is not interaction.response
@@ -468,27 +513,31 @@ class Redactor:
         """
         return self.rules.is_on and self._echo.may_be_in(data, since)
 
-    def _request(self, request: Request) -> Request:
-        found = self._echo.add
+    def _request(self, request: Request, *, has_marks: bool) -> Request:
+        found = self._found(has_marks=has_marks)
         uri = head.redact_uri(request.uri, self._vocabulary, found)
-        pairs = self._headers.redact(request.headers.pairs, found, parseable=False)
-        body = self._body(request, parseable=False)
-        uri, pairs = self._finish(uri, pairs, body)
+        pairs = self._headers.redact(
+            request.headers.pairs, found, parseable=False, has_marks=has_marks
+        )
+        body = self._body(request, found, parseable=False)
+        uri, pairs = self._finish(uri, pairs, body, found)
         if uri is not request.uri or pairs is not request.headers.pairs:
             headers = request.headers if pairs is request.headers.pairs else Headers(pairs)
             request = Request(request.method, uri, headers, request.body)
         return with_body(request, body) if body and body.text.is_changed else request
 
-    def _response(self, response: Response) -> Response:
-        found = self._echo.add
-        pairs = self._headers.redact(response.headers.pairs, found, parseable=True)
-        trailers = self._headers.redact(response.trailers.pairs, found, parseable=True)
-        body = self._body(response, parseable=True)
-        reason, pairs = self._finish(response.reason, pairs, body, REDACTED)
+    def _response(self, response: Response, *, has_marks: bool) -> Response:
+        found = self._found(has_marks=has_marks)
+        pairs, trailers = (
+            self._headers.redact(each.pairs, found, parseable=True, has_marks=has_marks)
+            for each in (response.headers, response.trailers)
+        )
+        body = self._body(response, found, parseable=True)
+        reason, pairs = self._finish(response.reason, pairs, body, found, REDACTED)
         if reason != response.reason:
             response = response._replace(reason=reason)
         if trailers:
-            _, trailers = self._finish("", trailers, None)
+            _, trailers = self._finish("", trailers, None, found)
             if trailers is not response.trailers.pairs:
                 response = response._replace(trailers=Headers(trailers))
         if pairs is not response.headers.pairs:
@@ -499,19 +548,28 @@ class Redactor:
                 response = response._replace(broken=broken)
         return with_body(response, body) if body and body.text.is_changed else response
 
-    def _body(self, message: Request | Response, *, parseable: bool) -> Unpacked | None:
+    def _body(
+        self, message: Request | Response, found: Found, *, parseable: bool
+    ) -> Unpacked | None:
         if not message.body:
             return None
         headers = message.headers
         body = Unpacked.of(message.body, headers.get("content-encoding"))
         kind = headers.get("content-type", "")
+        if body.text.is_fixed:
+            found = unmarked(found)  # there may be no room for marks
         body.marker = bodies.redact_body(
-            body.text, kind, self._vocabulary, self._echo.add, parseable=parseable
+            body.text, kind, self._vocabulary, found, parseable=parseable
         )
         return body
 
     def _finish(
-        self, line: str, pairs: Pairs, body: Unpacked | None, marker: str = REDACTED_IN_URL
+        self,
+        line: str,
+        pairs: Pairs,
+        body: Unpacked | None,
+        found: Found,
+        marker: str = REDACTED_IN_URL,
     ) -> tuple[str, Pairs]:
         """Replace what names didn't show: the user's patterns, and echoes in any of the parts.
 
@@ -527,31 +585,34 @@ class Redactor:
         if not may_echo and not self.rules.patterns:
             return line, pairs
         if body is not None:
-            self._replace(body.text, body.marker, may_echo=may_echo)
+            told = unmarked(found) if body.text.is_fixed else found
+            self._replace(body.text, body.marker, told, may_echo=may_echo)
         new = tuple(
-            (name, self._replaced(value, _marker_in(name), may_echo=may_echo))
+            (name, self._replaced(value, _marker_in(name), found, may_echo=may_echo))
             for name, value in pairs
         )
-        line = self._replaced(line, marker, may_echo=may_echo)
+        line = self._replaced(line, marker, found, may_echo=may_echo)
         return line, pairs if new == pairs else new
 
-    def _replaced(self, text: str, marker: str, *, may_echo: bool) -> str:
+    def _replaced(self, text: str, marker: str, found: Found, *, may_echo: bool) -> str:
         edited = EditedText(text)
-        self._replace(edited, marker, may_echo=may_echo)
+        self._replace(edited, marker, found, may_echo=may_echo)
         return edited.text
 
-    def _replace(self, text: EditedText, marker: str, *, may_echo: bool) -> None:
+    def _replace(self, text: EditedText, marker: str, found: Found, *, may_echo: bool) -> None:
         for pattern in self.rules.patterns:
-            text.replace(self._pattern_edits(pattern, text.text, marker))
+            text.replace(self._pattern_edits(pattern, text.text, marker, found))
         if may_echo:
-            text.replace(self._echo.edits(text.text, marker))
+            text.replace(self._echo.edits(text.text, marker, found))
 
-    def _pattern_edits(self, pattern: re.Pattern[str], text: str, marker: str) -> Iterator[Edit]:
+    @staticmethod
+    def _pattern_edits(
+        pattern: re.Pattern[str], text: str, marker: str, found: Found
+    ) -> Iterator[Edit]:
         for match in pattern.finditer(text):
             group = 1 if pattern.groups and match[1] is not None else 0
-            if match[group] and match[group] not in MARKERS:
-                self._echo.add(match[group])
-                yield match.start(group), match.end(group), marker
+            if match[group] and not has_marker(match[group]):
+                yield match.start(group), match.end(group), with_mark(marker, found(match[group]))
 
     def _failure(self, failure: Failure) -> Failure:
         message = self.text(failure.message)

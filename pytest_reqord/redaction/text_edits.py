@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING
 
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.base.real import json
+from pytest_reqord.redaction.kinds import number_of_mark, with_mark
 from pytest_reqord.redaction.rules import Secrecy
 from pytest_reqord.redaction.table import names_in
 from pytest_reqord.redaction.values import (
     JWT,
-    MARKERS,
     authorization,
+    changes_each_time,
     dummy_jwt,
     from_latin,
+    has_marker,
     is_dummy_jwt,
     is_innocent,
     is_secret,
     is_spoken,
+    mark_of,
     to_latin,
+    unmarked,
     value,
 )
 
@@ -135,9 +139,9 @@ def jwt_edits(text: str, found: Found, marker: str, *, parseable: bool) -> Itera
         is_dummy = is_dummy_jwt(token)
         if is_dummy and parseable:
             continue
-        if not is_dummy:
-            found(token)
-        yield match.start(), match.end(), (dummy_jwt(token) if parseable else None) or marker
+        mark = mark_of(token) if is_dummy else found(token)
+        new = dummy_jwt(token, mark) if parseable else None
+        yield match.start(), match.end(), new or with_mark(marker, mark)
 
 
 # Fields of JSON: string values replaced in the text, everything else left byte for byte.
@@ -293,9 +297,10 @@ _MORE_OBJECTS = Pattern(rf"{_BLANK},{_BLANK}\{{")
 def _number(number: str, found: Found, *, parseable: bool) -> str:
     """A number in the place of one; in an answer as long as it."""
     new = "1".ljust(len(number.lstrip("-")), "0") if parseable else "0"
-    if number != new:
-        found(number.lstrip("-"))
-    return new
+    if number == new:
+        return new
+    mark = found(number.lstrip("-"))
+    return new if parseable else number_of_mark(mark)
 
 
 # Pairs of a name and a value: ``{"name": "DB_PASSWORD", "value": "..."}``, in either order.
@@ -495,7 +500,7 @@ def _is_said(blanks: str, operator: str, raw: str) -> bool:
 
 
 def _is_assigned(secrecy: Secrecy, name: str, raw: str) -> bool:
-    if not raw or any(marker in raw for marker in MARKERS) or raw.startswith("-----BEGIN"):
+    if not raw or has_marker(raw) or raw.startswith("-----BEGIN"):
         return False
     if len(raw) <= 3 and raw.isdigit():  # noqa: PLR2004 -- a count
         return False
@@ -579,6 +584,8 @@ def _decoded(raw: str, depth: int) -> str:
 def _new(name: str, text: str, found: Found, parseable: bool) -> str:
     if _AUTHORIZATION.fullmatch(name):
         return authorization(text, found, parseable=parseable)
+    if changes_each_time(name):
+        found = unmarked(found)
     return value(text, found, parseable=parseable)
 
 

@@ -12,7 +12,16 @@ from typing import Any
 
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.base.real import json
-from pytest_reqord.redaction.kinds import KINDED, marker_of
+from pytest_reqord.redaction.kinds import (
+    KINDED,
+    MARK,
+    MARKED,
+    has_kind,
+    mark_in,
+    marker_of,
+    signature_with,
+    with_mark,
+)
 from pytest_reqord.redaction.rules import Secrecy
 from pytest_reqord.redaction.table import names_in
 
@@ -24,19 +33,25 @@ __all__ = [
     "REDACTED_IN_URL",
     "Found",
     "authorization",
+    "changes_each_time",
     "credential_scope",
     "dummy_jwt",
     "from_latin",
+    "has_marker",
     "is_dummy_jwt",
     "is_innocent",
+    "is_marker",
     "is_redacted",
     "is_secret",
     "is_spoken",
+    "lasting_claims",
     "looks_like_a_path",
     "looks_opaque",
     "looks_secret",
+    "mark_of",
     "matches",
     "to_latin",
+    "unmarked",
     "value",
 ]
 
@@ -46,8 +61,22 @@ REDACTED_IN_URL = "%5BREDACTED%5D"
 
 MARKERS = (REDACTED, REDACTED_IN_URL)
 
-Found = Callable[[str], None]
-"""Told each secret that was replaced, so that its echoes can be."""
+Found = Callable[[str], "str | None"]
+"""Told each secret that was replaced, so that its echoes can be; says its mark, if it has one."""
+
+
+def is_marker(text: str) -> bool:
+    """Whether a text is a marker and nothing else, with a mark or without."""
+    return text in MARKERS or (len(text) <= _LONGEST_MARKER and _MARKER.fullmatch(text) is not None)
+
+
+def has_marker(text: str) -> bool:
+    """Whether there is a marker in a text."""
+    return "REDACTED" in text and _MARKER.search(text) is not None
+
+
+_MARKER = Pattern(rf"\[REDACTED(?:-{MARK})?\]|%5[Bb]REDACTED(?:-{MARK})?%5[Dd]")
+_LONGEST_MARKER = len("%5BREDACTED-00000000%5D")
 
 
 def to_latin(text: str) -> str:
@@ -72,8 +101,10 @@ def from_latin(latin: str) -> str:
 
 JWT = Pattern(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}\.eyJ[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]*")
 
-_DUMMY_SIGNATURE = "W1JFREFDVEVEXQ"  # REDACTED in base64url
-DUMMY_JWT = Pattern(rf"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.{_DUMMY_SIGNATURE}")
+_DUMMY_SIGNATURE = "W1JFREFDVEVE"  # [REDACTED in base64url
+DUMMY_JWT = Pattern(
+    rf"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.{_DUMMY_SIGNATURE}(?:XQ|L[A-Za-z0-9_-]{{3,14}})"
+)
 """A token of ours: the signature says so."""
 
 _OPEN_CLAIMS = frozenset(names_in("claim"))
@@ -81,19 +112,42 @@ _OPEN_CLAIMS = frozenset(names_in("claim"))
 
 def is_dummy_jwt(value: str) -> bool:
     """Whether the value is a token that `dummy_jwt` made."""
-    return value.endswith(_DUMMY_SIGNATURE) and DUMMY_JWT.fullmatch(value) is not None
+    return f".{_DUMMY_SIGNATURE}" in value and DUMMY_JWT.fullmatch(value) is not None
 
 
-def dummy_jwt(token: str) -> str | None:
-    """The token without its signature, and without those of its claims that look like secrets.
+def _of_jwt(part: str) -> dict[str, Any]:
+    """What a part of a token says.
 
-    :returns: None if it isn't a token that can be parsed.
+    :raises ValueError: if it says nothing, or a TypeError or a RecursionError.
     """
     import base64  # late, as json: few messages have a token in them
 
-    def part(text: str) -> dict[str, Any]:
-        claims = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        return dict(claims)  # what is no object raises here
+    claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return dict(claims)  # what is no object raises here
+
+
+def lasting_claims(token: str) -> str:
+    """Whose a token is: all that it says but times and numbers of its own; empty if it says nothing."""
+    try:
+        claims = _of_jwt(token.split(".")[1])
+    except (ValueError, TypeError, RecursionError, IndexError):
+        return ""
+    passing = _PASSING_CLAIMS if "sub" in claims else _TIMES
+    lasting = {name: value for name, value in claims.items() if name not in passing}
+    return json.dumps(lasting, sort_keys=True) if lasting else ""
+
+
+_TIMES = frozenset({"iat", "exp", "nbf", "auth_time"})
+_PASSING_CLAIMS = _TIMES | {"jti", "nonce", "at_hash", "c_hash", "sid", "rat", "uti", "aio"}
+
+
+def dummy_jwt(token: str, mark: str | None = None) -> str | None:
+    """The token without its signature, and without those of its claims that look like secrets.
+
+    :param mark: its mark, if it has one.
+    :returns: None if it isn't a token that can be parsed.
+    """
+    import base64
 
     def packed(claims: dict[str, Any]) -> str:
         text = json.dumps(_without_values(claims), separators=(",", ":"))
@@ -103,9 +157,9 @@ def dummy_jwt(token: str) -> str | None:
         header, payload, _ = token.split(".")
         return ".".join(
             (
-                packed(part(header)),
-                packed(part(payload)),
-                _DUMMY_SIGNATURE,
+                packed(_of_jwt(header)),
+                packed(_of_jwt(payload)),
+                signature_with(mark),
             )
         )
     except (ValueError, TypeError, RecursionError):
@@ -121,6 +175,12 @@ def _without_values(claims: Any) -> Any:
     if isinstance(claims, list):
         return [_without_values(value) for value in claims]
     return REDACTED if isinstance(claims, str) and looks_secret(claims) else claims
+
+
+def mark_of(text: str) -> str:
+    """The mark of the first thing of ours in a text that has one; empty where there is none."""
+    found = MARKED.search(text) if "REDACTED-" in text or "." in text else None
+    return mark_in(found) if found else ""
 
 
 # One secret value: what comes in its place, and whether it is one at all.
@@ -313,21 +373,41 @@ def value(text: str, found: Found, *, parseable: bool, marker: str = REDACTED) -
     :param found: told the secret.
     :param parseable: whether a JSON Web Token stays one.
     """
-    if not text or text in MARKERS:
-        return text and marker
-    if "[REDACTED " in text and KINDED.search(text):
-        return text if parseable else marker
+    if not text or is_marker(text):
+        return text and with_mark(marker, mark_of(text))
+    if has_kind(text) and KINDED.search(text):
+        return text if parseable else with_mark(marker, mark_of(text))
     if " " in text and (credentials := _CREDENTIALS.fullmatch(text)) and marker == REDACTED:
         scheme = text[: credentials.start(2)]
         return scheme + value(credentials[2], found, parseable=parseable)
     if text.startswith("eyJ"):
         if is_dummy_jwt(text):
-            return text if parseable else marker
-        if parseable and (dummy := dummy_jwt(text)):
-            found(text)
-            return dummy
-    found(text)
-    return marker_of(text) if parseable and marker == REDACTED else marker
+            return text if parseable else with_mark(marker, mark_of(text))
+        if parseable and dummy_jwt(text):
+            return str(dummy_jwt(text, found(text)))
+    mark = found(text)
+    return with_mark(marker_of(text) if parseable and marker == REDACTED else marker, mark)
+
+
+def changes_each_time(name: str) -> bool:
+    """Whether a value of this name is made anew for each request: it tells nobody apart."""
+    return _CHANGES.search(name) is not None
+
+
+_CHANGES = Pattern(
+    r"signature|(?:^|[_-])(?:sig|mac|hmac|nonce|cnonce|otp|totp)(?:$|[_-])|^response$|csrf|xsrf|nonce$"
+    r"|authenticity|requestverification",
+    re.IGNORECASE,
+)
+
+
+def unmarked(found: Found) -> Found:
+    """Tell secrets, and give them no marks."""
+
+    def told(secret: str) -> None:
+        found(secret)
+
+    return told
 
 
 def credential_scope(text: str, found: Found, marker: str = REDACTED, slash: str = "/") -> str:
@@ -375,7 +455,8 @@ def _parameters(text: str, found: Found) -> str | None:
         quote = '"' if quoted.startswith('"') else ""
         inner = quoted.strip('"')
         replace = credential_scope if name.lower() == "credential" else _plain
-        return f"{name}{equals}{quote}{replace(inner, found)}{quote}"
+        told = unmarked(found) if changes_each_time(name) else found
+        return f"{name}{equals}{quote}{replace(inner, told)}{quote}"
 
     return _PARAMETER.sub(redacted, text)
 
@@ -399,9 +480,9 @@ def _user_info(blob: str) -> tuple[str, ...]:
 # A redacted place in a recording matches whatever stands there in a live request.
 
 
-_KINDED = r"\[REDACTED [^\[\]\s\"\\<>]+(?: [^\[\]\s\"\\<>]+){0,2}\]"
+_KINDED = rf"\[REDACTED(?:-{MARK})? [^\[\]\s\"\\<>]+(?: [^\[\]\s\"\\<>]+){{0,2}}\]"
 _PLACE = Pattern(
-    "|".join((re.escape(REDACTED), re.escape(REDACTED_IN_URL), _KINDED, DUMMY_JWT.pattern)),
+    f"{_MARKER.pattern}|{_KINDED}|{DUMMY_JWT.pattern}",
     re.IGNORECASE,
 )
 _ANYTHING = Pattern(r'(?:[^"&<\n\\]|\\.)*')  # one value: not beyond its string, field or line

@@ -12,6 +12,7 @@ from pytest_reqord.base.printable import meant, see
 from pytest_reqord.errors import UsageError
 from pytest_reqord.matching.matchers import MATCHERS, Matcher
 from pytest_reqord.redaction import REDACTED, REDACTED_IN_URL
+from pytest_reqord.redaction.marks import without_marks
 from pytest_reqord.redaction.user_rules import check_kept, chosen_redactors, compiled_patterns
 from pytest_reqord.settings.options import NOTHING_OWN, OPTIONS, RECORDING_MODES
 
@@ -106,7 +107,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 def pattern_of(method: str, uri: str) -> str:
     """The pattern of ``--rerecord`` that names a request; of a secret in it anything may stand."""
-    text = uri
+    text = without_marks(uri)
     for marker in (REDACTED, REDACTED_IN_URL):
         text = text.replace(marker, "*")
     return f"{method} {text.replace('[', '[[]')}"

@@ -550,6 +550,7 @@ class VcrOpening(Opening):
         return self._redacting
 
     is_as_called = matches_fields = True
+    tells_apart = False  # as VCR.py, which goes by the order
 
     def as_called(self, request: Request, client: Client | None) -> Request:
         """See `pytest_reqord.playback.cassette.Source`; VCR.py knows no Unix sockets."""

@@ -145,7 +145,7 @@ def test_one_of_each_kind_is_there(kept):
 
 def test_the_keys_of_each_version():
     """Whoever adds one gives files that use it another version, which older readers refuse."""
-    assert entries.VERSION == 2  # which has ``rerecorded_at`` in an entry
+    assert entries.VERSION == 3  # since 2 with ``rerecorded_at``, since 3 with marks of secrets
     assert {"reqord", "locked", "interactions"} == entries.OUR_KEYS
     assert {what: " ".join(sorted(keys)) for what, keys in values._KEYS.items()} == {
         "request": "body headers method uri",
@@ -175,12 +175,12 @@ def test_a_later_version_is_refused_by_its_number(suite, cassettes, mode):
     )
     suite.runpytest("--record-mode=once")
     for path in suite.path.rglob("*.yaml"):
-        path.write_bytes(path.read_bytes().replace(b"reqord: 1\n", b"reqord: 3\n"))
+        path.write_bytes(path.read_bytes().replace(b"reqord: 1\n", b"reqord: 4\n"))
     before = cassettes()
 
     result = suite.runpytest(f"--record-mode={mode}")
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    told = "* line 1, column 1: it has version 3 of the format; this pytest-reqord reads up to 2. *"
+    told = "* line 1, column 1: it has version 4 of the format; this pytest-reqord reads up to 3. *"
     result.stdout.fnmatch_lines([told, told])
     assert cassettes() == before

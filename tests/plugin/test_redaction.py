@@ -47,7 +47,7 @@ def test_no_secret_in_any_file(suite, monkeypatch, mode, breaks):
     suite.runpytest(f"--record-mode={mode}")
 
     left = files(suite)
-    assert any(b"[REDACTED]" in data for data in left.values())
+    assert any(b"[REDACTED" in data for data in left.values())
     assert not [path for path, data in left.items() if SECRET.encode() in data]
 
 

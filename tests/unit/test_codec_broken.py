@@ -63,7 +63,7 @@ TOO_DEEP = "more than 100 deep"
         (b"reqord: 1\n", 1, "it has no interactions"),
         (b"reqord: 1\ninteractions: hello\n", 1, "interactions is not a list"),
         (b"reqord: 1\ninteractions:\n- hello\n- b\n", 3, "an interaction is not a mapping"),
-        (whole(head=b"reqord: 3\ninteractions:\n"), 1, "version 3 .* reads up to 2"),
+        (whole(head=b"reqord: 4\ninteractions:\n"), 1, "version 4 .* reads up to 3"),
         (whole(head=b"interactions:\n"), 1, "no version"),
         (b"version: 2\ninteractions: []\n", 1, "version 2 .* reads 1"),
         (whole(b"    uri: http://h/\n"), 3, "the request has no uri"),

@@ -9,6 +9,7 @@ text between the documents.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_reqord.base.lazy import Pattern
@@ -140,55 +141,37 @@ def values(text: str) -> list[Value]:
 
     :param text: the document, which has to be JSON.
     """
-    found: list[Value] = []
-    around: list[_Around] = []
+    found: list[tuple[str, int]] = []
+    ends: list[int] = []
+    around: list[tuple[str, int, int]] = []  # what the next line was for each container around
+    outer, index, number = "", _NONE, 0  # of this container: its place, the index that is next
+    name = ""
     for match in _PIECE.finditer(text):
-        piece = match[0]
-        top = around[-1] if around else None
-        if piece == ",":
-            if top is not None:
-                top.name = "" if top.is_list else None
-                top.index += 1
-        elif piece in ("]", "}"):
-            number = around.pop().number
-            found[number] = found[number]._replace(end=match.end())
-        elif top is not None and top.name is None:
-            top.name = _name(piece)
-        elif piece != ":":
-            place = "" if top is None else top.place()
-            if piece in ("[", "{"):
-                around.append(_Around(len(found), place, is_list=piece == "["))
-            found.append(Value(place, match.start(), match.end()))
-    return found
+        start, end = match.span()
+        first = text[start]
+        if match[1] is not None:
+            name = _name(text[start : match.start(1)])
+        elif first == ",":
+            index += index != _NONE
+        elif first in "]}":
+            ends[number] = end
+            outer, index, number = around.pop()
+        else:
+            place = f"{outer}[{index}]" if index != _NONE else f"{outer}.{name}" if outer else name
+            if first in "[{":
+                around.append((outer, index, number))
+                outer, index, number = place, 0 if first == "[" else _NONE, len(found)
+            found.append((place, start))
+            ends.append(end)
+    return [Value(*one, end) for one, end in zip(found, ends, strict=True)]
 
 
-_PIECE = Pattern(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_NONE = -1  # the index in an object
+# a text, with the colon behind it where it is a name; brackets and commas; all other values
+_PIECE = Pattern(r'"(?:[^"\\]|\\.)*"(\s*:)?|[{}\[\],]|[^\s{}\[\],:"]+')
 
 
-class _Around:
-    """A list or an object that isn't over yet.
-
-    :param number: its number among the values.
-    :param outer: its place.
-    :param is_list: which of the two it is.
-    """
-
-    __slots__ = ("_outer", "index", "is_list", "name", "number")
-
-    def __init__(self, number: int, outer: str, *, is_list: bool) -> None:
-        self.number = number
-        self._outer = outer
-        self.is_list = is_list
-        self.index = 0
-        self.name: str | None = "" if is_list else None  # None where one comes next
-
-    def place(self) -> str:
-        """Return the place of the value that comes next."""
-        if self.is_list:
-            return f"{self._outer}[{self.index}]"
-        return f"{self._outer}.{self.name}" if self._outer else str(self.name)
-
-
+@lru_cache(maxsize=1024)
 def _name(raw: str) -> str:
     name = str(json.loads(raw))
     if name.isascii():

@@ -61,8 +61,18 @@ def grafted(old: Response, new: Response, volatile: Volatile) -> Response:
 
 
 def is_same_content(old: Response, new: Response) -> bool:
-    """Return whether two bodies are equal once they are unpacked, as far as they came."""
-    return old.body == new.body or _unpacked(old).text.text == _unpacked(new).text.text
+    """Return whether two bodies are equal once they are unpacked, as far as they came.
+
+    Comments between events, by which a server keeps a slow stream alive, are time too.
+    """
+    if old.body == new.body:
+        return True
+    one, other = _unpacked(old).text.text, _unpacked(new).text.text
+    is_stream = "event-stream" in old.headers.get("content-type", "").lower()
+    return one == other or (is_stream and _COMMENTS.sub("", one) == _COMMENTS.sub("", other))
+
+
+_COMMENTS = Pattern(r"(?:\A|(?<=\n\n)|(?<=\n\r\n))(?::[^\n]*\n)+(?:\r?\n)?")
 
 
 def needed_elsewhere(

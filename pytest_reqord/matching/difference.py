@@ -20,7 +20,6 @@ from pytest_reqord.matching.matchers import (
 )
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from pytest_reqord.base.documents import Document, Documents
@@ -381,9 +380,7 @@ STREAM_FIELDS = (
 
 
 @lru_cache(maxsize=16)
-def volatile_place(
-    words: Sequence[str], *, is_stream: bool
-) -> Callable[[str], re.Match[str] | None] | None:
+def volatile_place(words: Sequence[str], *, is_stream: bool) -> Callable[[str], bool] | None:
     """Return what says whether a place in an answer is volatile; None where none is.
 
     :param words: places as ``volatile_fields`` has them, a tuple.
@@ -392,4 +389,12 @@ def volatile_place(
     places = [word for word in words if word != STREAM_DEFAULTS]
     if is_stream and STREAM_DEFAULTS in words:
         places += [place for name in STREAM_FIELDS for place in (name, f"*.{name}")]
-    return place_pattern(places).fullmatch if places else None
+    if not places:
+        return None
+    pattern = place_pattern(places)
+
+    @lru_cache(maxsize=1024)  # the documents of a stream have the same places
+    def is_volatile(place: str) -> bool:
+        return pattern.fullmatch(place) is not None
+
+    return is_volatile

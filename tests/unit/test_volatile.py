@@ -78,6 +78,20 @@ class TestDocuments:
         assert [value.place for value in values(text)] == places
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_comments(end):
+    """What keeps a stream alive is no change; a line that only looks like it is."""
+    old = b": ping 1" + 2 * end + b"data: a" + 2 * end + b"data: b" + end + b": odd" + 2 * end
+    new = b"data: a" + 2 * end + b": ping 2" + end + b":" + 2 * end + old.split(2 * end, 2)[2]
+    other = old.replace(b"data: a", b"data: c")
+    one, two, three = (interaction(1, body=body, headers=SSE) for body in (old, new, other))
+
+    assert is_equal(one, two, STREAMS)
+    assert is_equal(two, one, STREAMS)
+    assert not is_equal(one, three, STREAMS)
+    assert like(two, one._replace(recorded_by="x"), STREAMS).response.body == new
+
+
 def event(**fields):
     return b"data: " + json.dumps(fields).encode() + b"\n\n"
 

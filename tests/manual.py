@@ -115,6 +115,17 @@ def api() -> Iterator[str]:
             yield _member(thing, member)
 
 
+def inside() -> Iterator[str]:
+    """The values that are met inside others."""
+    for name, thing in public_names.INSIDE.items():
+        doc = _doc(thing)
+        yield from ("", f"### {name}", "", doc.text, "")
+        yield "| name | type | meaning |"
+        yield "|---|---|---|"
+        for field, kind in _fields(thing):
+            yield f"| `{field}` | `{_cell(kind)}` | {_cell(doc.params[field])} |"
+
+
 def _fields(thing: Any) -> Iterator[tuple[str, str]]:
     for name in getattr(thing, "_fields", ()):
         home = next(each for each in thing.__mro__ if name in inspect.get_annotations(each))
@@ -210,6 +221,7 @@ PARTS: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("settings", "run-wide"): run_wide,
     ("api", "functions"): functions,
     ("api", "values"): api,
+    ("api", "inside"): inside,
     ("api", "hooks"): hooks,
     ("api", "errors"): errors_,
     ("secrets", "names"): secrets,

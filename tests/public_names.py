@@ -16,7 +16,9 @@ import pytest
 
 import pytest_reqord
 from pytest_reqord import errors, plugin
+from pytest_reqord.base.models import Arrival, Failure
 from pytest_reqord.cli import parser
+from pytest_reqord.playback.cassette import Drift
 from pytest_reqord.plugin import hookspecs
 from pytest_reqord.settings.options import OPTIONS
 from pytest_reqord.vcr_compat import plugin as compat
@@ -51,6 +53,9 @@ MEMBERS: dict[str, tuple[str, ...]] = {
 }
 """What a class has besides its fields, in the order of the manual."""
 
+INSIDE: dict[str, Any] = {"Drift": Drift, "Failure": Failure, "Arrival": Arrival}
+"""Named tuples that are met inside others, and have no public name to import."""
+
 MARKERS = ("cassette", "vcr", "default_cassette", "block_network", "allowed_hosts")
 FIXTURES = (
     *("cassette", "cassette_config", "cassette_factory"),
@@ -73,6 +78,8 @@ def names() -> set[str]:
     for name, members in MEMBERS.items():
         fields = getattr(getattr(pytest_reqord, name), "_fields", ())
         found |= {f"member {name}.{member}" for member in (*fields, *members)}
+    for name, value in INSIDE.items():
+        found |= {f"member {name}.{field}" for field in value._fields}
     for error in (getattr(errors, name) for name in errors.__all__):
         found |= {f"member {error.__name__}.{field}" for field in _parameters(error.__init__)}
     found |= {f"argument use_cassette({name})" for name in _parameters(pytest_reqord.use_cassette)}

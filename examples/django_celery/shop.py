@@ -29,7 +29,7 @@ def profile(_request: HttpRequest, user: int) -> JsonResponse:
 
 
 def words(_request: HttpRequest, user: int) -> JsonResponse:
-    return JsonResponse({"words": count_words.delay(user).get(timeout=10)})
+    return JsonResponse({"words": count_words.delay(user).get(timeout=60)})
 
 
 urlpatterns = [path("profile/<int:user>", profile), path("words/<int:user>", words)]

@@ -25,7 +25,7 @@ def test_live_server(live_server, cassette):
 @pytest.mark.usefixtures("celery_session_worker")
 def test_task():
     """The task runs in the worker's thread."""
-    assert shop.count_words.delay(1).get(timeout=10) == 720
+    assert shop.count_words.delay(1).get(timeout=60) == 720
 
 
 @pytest.mark.usefixtures("celery_session_worker")

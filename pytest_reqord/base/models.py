@@ -322,8 +322,8 @@ class Request(_RequestFields, _Message):
 class Arrival(NamedTuple):
     """Body bytes that came later than what was before them.
 
-    :param offset: where they start in the body; the body's length for its end alone.
-    :param time: when they came, in seconds after the request was started.
+    :param offset: their first position in the body; the body's length for its end alone.
+    :param time: seconds from the start of the request until they came.
     """
 
     offset: int
@@ -331,11 +331,11 @@ class Arrival(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """What a request ended in instead of a response (``record_errors``), or of the rest of one.
+    """The error that came instead of a response (``record_errors``), or of the rest of one.
 
     :param kind: the exception's qualified name, such as ``httpx.ConnectTimeout``.
     :param message: its text.
-    :param details: what its class needs besides, as plain text by name (``errno``, ...).
+    :param details: further arguments of its class, as text by name (``errno``, ...).
     """
 
     kind: str

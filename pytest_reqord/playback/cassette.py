@@ -164,10 +164,10 @@ _NOT_RECORDED = "not in the recording"
 
 
 class Drift(NamedTuple):
-    """An interaction that was played to a request with another body.
+    """An interaction that answered a request with another body.
 
     :param request: the request that was sent, redacted.
-    :param interaction: what it was answered with.
+    :param interaction: the interaction that answered it.
     """
 
     request: Request

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,6 +43,22 @@ def test_part_of_a_page(capsys):
     assert lines[0] == "## Drift and unplayed interactions"
     assert lines[-1] == "from the page matching: reqord docs matching"
     assert [line for line in lines if line.startswith("#")] == lines[:1]
+
+
+def test_pager(tmp_path):
+    """On a terminal a page goes through the user's pager."""
+    screen, terminal = pty.openpty()
+    env = os.environ | {"PAGER": f"tee {tmp_path / 'paged'}", "TERM": "xterm"}
+    command = [sys.executable, "-m", "pytest_reqord", "docs", "limits"]
+    shown = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=env)
+    os.close(terminal)
+    with suppress(OSError):  # Linux's word for the other end being closed
+        while os.read(screen, 4096):
+            pass
+    os.close(screen)
+
+    assert shown.wait() == 0
+    assert (tmp_path / "paged").read_text("utf-8").startswith("# What it does not do")
 
 
 def test_misspelt(capsys):

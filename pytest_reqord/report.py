@@ -112,7 +112,7 @@ def saved(notes: Notes) -> Iterator[str]:
 
 def _change(added: int, removed: int, now: int | None) -> str:
     """What a save did to a cassette: of a new one only how much it holds."""
-    if now == added or (now is None and not removed):
+    if not removed and now in (added, None):
         return _plural(added, "interaction")
     changed = min(added, removed)
     done = {"changed": changed, "added": added - changed, "removed": removed - changed}
@@ -222,6 +222,8 @@ def _drifted(notes: Notes, command: str) -> Iterator[str]:
         tests = len({test for test, _ in found})
         yield f"drifted   {line}: {_plural(len(found), 'request')} of {tests} tests"
         yield f"          {command} {_rerecord(request for _, request in found)}"
+    if len(shared) > _MOST:
+        yield f"          and {len(shared) - _MOST} more changes that several tests have"
     left: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     requests = []
     for test, path, request, lines in notes.drifted:
@@ -245,7 +247,8 @@ def _rerecord(requests: Iterable[str]) -> str:
     """The options that record some requests anew."""
     patterns = sorted({pattern_of(*request.split(" ", 1)) for request in requests})
     if len(patterns) > _MOST_PATTERNS:
-        patterns = [f"{os.path.commonprefix(patterns).rstrip('*')}*"]
+        start = os.path.commonprefix(patterns)
+        patterns = [f"{start.rstrip('*')}*" if " " in start else "*"]  # else of several methods
     return " ".join(f"--rerecord={shlex.quote(pattern)}" for pattern in patterns)
 
 

@@ -106,7 +106,7 @@ def _show(path: Path, test: str, parsed: argparse.Namespace, *, has_title: bool)
         if parsed.method and parsed.method.upper() != entry.method.upper():
             continue
         interaction = entry.interaction()
-        lines = list(_lines(interaction))
+        lines = list(_lines(interaction)) if parsed.grep or not parsed.brief else []
         if parsed.grep and parsed.grep not in entry.uri:
             lines = [line for line in lines if parsed.grep in line]
             if not lines:

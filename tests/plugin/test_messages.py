@@ -99,6 +99,13 @@ CASES = {
         recorded=ONCE,
         environment={"NOW": "later"},
     ),
+    "a cassette that was recorded anew as a whole": Case(
+        TWO.replace('"/json"', '"/echo", headers={"X-Now": os.environ.get("NOW", "")}'),
+        ["saved *test_it.yaml (changed 2, now 2)"],
+        options=("--record-mode=all",),
+        recorded=ONCE,
+        environment={"NOW": "later"},
+    ),
     "many tests without a cassette": Case(
         POSTS,
         ["5 tests have no cassette: pytest * --record-mode=once"],
@@ -387,17 +394,35 @@ def test_each_page_that_a_message_names_is_there(request):
         assert docs._text(docs.pages(), topic), topic
 
 
-def test_many_patterns_become_one():
+@pytest.mark.parametrize(
+    ("methods", "pattern"),
+    [(["POST"], "'POST https://api.test/v1/chat/*'"), (["POST", "PUT"], "'*'")],
+    ids=["of one method", "of several"],
+)
+def test_many_patterns_become_one(methods, pattern):
     """A change in many requests has one command that a shell takes."""
     notes = Notes()
     for number in range(60):
-        request = f"POST https://api.test/v1/chat/{number}"
+        request = f"{methods[number % len(methods)]} https://api.test/v1/chat/{number}"
         notes.drifted.append((f"test_it.py::test_{number}", "c.yaml", request, ["body.model: x"]))
 
     first, command, _ = report.summary(notes, is_recording=False)
 
     assert first == "drifted   body.model: x: 60 requests of 60 tests"
-    assert command.strip() == "pytest --rerecord='POST https://api.test/v1/chat/*'"
+    assert command.strip() == f"pytest --rerecord={pattern}"
+
+
+def test_many_changes():
+    """Ten changes that several tests have are told, the most frequent first, and the rest is counted."""
+    notes = Notes()
+    changes = [f"body.f{number}: sent 1, recorded 2" for number in range(12)]
+    for test in ("a", "b"):
+        notes.drifted.append((test, "c.yaml", "POST http://x/", changes))
+
+    lines = report.summary(notes, is_recording=False)
+
+    assert sum(line.startswith("drifted ") for line in lines) == 10
+    assert lines[-2].strip() == "and 2 more changes that several tests have"
 
 
 def test_a_table_of_our_own(suite):

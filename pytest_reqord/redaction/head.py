@@ -182,7 +182,8 @@ def _parameter(  # noqa: PLR0917 -- a pair, the rules, and where it is
     text = to_latin(unquote_plus(raw)) if "%" in raw or "+" in raw else raw
     if values.is_marker(text):
         return with_mark(REDACTED_IN_URL, values.mark_of(text))
-    is_shown = depth == _DEEPEST and values.is_innocent(text, name)  # in a text, for a person
+    # in a text, for a person
+    is_shown = depth == _DEEPEST and secrecy is not Secrecy.NAMED and values.is_innocent(text, name)
     if is_shown or (secrecy is Secrecy.GUARDED and not _is_secret(name, text)):
         return None
     if re.sub(r"[^a-z]", "", name.lower()) in _SCOPED:
@@ -303,7 +304,8 @@ class HeaderRules(dict[str, "_Handler | None"]):
         if handler is None and (sent := _CREDENTIALS.fullmatch(text)):
             handler = _authorization if values.looks_secret(sent[0]) else None
         elif parseable and handler is _value and values.is_innocent(text, name):
-            handler = None
+            is_named = self._vocabulary.headers[name] is Secrecy.NAMED
+            handler = handler if is_named else None
         new = handler(text, found, parseable) if handler else text
         if "eyJ" in new and self._vocabulary.has("jwt"):
             edited = EditedText(new)

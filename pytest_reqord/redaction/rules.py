@@ -64,6 +64,13 @@ class Secrecy(IntEnum):
     YES = 1
     GUARDED = 2
     """Secret where the value looks like a secret."""
+    NAMED = 3
+    """Secret whatever the value is: the user has named it."""
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the name alone makes the value secret."""
+        return self in (Secrecy.YES, Secrecy.NAMED)
 
 
 class Names(dict[str, Secrecy]):
@@ -73,6 +80,7 @@ class Names(dict[str, Secrecy]):
     :param guarded: names of what is secret if it looks so.
     :param keep: names that are not secret after all.
     :param headers: names of headers, which are secret here where they begin with ``X-``.
+    :param named: those of ``always`` that the user gave.
     """
 
     def __init__(
@@ -81,10 +89,15 @@ class Names(dict[str, Secrecy]):
         guarded: Iterable[str],
         keep: Iterable[str],
         headers: Names | None = None,
+        named: Iterable[str] = (),
     ) -> None:
         super().__init__()
         self._headers = headers
+        keep = tuple(keep)
+        own = (name for name in keep if name not in INNOCENT)
         self._levels = (
+            (_Globs(_spellings(name)[0] for name in own), Secrecy.NO),
+            (_Globs(_spellings(name)[0] for name in named), Secrecy.NAMED),
             (_Globs(_spellings(name)[0] for name in keep), Secrecy.NO),
             (_Globs(_spellings(name)[0] for name in always), Secrecy.YES),
             (_Globs(_spellings(name)[0] for name in guarded), Secrecy.GUARDED),
@@ -99,7 +112,7 @@ class Names(dict[str, Secrecy]):
 
     def _answer(self, name: str) -> Secrecy:
         if self._headers is not None and name[:2] in _HEADER_STARTS and self._headers[name]:
-            return Secrecy.YES
+            return self._headers[name]
         spellings = _spellings(name)
         for globs, secrecy in self._levels:
             if any(map(globs.match, spellings)):
@@ -159,7 +172,8 @@ class Vocabulary:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._beside: dict[tuple[str, ...], tuple[Names, Names]] = {}
-        self.headers = Names(rules.headers, (), rules.keep)
+        added = _added(rules.headers, HEADERS)
+        self.headers = Names(rules.headers, (), rules.keep, named=added)
 
     @cached_property
     def fields(self) -> Names:
@@ -197,10 +211,12 @@ class Vocabulary:
         keep += tuple(name for word in words for name in _INNOCENT_BESIDE.get(word, ()))
         always = rules.fields + more
         # a header's name may stand in a body or a URL, too: an echo, or a service that takes both
-        named = self.headers if rules.fields else None
+        headers = self.headers if rules.fields else None
+        fields, query = _added(rules.fields, FIELDS), _added(rules.query, QUERY)
+        guarded = rules.guarded_fields + rules.guarded_query
         return (
-            Names(always, rules.guarded_fields, keep, named),
-            Names(always + rules.query, rules.guarded_fields + rules.guarded_query, keep, named),
+            Names(always, rules.guarded_fields, keep, headers, fields),
+            Names(always + rules.query, guarded, keep, headers, fields + query),
         )
 
     def holders(self, text: str) -> frozenset[str]:
@@ -222,6 +238,11 @@ class Vocabulary:
     def has(self, rule: str) -> bool:
         """Whether a rule without names is on."""
         return rule not in self._rules.keep
+
+
+def _added(names: tuple[str, ...], defaults: tuple[str, ...]) -> tuple[str, ...]:
+    """What the user has added to the defaults, where these are there."""
+    return names[len(defaults) :] if names[: len(defaults)] == defaults else names
 
 
 def _by_word(place: str) -> dict[str, tuple[str, ...]]:

@@ -212,10 +212,10 @@ def field_edits(
             inside.enter(match)
             continue
         secrecy = names[name]
-        if secrecy is not Secrecy.YES:
+        if not secrecy.is_sure:
             secrecy = inside.secrecy(match) or secrecy
         if number:
-            if secrecy is Secrecy.YES:
+            if secrecy.is_sure:
                 yield match.start(7), at, _number(number, found, parseable=parseable)
         elif secrecy is not Secrecy.NO and slashes == value_slashes:
             for start, end in _strings(text, match):
@@ -464,7 +464,7 @@ def command_edits(text: str, names: Names, found: Found, *, parseable: bool) -> 
     for match in _COMMAND.finditer(text):
         kind = match.lastgroup or ""
         name, raw = (match["flag"], match["value"]) if match["flag"] else ("password", match[kind])
-        if names[name] is Secrecy.YES and _is_assigned(Secrecy.YES, name, raw):
+        if names[name].is_sure and _is_assigned(names[name], name, raw):
             if match["flag"] and not _DIGIT.search(raw):  # a word of a text about the option
                 continue
             yield match.start(kind), match.end(kind), _new(name, raw, found, parseable)
@@ -502,7 +502,7 @@ def _is_said(blanks: str, operator: str, raw: str) -> bool:
 def _is_assigned(secrecy: Secrecy, name: str, raw: str) -> bool:
     if not raw or has_marker(raw) or raw.startswith("-----BEGIN"):
         return False
-    if len(raw) <= 3 and raw.isdigit():  # noqa: PLR2004 -- a count
+    if len(raw) <= 3 and raw.isdigit() and secrecy is not Secrecy.NAMED:  # noqa: PLR2004 -- a count
         return False
     return is_secret(secrecy, name, raw, parseable=True)
 
@@ -541,7 +541,7 @@ def argument_edits(text: str, names: Names, found: Found) -> Iterator[Edit]:
     while match := _ARGUMENT.search(text, at):
         at = match.end()
         name, slashes = match.groups()
-        if names[name] is Secrecy.YES:
+        if names[name].is_sure:
             quotes = f'{slashes}"' * 2  # two more make it a block string
             if text.startswith(quotes, at):
                 at += len(quotes)
@@ -603,7 +603,7 @@ def _is_secret(
         return not parseable or not is_spoken(decoded)
     if not is_secret(secrecy, name, decoded, parseable=parseable):
         return False
-    if secrecy is Secrecy.YES:
+    if secrecy.is_sure:
         return True
     before = text[max(0, place[0] - _NEARBY) : place[0]].rpartition("{")[2]
     after = text[place[1] : place[1] + _NEARBY].partition("}")[0]

@@ -208,6 +208,8 @@ def is_secret(secrecy: Secrecy, name: str, text: str, *, parseable: bool) -> boo
     :param parseable: whether it is in an answer. What a request has under the name of a secret is
         one always: two runs with two keys, of which one may be a placeholder, must match.
     """
+    if secrecy is Secrecy.NAMED:
+        return True
     if secrecy is Secrecy.YES:
         return not parseable or not is_innocent(text, name) or bool(_PHRASES.search(name))
     if secrecy is Secrecy.NO:

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import datetime, timezone
+from urllib.parse import quote
 
 import pytest
 
@@ -35,6 +36,22 @@ def test_names_can_be_added():
     assert new.headers["x-team-id"] == REDACTED
     assert new.uri == "https://a.example/?BADGE=%5BREDACTED%5D&a=b"
     assert new.body == b'{"mothersMaidenName":"[REDACTED]","badge":"1"}'
+
+
+@pytest.mark.parametrize("text", ["1984-05-06", "pending", "She likes tea.", "/home/ada", "7"])
+def test_what_the_user_names_is_secret_whatever_it_is(text):
+    """A date, a word, a sentence, a path: in answers, too, where the defaults would keep it."""
+    rules = Rules().with_(headers=["X-Who"], query=["who"], fields=["birthday", "client_token"])
+    body = json.dumps({"birthday": text, "client_token": [text], "url": f"/a?who={quote(text)}"})
+    given = Response(200, "OK", Headers([("X-Who", text)]), body.encode())
+    new = Redactor(rules).response(given)
+
+    assert new.headers["X-Who"] == REDACTED
+    assert json.loads(new.body) == {
+        "birthday": REDACTED,
+        "client_token": [REDACTED],
+        "url": "/a?who=%5BREDACTED%5D",
+    }
 
 
 @pytest.mark.parametrize("name", ["X-Api-Key", "x-api-key", "x_api_key"])

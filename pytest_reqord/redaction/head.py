@@ -34,7 +34,7 @@ __all__ = [
     "user_info_edits",
 ]
 
-_HINTS = ("?", "@", "#", ";", "/bot", "hook", "eyJ")
+_HINTS = ("?", "@", "#", ";", "/bot", "hook", "eyJ", "[REDACTED")
 _PAIR = Pattern(r"(?:^|[?&#])([^=&?#]{1,128})=([^&#]*)")
 _PARAMETER_NAME = Pattern(r"[?&#]([^=&?#]{1,128})=")
 _PATH_PARAMETER = Pattern(r";([A-Za-z_]{1,64})=([^?#;/&]*)")  # ;jsessionid=...

@@ -23,6 +23,7 @@ __all__ = [
     "KINDED",
     "MARK",
     "MARKED",
+    "digits",
     "has_kind",
     "is_issued",
     "mark_in",
@@ -209,15 +210,16 @@ def _stand_in(kind: str, detail: str, size: int, mark: str = "") -> str | None:
     if kind == "base32":
         told = base64.b32encode(bytes.fromhex(_hex(mark))).decode().rstrip("=")
         return _ending("REQORD2DUMMY", size, told)
-    if kind in _FILLINGS:
-        ending = _hex(mark)
-        if kind == "digits" and mark:
-            ending = str(int(ending, 16))
-        return _ending(_FILLINGS[kind], size, ending)
+    if kind == "hex":
+        return _ending("5ec2e7", size, _hex(mark))
+    if kind == "digits":
+        return _ending(digits(size), size, str(int(_hex(mark), 16)) if mark else "")
     return _stand_in_text(kind, detail, size, mark)
 
 
-_FILLINGS = {"hex": "5ec2e7", "digits": "1000"}
+def digits(size: int) -> str:
+    """The number that stands in for a secret one of so many digits."""
+    return "1".ljust(size, "0")
 
 
 def _stand_in_text(kind: str, detail: str, size: int, mark: str) -> str | None:

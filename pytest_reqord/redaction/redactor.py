@@ -10,7 +10,7 @@ import re
 from datetime import datetime, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.base.models import Headers, Interaction, Request, Response
@@ -342,6 +342,43 @@ def _insides(secret: str) -> Iterator[str]:
             yield inside.replace("+", "-").replace("/", "_")
 
 
+# Secrets too short to be replaced wherever they are: only where a client sends one back on its own.
+
+
+_ALONE = Pattern(
+    r"""(?:(?<=[/=:,"'>\s\[])|\A)[^\s/=:,"'<>&?#;\[\]{}()]{2,33}(?=["'<\s/&?#;,\]}]|\Z)"""
+)
+_SHORTEST_SENT = 2
+
+
+class SentBack:
+    """Short secrets that came in answers, for the requests that follow.
+
+    A number becomes the number that a client gets in its place, which nobody could tell from others.
+    Safe to be used by several threads at once.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._known)
+
+    def add(self, secret: str) -> None:
+        """Remember one, if it is short and no word."""
+        if _SHORTEST_SENT <= len(secret) < SHORTEST and not secret.isalpha():
+            self._known[secret] = None
+
+    def edits(self, text: str, marker: str, found: Found, start: int = 0) -> Iterator[Edit]:
+        """Replace them where they are a whole value: in a path, a parameter, a string, a header."""
+        for match in _ALONE.finditer(text, start):
+            raw = match[0]
+            secret = to_latin(unquote(raw)) if "%" in raw else raw
+            if secret in self._known:
+                digits = kinds.digits(len(secret)) if secret.isdigit() else ""
+                yield match.start(), match.end(), digits or with_mark(marker, found(secret))
+
+
 # Takes the secrets out of interactions, the same way while recording and while replaying.
 
 
@@ -371,6 +408,7 @@ class Redactor:
         self._echo = Echo(
             values() if callable(values) else secrets, is_on=self._vocabulary.has("echo")
         )
+        self._sent_back = SentBack()
         self._marks = Marks()
         self._records_marks = False
         self._recorded_marks: Collection[str] = ()
@@ -399,7 +437,8 @@ class Redactor:
         """
         if not self.rules.is_on:
             return request
-        redacted = self._request(request, has_marks=bool(self._recorded_marks))
+        has_marks = bool(self._recorded_marks)
+        redacted = self._sent(self._request(request, has_marks=has_marks), has_marks=has_marks)
         if not self.rules.custom:
             return redacted
         custom = self._customised(Interaction(redacted, _NO_RESPONSE, _NEVER))
@@ -439,6 +478,8 @@ class Redactor:
 
     def _made(self, stand_in: str, mark: str) -> None:
         self._echo.add(stand_in)
+        if not stand_in.isdigit():
+            self._sent_back.add(stand_in)
         self._marks.learn(stand_in, mark)
 
     def interaction(self, interaction: Interaction) -> Interaction | None:
@@ -446,7 +487,17 @@ class Redactor:
 
         :raises RedactorError: if one of those returns what is no interaction.
         """
-        return self._customised(self._redacted(interaction)) if self.rules.is_on else interaction
+        if not self.rules.is_on:
+            return interaction
+        has_marks = self._records_marks or bool(self._recorded_marks)
+        sent = self._sent(interaction.request, has_marks=has_marks)
+        if sent is not interaction.request:
+            interaction = interaction._replace(request=sent)
+        told: list[str] = []
+        redacted = self._redacted(interaction, told.append)
+        for secret in told if self._vocabulary.has("echo") else ():
+            self._sent_back.add(secret)  # from now on: its own request was sent without it
+        return self._customised(redacted)
 
     def swept(self, interaction: Interaction) -> Interaction:
         """All of an interaction, which is kept.
@@ -462,11 +513,17 @@ class Redactor:
         redacted = self._redacted(interaction)
         return self._customised(redacted) or redacted
 
-    def _redacted(self, interaction: Interaction) -> Interaction:
+    def _redacted(
+        self, interaction: Interaction, told: Callable[[str], None] | None = None
+    ) -> Interaction:
+        """An interaction by the rules.
+
+        :param told: told each secret of the answer.
+        """
         has_marks = self._records_marks or bool(self._recorded_marks)
         request = self._request(interaction.request, has_marks=has_marks)
         response, failure = interaction.response, interaction.failure
-        response = response and self._response(response, has_marks=has_marks)
+        response = response and self._response(response, told, has_marks=has_marks)
         failure = failure and self._failure(failure)
         if response is not interaction.response:  # what came back may name what was sent
             request = self._request(request, has_marks=has_marks)
@@ -513,6 +570,32 @@ class Redactor:
         """
         return self.rules.is_on and self._echo.may_be_in(data, since)
 
+    def _sent(self, request: Request, *, has_marks: bool) -> Request:
+        """A request without the short secrets that earlier answers gave."""
+        if not self._sent_back:
+            return request
+        found = self._found(has_marks=has_marks)
+        uri, path = EditedText(request.uri), request.uri.find("/", request.uri.find("://") + 3)
+        if path > 0:
+            uri.replace(self._sent_back.edits(uri.text, REDACTED_IN_URL, found, path))
+        pairs = []
+        for name, text in request.headers.pairs:
+            value = EditedText(text)
+            if not text.isdigit():  # a length
+                value.replace(self._sent_back.edits(text, _marker_in(name), found))
+            pairs.append((name, value.text))
+        headers = Headers(pairs) if tuple(pairs) != request.headers.pairs else request.headers
+        if uri.is_changed or headers is not request.headers:
+            request = Request(request.method, uri.text, headers, request.body)
+        if not request.body:
+            return request
+        body = Unpacked.of(request.body, headers.get("content-encoding"))
+        if not body.text.is_fixed:
+            is_form = "x-www-form-urlencoded" in headers.get("content-type", "").lower()
+            marker = REDACTED_IN_URL if is_form else REDACTED
+            body.text.replace(self._sent_back.edits(body.text.text, marker, found))
+        return with_body(request, body) if body.text.is_changed else request
+
     def _request(self, request: Request, *, has_marks: bool) -> Request:
         found = self._found(has_marks=has_marks)
         uri = head.redact_uri(request.uri, self._vocabulary, found)
@@ -526,8 +609,16 @@ class Redactor:
             request = Request(request.method, uri, headers, request.body)
         return with_body(request, body) if body and body.text.is_changed else request
 
-    def _response(self, response: Response, *, has_marks: bool) -> Response:
+    def _response(
+        self,
+        response: Response,
+        told: Callable[[str], None] | None = None,
+        *,
+        has_marks: bool,
+    ) -> Response:
         found = self._found(has_marks=has_marks)
+        if told is not None:
+            found = _telling(told, found)
         pairs, trailers = (
             self._headers.redact(each.pairs, found, parseable=True, has_marks=has_marks)
             for each in (response.headers, response.trailers)
@@ -629,6 +720,14 @@ class Redactor:
                 return None
             interaction = found
         return interaction
+
+
+def _telling(told: Callable[[str], None], found: Found) -> Found:
+    def both(secret: str) -> str | None:
+        told(secret)
+        return found(secret)
+
+    return both
 
 
 def _marker_in(header: str) -> str:

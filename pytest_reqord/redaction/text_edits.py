@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.base.real import json
-from pytest_reqord.redaction.kinds import number_of_mark, with_mark
+from pytest_reqord.redaction.kinds import digits, number_of_mark, with_mark
 from pytest_reqord.redaction.rules import Secrecy
 from pytest_reqord.redaction.table import names_in
 from pytest_reqord.redaction.values import (
@@ -296,7 +296,7 @@ _MORE_OBJECTS = Pattern(rf"{_BLANK},{_BLANK}\{{")
 
 def _number(number: str, found: Found, *, parseable: bool) -> str:
     """A number in the place of one; in an answer as long as it."""
-    new = "1".ljust(len(number.lstrip("-")), "0") if parseable else "0"
+    new = digits(len(number.lstrip("-"))) if parseable else "0"
     if number == new:
         return new
     mark = found(number.lstrip("-"))

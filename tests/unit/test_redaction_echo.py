@@ -286,3 +286,46 @@ def test_threads_share_what_was_seen():
         redactor.response(response(" ".join(secrets).encode())).body.split()
         == [b"[REDACTED]"] * 200
     )
+
+
+def answer(**fields):
+    headers = Headers([("Content-Type", "application/json")])
+    return Response(200, "OK", headers, json.dumps(fields).encode())
+
+
+def asked(got):
+    """What a client asks that has got an answer: its values go into every part of a request."""
+    token, session, pin = got["access_token"], got["session_token"], got["pin"]
+    body = json.dumps({"code": got["code"], "pin": pin, "page": 2})
+    uri = f"https://a.example.com/t/{quote(token)}/x?q={quote(session)}&n={pin}&size=20"
+    headers = Headers(
+        [("X-Given", session), ("X-Sent", "20"), ("Content-Type", "application/json")]
+    )
+    return Request("POST", uri, headers, body.encode())
+
+
+SHORT = {"access_token": "tok_1", "session_token": "s1", "pin": 4821, "code": "739104"}
+
+
+def test_a_short_secret_that_is_sent_back():
+    """It is in no request of the recording, and what a client gets in its place finds the answer."""
+    get = Request("GET", "https://a.example.com/short", Headers(), b"")
+    recorder, player = (Redactor(Rules().with_(fields=["code"])) for _ in range(2))
+    first = recorder.interaction(Interaction(get, answer(**SHORT), WHEN))
+    second = recorder.interaction(Interaction(asked(SHORT), answer(ok=1), WHEN))
+    shown = f"{second.request.uri} {second.request.headers} {second.request.text}"
+    assert [each for each in map(str, SHORT.values()) if each in shown] == []
+    assert "size=20" in shown
+    assert "'20'" in shown
+
+    got = player.played(first.response).json()
+    assert player.request(asked(got)) == second.request
+
+
+def test_a_short_secret_stays_in_what_came_before_it():
+    """In its own request, and in what is redacted again: there a replay doesn't know it yet."""
+    get = Request("GET", "https://a.example.com/t/tok_1", Headers(), b"")
+    recorder = Redactor()
+    recorded = recorder.interaction(Interaction(get, answer(**SHORT), WHEN))
+    assert recorded.request == get
+    assert recorder.swept(recorded) == recorded

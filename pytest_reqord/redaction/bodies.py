@@ -355,6 +355,9 @@ def _redact_fields(
 ) -> None:
     """Look for each syntax only where a sign of it is: most bodies cost one pass."""
     text = body.text
+    if parseable and '"kty"' in text and vocabulary.has_fields:
+        body.replace(text_edits.jwk_edits(text, found))
+        text = body.text
     names, _ = vocabulary.beside(text)
     holders = vocabulary.holders(text)
     if text_edits.has_secret_fields(text, names, holders):

@@ -26,6 +26,7 @@ __all__ = [
     "digits",
     "has_kind",
     "is_issued",
+    "jwk_member",
     "mark_in",
     "mark_of_number",
     "marker_of",
@@ -116,8 +117,16 @@ def has_kind(text: str) -> bool:
 
 
 _PEM = Pattern(r"-----BEGIN ((?:[A-Z0-9]+ ){0,2})PRIVATE KEY-----")
-_BASE64 = Pattern(r"[A-Za-z0-9+/]{16,}={0,2}")
-_BASE64_URL = Pattern(r"[A-Za-z0-9_-]{16,}={0,2}")
+_BASE64 = Pattern(r"[A-Za-z0-9+/]{16,}={0,2}|[A-Za-z0-9+/]{6,15}={1,2}")
+_BASE64_URL = Pattern(r"[A-Za-z0-9_-]{16,}={0,2}|[A-Za-z0-9_-]{6,15}={1,2}")
+_DATE = Pattern(
+    r"(?:19|20)\d\d-[01]\d-[0-3]\d(?:[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+)
+_SPLIT = Pattern(r"[A-Za-z0-9_-]{1,512}(?:[.:|][A-Za-z0-9_-]{1,512}){1,5}")
+_RANDOM = Pattern(r"(?<![A-Za-z0-9_-])(?=[a-z_-]*[0-9A-Z])(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{10,}")
+_SURE_LENGTH = 20
+_PIECE = Pattern(r"([A-Za-z0-9_-]+)|[.:|]")
+_HEX_PIECE = Pattern(r"[0-9a-f]{6,}")
 _HEX = Pattern(r"(?:0x)?[0-9a-f]{32,}|(?:0x)?[0-9A-F]{32,}")
 _BASE32 = Pattern(r"[A-Z2-7]{16,}")
 _UUID = Pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -149,7 +158,25 @@ def _kind(secret: str) -> str:
             return name if name == "uuid" else f"{name} {len(secret)}"
     if _BASE32.fullmatch(secret) and not secret.isalpha() and len(secret) % 8 == 0:
         return f"base32 {len(secret)}"
-    return _base64_kind(secret)
+    return _parts_kind(secret) or _base64_kind(secret)
+
+
+def _parts_kind(secret: str) -> str:
+    """A date as it is written, and an id and a key, which clients take apart."""
+    if _DATE.fullmatch(secret):
+        return "date 2000-01-01" + re.sub(r"[0-9]", "0", secret[10:].replace(" ", "_"))
+    if len(secret) < _SURE_LENGTH or not _SPLIT.fullmatch(secret) or not _RANDOM.search(secret):
+        return ""  # how long the words of a password are is nobody's business
+    return f"parts {_PIECE.sub(_piece, secret)}"
+
+
+def _piece(found: re.Match[str]) -> str:
+    """What a part of a secret is, and how long: ``x`` hexadecimal, ``d`` digits, ``t`` any text."""
+    part = found[1]
+    if part is None:
+        return found[0]
+    letter = "d" if part.isdigit() else "x" if _HEX_PIECE.fullmatch(part) else "t"
+    return f"{letter}{len(part)}"
 
 
 def _base64_kind(secret: str) -> str:
@@ -230,7 +257,34 @@ def _stand_in_text(kind: str, detail: str, size: int, mark: str) -> str | None:
     if kind == "base64":
         data = (detail + ":" if detail else "").encode() + _filled(size, mark).encode()
         return base64.b64encode(data).decode()
-    return detail + _filled(size, mark) if kind == "text" else None
+    if kind == "text":
+        return detail + _filled(size, mark)
+    return _stand_in_of_parts(kind, detail, mark)
+
+
+def _stand_in_of_parts(kind: str, detail: str, mark: str) -> str | None:
+    if kind == "date":
+        return detail.replace("_", " ")
+    if kind == "jwk":
+        return _jwk(detail)
+    return _parts(detail, mark) if kind == "parts" else None
+
+
+_SPEC = Pattern(r"([dtx])(\d{1,3})")
+
+
+def _parts(detail: str, mark: str) -> str:
+    """A secret in its parts; the last one tells it from others."""
+
+    def part(found: re.Match[str]) -> str:
+        size, told = int(found[2]), mark if found.end() == len(detail) else ""
+        if found[1] == "t":
+            return _filled(size, told)
+        if found[1] == "d":
+            return _ending(digits(size), size, str(int(_hex(told), 16)) if told else "")
+        return _ending("5ec2e7", size, _hex(told))
+
+    return _SPEC.sub(part, detail)
 
 
 def _hex(mark: str) -> str:
@@ -256,6 +310,48 @@ def _pem(label: str) -> str:
     lines = [data[at : at + 64] for at in range(0, len(data), 64)]
     name = (label if label in _KEYS else "") + "PRIVATE KEY"  # apart, or a scan would find it here
     return "\n".join((f"-----BEGIN {name}-----", *lines, f"-----END {name}-----", ""))
+
+
+# JSON Web Keys: all members of a private key are those of one key of the table, so that it can be loaded.
+
+
+_JWK_MEMBERS = {"rsa": ("n", "e", "d", "p", "q", "dp", "dq", "qi"), "ec": ("d", "x", "y")}
+
+
+def jwk_member(kind: str, name: str) -> str | None:
+    """The marker for a member of a private key; None where there is none of this kind.
+
+    :param kind: ``RSA``, or ``EC`` on the curve P-256.
+    :param name: the member's name.
+    """
+    kind = kind.lower()
+    return f"[REDACTED jwk {kind}.{name}]" if name in _JWK_MEMBERS.get(kind, ()) else None
+
+
+def _jwk(detail: str) -> str | None:
+    kind, _, name = detail.partition(".")
+    members = _JWK_MEMBERS.get(kind, ())
+    if name not in members:
+        return None
+    data = base64.b64decode(_KEYS[f"{kind.upper()} "])
+    # in SEC 1 the key comes after seven bytes, and the point last; in PKCS 1 a version comes first
+    point = [data[7:39], data[-64:-32], data[-32:]]
+    part = (point if kind == "ec" else list(_integers(data))[1:])[members.index(name)]
+    return base64.urlsafe_b64encode(part).decode().rstrip("=")
+
+
+def _integers(data: bytes) -> Iterator[bytes]:
+    """The numbers in a sequence of DER, of which each is one or two bytes' length long."""
+    at = 4
+    while at < len(data):
+        size = data[at + 1]
+        at += 2
+        if size & 0x80:
+            width = size & 0x7F
+            size = int.from_bytes(data[at : at + width], "big")
+            at += width
+        yield data[at : at + size].lstrip(b"\0")
+        at += size
 
 
 _KEYS = {  # made for this table, and used nowhere

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.base.real import json
-from pytest_reqord.redaction.kinds import digits, number_of_mark, with_mark
+from pytest_reqord.redaction.kinds import digits, jwk_member, number_of_mark, with_mark
 from pytest_reqord.redaction.rules import Secrecy
 from pytest_reqord.redaction.table import names_in
 from pytest_reqord.redaction.values import (
@@ -48,6 +48,7 @@ __all__ = [
     "field_edits",
     "has_secret_fields",
     "inline_edits",
+    "jwk_edits",
     "jwt_edits",
     "pair_edits",
     "private_key_edits",
@@ -533,6 +534,31 @@ def private_key_edits(text: str, found: Found, *, parseable: bool) -> Iterator[E
         end = _PRIVATE_KEY_END.search(text, match.end())
         at = end.end() if end else len(text)
         yield match.start(), at, value(text[match.start() : at], found, parseable=parseable)
+
+
+_OBJECT = Pattern(r"\{[^{}]{0,8192}\}")
+_KEY_TYPE = Pattern(r'"kty"\s*:\s*"(RSA|EC)"')
+_CURVE = Pattern(r'"crv"\s*:\s*"P-256"')
+_MEMBER = Pattern(r'"([a-z]{1,2})"\s*:\s*"([A-Za-z0-9_-]{1,2048})"')
+
+
+def jwk_edits(text: str, found: Found) -> Iterator[Edit]:
+    """Replace the members of private JSON Web Keys in an answer by those of one that can be loaded.
+
+    Of its public half, too, where it has to fit.
+    """
+    for key in _OBJECT.finditer(text):
+        kind = _KEY_TYPE.search(key[0])
+        if kind is None or '"d"' not in key[0] or (kind[1] == "EC" and not _CURVE.search(key[0])):
+            continue
+        for member in _MEMBER.finditer(key[0]):
+            name, raw = member.groups()
+            marker = jwk_member(kind[1], name)
+            if marker is None or name == "e":
+                continue
+            if name not in {"n", "x", "y"}:
+                found(raw)
+            yield key.start() + member.start(2), key.start() + member.end(2), marker
 
 
 def argument_edits(text: str, names: Names, found: Found) -> Iterator[Edit]:

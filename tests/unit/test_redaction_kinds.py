@@ -4,12 +4,14 @@ import base64
 import gzip
 import json
 import re
+from datetime import datetime
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from jwcrypto.jwk import JWK
 
 from pytest_reqord.base.models import Headers, Request, Response
-from pytest_reqord.redaction import Redactor
+from pytest_reqord.redaction import Redactor, Rules
 
 PEM = "-----BEGIN {}PRIVATE KEY-----\nMIIE9x\n-----END {}PRIVATE KEY-----\n"
 
@@ -30,7 +32,11 @@ def answered(value, **headers):
         ("JBSWY3DPEHPK3PX2", "[REDACTED base32 16]", r"[A-Z2-7]{16}"),
         ("482913", "[REDACTED digits 6]", r"\d{6}"),
         ("6a4b0f3e-9d6c-4b5e-8a53-1f2a7f0d6f0c", "[REDACTED uuid]", r"[0-9a-f-]{36}"),
+        ("22444f784b:2f1e0d3c4b5a6978aa", "[REDACTED parts x10:x18]", r"[0-9a-f]{10}:[0-9a-f]{18}"),
+        ("12345678:AAHdqTcvCH1vGWJx_fS", "[REDACTED parts d8:t19]", r"\d{8}:\w{19}"),
+        ("YTpiYw==", "[REDACTED base64 a 2]", r"YTp\w+=="),
         ("hunter2", "[REDACTED]", r"\[REDACTED\]"),
+        ("summer.2026", "[REDACTED]", r"\[REDACTED\]"),
     ],
 )
 def test_a_stand_in_has_the_prefix_the_alphabet_and_the_length(secret, kept, pattern):
@@ -53,6 +59,50 @@ def test_a_private_key_can_be_loaded(label, dump):
         assert key.startswith("-----BEGIN OPENSSH")
     else:
         assert load_pem_private_key(key.encode(), None)
+
+
+@pytest.mark.parametrize(
+    ("date", "kind"),
+    [
+        ("1984-05-06", "2000-01-01"),
+        ("1984-05-06T07:08:09.123+02:00", "2000-01-01T00:00:00.000+00:00"),
+        ("1984-05-06 07:08:09", "2000-01-01_00:00:00"),
+    ],
+)
+def test_a_date_is_a_date(date, kind):
+    """Under a name of the user's, for dates are no secrets else."""
+    body = json.dumps({"birthday": date}).encode()
+    redactor = Redactor(Rules().with_(fields=["birthday"]))
+    kept = redactor.response(Response(200, "OK", Headers(), body))
+    assert json.loads(kept.body)["birthday"] == f"[REDACTED date {kind}]"
+    assert datetime.fromisoformat(Redactor().played(kept).json()["birthday"]).year == 2000
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"kty": "RSA", "size": 1024},
+        {"kty": "EC", "crv": "P-256"},
+        {"kty": "oct", "size": 256},
+        {"kty": "OKP", "crv": "Ed25519"},
+    ],
+    ids=lambda kind: kind["kty"],
+)
+def test_a_private_json_web_key_can_be_loaded(kind):
+    """All of its members are those of one other key; kind and id stay."""
+    given = {**JWK.generate(**kind).export(as_dict=True), "kid": "k1"}
+    kept = Redactor().response(
+        Response(200, "OK", Headers(), json.dumps({"keys": [given]}).encode())
+    )
+    secret = [given[name] for name in ("d", "p", "q", "dp", "dq", "qi", "k") if name in given]
+    assert [each for each in secret if each.encode() in kept.body] == []
+    assert Redactor().response(kept) is kept
+
+    (played,) = Redactor().played(kept).json()["keys"]
+    assert (played["kty"], played["kid"]) == (given["kty"], "k1")
+    loaded = JWK(**played)
+    if given["kty"] in {"RSA", "EC"}:
+        assert load_pem_private_key(loaded.export_to_pem(private_key=True, password=None), None)
 
 
 def test_base64_of_a_user_and_a_password_says_the_user():

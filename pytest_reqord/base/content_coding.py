@@ -1,15 +1,18 @@
-"""Content codings (RFC 9110, section 8.4): what a body says once it is unpacked."""
+"""Content codings (RFC 9110, section 8.4), and archives: what a body says once it is unpacked."""
 
 from __future__ import annotations
 
 import importlib
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from pytest_reqord.base.real import io
 
-__all__ = ["MOST_UNPACKED", "decode", "encode"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["MOST_UNPACKED", "decode", "encode", "in_archive"]
 
 MOST_UNPACKED = 256 << 20
 """Bytes that a body may have when it is unpacked: a few of a stranger's may become terabytes."""
@@ -38,6 +41,25 @@ def decode(body: bytes, coding: str) -> bytes | None:
         except Exception:  # noqa: BLE001 -- each decoder has errors of its own for "not this coding"
             return None
     return body
+
+
+def in_archive(body: bytes) -> Iterator[str]:
+    """The files in a zip archive, as Latin-1 text; none where the body is no archive.
+
+    What can't be read, as encrypted files, is left out, and so is what is beyond `MOST_UNPACKED`.
+    """
+    if not body.startswith(b"PK\x03\x04"):
+        return
+    import zipfile  # late: few bodies are archives
+
+    left = MOST_UNPACKED
+    with suppress(Exception):  # it comes from strangers, and its formats are many
+        archive = zipfile.ZipFile(io.BytesIO(body))
+        for member in archive.infolist():
+            with suppress(Exception), archive.open(member) as file:
+                data = file.read(left)
+                left -= len(data)
+                yield data.decode("latin-1")
 
 
 def encode(body: bytes, coding: str) -> bytes | None:

@@ -161,7 +161,8 @@ class Settling:
             raise WriteFailed(str(recording.cassette), _ONLY_HERE)
         new = sweep(recording.path, opening.swept)
         new.go_on_from(_played_drafts(opening))
-        leak = None if settings.on_leak == "ignore" else first_leak(new)
+        left_in = opening.plan.redactor.left_in
+        leak = None if settings.on_leak == "ignore" else first_leak(new, left_in=left_in)
         if failure and settings.on_failure == "draft":
             self._settle_as(recording, "draft", "; ".join(filter(None, (failure, refusal(new)))))
             self._books.drafted(recording)
@@ -191,7 +192,9 @@ class Settling:
         if failure or not new:
             return  # the draft stays
         draft = opening.plan.drafts[-1]
-        leak = None if opening.plan.settings.on_leak == "ignore" else first_leak(new)
+        plan = opening.plan
+        is_ignored = plan.settings.on_leak == "ignore"
+        leak = None if is_ignored else first_leak(new, left_in=plan.redactor.left_in)
         try:
             if leak:
                 self._books.leak(draft, leak)

@@ -50,6 +50,11 @@ class Unpacked:
 
     __slots__ = ("charset", "coding", "is_cut_off", "marker", "text")
 
+    @property
+    def is_archive(self) -> bool:
+        """Whether nothing can be replaced in it: checksums and lengths are all through it."""
+        return self.text.text.startswith("PK\x03\x04")
+
     def __init__(self, text: EditedText, coding: str = "", *, is_cut_off: bool = False) -> None:
         self.charset, text.text = _unwrapped(text.text)
         text.is_fixed = not self.charset and _is_binary(text.text)

@@ -27,6 +27,7 @@ __all__ = [
     "has_kind",
     "is_issued",
     "jwk_member",
+    "jwt_marker",
     "mark_in",
     "mark_of_number",
     "marker_of",
@@ -39,8 +40,9 @@ __all__ = [
 MARK = r"(?:[0-9a-f]{8}|[0-9a-f]{2}|r[1-9][0-9]{0,6})"
 """Part of a fingerprint of a secret that was sent, or a number of one that came in an answer."""
 
+_LONGEST_DETAIL = 8192
 KINDED = Pattern(
-    rf"\[REDACTED(?:-({MARK}))? ([a-z0-9]+)(?: ([^\[\]\s\"\\<>]{{0,64}}))?(?: (\d{{1,6}}))?\]"
+    rf"\[REDACTED(?:-({MARK}))? ([a-z0-9]+)(?: ([^\[\]\s\"\\<>]{{0,{_LONGEST_DETAIL}}}))?(?: (\d{{1,6}}))?\]"
 )
 """A marker that says what kind of secret it stands for."""
 
@@ -200,6 +202,16 @@ def _base64_kind(secret: str) -> str:
     return ""
 
 
+def jwt_marker(token: str, mark: str | None) -> str | None:
+    """The marker for a token of ours: what it says, in no form that a scan takes for a token's.
+
+    :returns: None if it is too long.
+    """
+    header, payload, _ = token.split(".")
+    detail = f"{header[3:]}.{payload[3:]}"  # each begins with eyJ
+    return with_mark(f"[REDACTED jwt {detail}]", mark) if len(detail) <= _LONGEST_DETAIL else None
+
+
 def stand_in_edits(text: str, made: Callable[[str, str], None]) -> Iterator[tuple[int, int, str]]:
     """Replace each marker that has a kind by something of that kind.
 
@@ -267,6 +279,9 @@ def _stand_in_of_parts(kind: str, detail: str, mark: str) -> str | None:
         return detail.replace("_", " ")
     if kind == "jwk":
         return _jwk(detail)
+    if kind == "jwt":
+        header, _, payload = detail.partition(".")
+        return f"eyJ{header}.eyJ{payload}.{signature_with(mark)}"
     return _parts(detail, mark) if kind == "parts" else None
 
 

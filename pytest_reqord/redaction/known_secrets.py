@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from pytest_reqord.base.content_coding import in_archive
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.base.models import Interaction
 from pytest_reqord.redaction.dummies import is_dummy
@@ -136,10 +137,13 @@ def _parts(interaction: Interaction) -> Iterator[tuple[str, str]]:
     yield "request URI", request.uri
     yield from _header_parts("request header", request.headers)
     yield "request body", _latin(request.content)
+    yield from (("request body, in its archive", text) for text in in_archive(request.content))
     if response is not None:
         yield "response reason", response.reason
         yield from _header_parts("response header", response.headers)
         yield "response body", _latin(response.content)
+        archived = in_archive(response.content)
+        yield from (("response body, in its archive", text) for text in archived)
         yield from _header_parts("response trailer", response.trailers)
         failure = response.broken
     if failure is not None:

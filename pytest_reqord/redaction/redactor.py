@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from pytest_reqord.base.content_coding import in_archive
 from pytest_reqord.base.lazy import Pattern
 from pytest_reqord.base.models import Headers, Interaction, Request, Response
 from pytest_reqord.base.real import json
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from pytest_reqord.base.models import Failure
     from pytest_reqord.redaction.head import Pairs
+    from pytest_reqord.redaction.known_secrets import Finding
     from pytest_reqord.redaction.text_edits import Edit
     from pytest_reqord.redaction.values import Found
 
@@ -535,6 +537,21 @@ class Redactor:
             interaction = interaction._replace(request=request, response=response, failure=failure)
         return interaction
 
+    def left_in(self, interaction: Interaction) -> Finding | None:
+        """A known secret where it can't be replaced: in an archive."""
+        if not self.rules.is_on or not self._echo:
+            return None
+        from pytest_reqord.redaction.known_secrets import Finding  # late: for what is recorded
+
+        response = interaction.response
+        bodies_of = [("request body", interaction.request.content)]
+        if response is not None:
+            bodies_of.append(("response body", response.content))
+        for place, body in bodies_of:
+            if any(map(self._echo.is_in, in_archive(body))):
+                return Finding("secret within a zip archive, where it can't be replaced,", place)
+        return None
+
     def text(self, text: str) -> str:
         """Text that is shown to somebody: an error message, a section of a report."""
         if not self.rules.is_on:
@@ -646,6 +663,8 @@ class Redactor:
             return None
         headers = message.headers
         body = Unpacked.of(message.body, headers.get("content-encoding"))
+        if body.is_archive:
+            return None
         kind = headers.get("content-type", "")
         if body.text.is_fixed:
             found = unmarked(found)  # there may be no room for marks

@@ -18,13 +18,13 @@ from pytest_reqord.redaction.values import (
     JWT,
     authorization,
     changes_each_time,
-    dummy_jwt,
     from_latin,
     has_marker,
     is_dummy_jwt,
     is_innocent,
     is_secret,
     is_spoken,
+    kept_jwt,
     mark_of,
     to_latin,
     unmarked,
@@ -141,7 +141,7 @@ def jwt_edits(text: str, found: Found, marker: str, *, parseable: bool) -> Itera
         if is_dummy and parseable:
             continue
         mark = mark_of(token) if is_dummy else found(token)
-        new = dummy_jwt(token, mark) if parseable else None
+        new = kept_jwt(token, mark, marker) if parseable else None
         yield match.start(), match.end(), new or with_mark(marker, mark)
 
 

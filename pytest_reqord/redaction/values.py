@@ -17,6 +17,7 @@ from pytest_reqord.redaction.kinds import (
     MARK,
     MARKED,
     has_kind,
+    jwt_marker,
     mark_in,
     marker_of,
     signature_with,
@@ -44,6 +45,7 @@ __all__ = [
     "is_redacted",
     "is_secret",
     "is_spoken",
+    "kept_jwt",
     "lasting_claims",
     "looks_like_a_path",
     "looks_opaque",
@@ -164,6 +166,16 @@ def dummy_jwt(token: str, mark: str | None = None) -> str | None:
         )
     except (ValueError, TypeError, RecursionError):
         return None
+
+
+def kept_jwt(token: str, mark: str | None, marker: str) -> str | None:
+    """What a cassette has of a token in an answer: its claims; in a URL it stays a token.
+
+    :param marker: what comes in the place of any other secret there.
+    :returns: None if it isn't a token that can be parsed.
+    """
+    dummy = dummy_jwt(token, mark)
+    return (dummy and marker == REDACTED and jwt_marker(dummy, mark)) or dummy
 
 
 def _without_values(claims: Any) -> Any:
@@ -386,7 +398,7 @@ def value(text: str, found: Found, *, parseable: bool, marker: str = REDACTED) -
         if is_dummy_jwt(text):
             return text if parseable else with_mark(marker, mark_of(text))
         if parseable and dummy_jwt(text):
-            return str(dummy_jwt(text, found(text)))
+            return kept_jwt(text, found(text), marker) or marker
     mark = found(text)
     return with_mark(marker_of(text) if parseable and marker == REDACTED else marker, mark)
 

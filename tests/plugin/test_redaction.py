@@ -179,6 +179,43 @@ def test_keep_refuses_a_known_secret_that_nobody_allows(suite, cassettes):
     assert GITHUB.encode() in cassettes()["test_it.yaml"]
 
 
+@pytest.mark.parametrize("packed", ["ZIP_STORED", "ZIP_DEFLATED"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("SECRET", "secret within a zip archive, where it can't be replaced,"),
+        ("KEY", "GitHub token"),
+    ],
+)
+def test_a_secret_in_an_archive_keeps_the_recording_a_draft(
+    suite, cassettes, monkeypatch, packed, case
+):
+    """A known one, and one of a known kind: no byte of the archive is changed, and nothing saved."""
+    secret, kind = case
+    monkeypatch.setenv("SECRET", SECRET)
+    monkeypatch.setenv("KEY", GITHUB)
+    suite.makepyfile(f"""
+        import io, os, pytest, requests, zipfile
+
+        def test_it(cassette):
+            file = io.BytesIO()
+            with zipfile.ZipFile(file, "w", zipfile.{packed}) as archive:
+                archive.writestr("a.txt", "nothing")
+                archive.writestr("config.json", "of " + os.environ["{secret}"] * 2)
+            API = os.environ["API"]
+            requests.post(API + "/json", json={{"password": os.environ["SECRET"]}})
+            requests.post(API + "/json", data=file.getvalue())
+            cassette.flush()
+            assert cassette.interactions[1].request.body == file.getvalue()
+    """)
+
+    result = suite.runpytest("--record-mode=once")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([f"NOT SAVED *{kind} in request body*of POST http://*"])
+    assert not cassettes()
+
+
 def test_a_leak_may_be_allowed(suite, cassettes):
     """`reqord_on_leak = ignore` saves it all the same."""
     suite.makepyfile(LEAK)

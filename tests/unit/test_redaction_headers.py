@@ -180,15 +180,20 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
 
 
 def test_a_jwt_is_redacted_in_any_header():
-    """Whatever the name; in a response it can still be parsed."""
+    """Whatever the name; in a response what it says is kept."""
     assert redacted("X-Data", f"v1 {TOKEN} x") == "v1 [REDACTED] x"
     assert redacted("Cookie", f"theme={TOKEN}") == "theme=[REDACTED]"
     new = redacted_in_response("X-Data", f"v1 {TOKEN} x")
     assert new != f"v1 {TOKEN} x"
-    assert [len(part) for part in new.split(" ")] == [2, len(new) - 5, 1]
-    assert new.count(".") == 2
+    assert new.startswith("v1 [REDACTED jwt ")
     assert redacted_in_response("X-Data", new) == new
-    assert redacted_in_response("Set-Cookie", f"sid={new.split()[1]}") == f"sid={new.split()[1]}"
+    assert (
+        redacted_in_response("Set-Cookie", f"sid={new[3:-2]}; Path=/") == f"sid={new[3:-2]}; Path=/"
+    )
+    (played,) = (
+        Redactor().played(Response(200, "OK", Headers([("X-Data", new)]), b"")).headers.values()
+    )
+    assert [part.count(".") for part in played.split(" ")] == [0, 2, 0]
 
 
 def test_a_cookie_without_a_name_is_a_value():

@@ -49,7 +49,7 @@ KINDED = Pattern(
 _JWT_START = "W1JFREFDVEVEL"  # [REDACTED- in base64url, as the signature of a token of ours has it
 _NUMBER = "8269686567846968"  # REDACTED in ASCII, and four digits of a mark
 MARKED = Pattern(
-    rf"(?:\[|%5[Bb])REDACTED-({MARK})(?=[ \]%])"
+    rf"(?:\[|%(?:25){{0,3}}5[Bb])REDACTED-({MARK})(?=[ \]%])"  # in a URL in a URL, too
     rf"|\.({_JWT_START}[A-Za-z0-9_-]{{3,14}})(?![A-Za-z0-9_-])"
     rf"|(?<![0-9]){_NUMBER}([0-9]{{4}})(?![0-9])",
     re.ASCII,

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jwcrypto.jwk import JWK
 
 from pytest_reqord.base.models import Headers, Request, Response
-from pytest_reqord.redaction import Redactor, Rules
+from pytest_reqord.redaction import Redactor, Rules, kinds
 
 PEM = "-----BEGIN {}PRIVATE KEY-----\nMIIE9x\n-----END {}PRIVATE KEY-----\n"
 
@@ -45,6 +45,15 @@ def test_a_stand_in_has_the_prefix_the_alphabet_and_the_length(secret, kept, pat
     assert json.loads(recorded.body)["secret"] == kept
     assert re.fullmatch(pattern, json.loads(played.body)["secret"])
     assert Redactor().response(recorded) is recorded
+
+
+@pytest.mark.parametrize("marker", ["[{}]", "%5B{}%5D", "%255B{}%255D", "%25255b{}%25255d"])
+def test_a_mark_is_found_however_often_it_is_escaped(marker):
+    """In a URL in a URL: what is left of it there is in no request of a replay."""
+    found = kinds.MARKED.search(marker.format("REDACTED-5c"))
+    assert found is not None
+    assert kinds.mark_in(found) == "5c"
+    assert kinds.remarked(found, "") == marker.partition("{")[0] + "REDACTED"
 
 
 @pytest.mark.parametrize("label", ["", "RSA ", "EC ", "OPENSSH "])

@@ -8,9 +8,9 @@ time runs on the monotonic clock of the system, by the one way to it that both l
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from functools import partial
 
-from pytest_reqord.base.real import threading, time
+from pytest_reqord.base.platform import monotonic, monotonic_ns, wall_ns
+from pytest_reqord.base.real import threading
 
 __all__ = [
     "Clock",
@@ -23,11 +23,7 @@ __all__ = [
     "wall_time",
 ]
 
-monotonic = partial(time.clock_gettime, time.CLOCK_MONOTONIC)
-"""Seconds, as ``time.monotonic`` gives them while no test has frozen them."""
-
-_monotonic_ns = partial(time.clock_gettime_ns, time.CLOCK_MONOTONIC)
-_ANCHOR = time.clock_gettime_ns(time.CLOCK_REALTIME) - _monotonic_ns()
+_ANCHOR = wall_ns() - monotonic_ns()
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -46,7 +42,7 @@ class Clock:
     def now(self) -> datetime:
         """The time now in UTC, later than every time this clock has given."""
         with self._lock:
-            now = (_ANCHOR + _monotonic_ns()) // 1000
+            now = (_ANCHOR + monotonic_ns()) // 1000
             if now <= self._last:
                 now = self._last + 1
             self._last = now
@@ -59,7 +55,7 @@ class Clock:
 
 def wall_time() -> float:
     """Seconds since the epoch, as ``time.time`` gives them while no test has frozen them."""
-    return (_ANCHOR + _monotonic_ns()) / 1e9
+    return (_ANCHOR + monotonic_ns()) / 1e9
 
 
 def format_time(time: datetime) -> str:

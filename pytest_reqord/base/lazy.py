@@ -11,7 +11,8 @@ import weakref
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, AnyStr, Generic, TypeVar
 
-from pytest_reqord.base.real import os, threading
+from pytest_reqord.base.platform import at_fork
+from pytest_reqord.base.real import threading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,4 +118,4 @@ def _after_fork() -> None:
         each._lock = threading.RLock()  # noqa: SLF001 -- nobody else may do this
 
 
-os.register_at_fork(after_in_child=_after_fork)
+at_fork(after_in_child=_after_fork)

@@ -14,7 +14,6 @@ those where the test sees them.
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import os
@@ -27,6 +26,9 @@ from importlib import import_module
 from queue import Empty, SimpleQueue  # where gevent, if it came before us, has put its own, too
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,9 +133,13 @@ _kept: list[dict[str, ModuleType]] = []  # modules that nobody else holds
 
 
 if not TYPE_CHECKING:
-    _path = _copied(os.path, os.path.__name__, "genericpath")
+    _path_name = os.path.__name__  # posixpath or ntpath
+    _path = _copied(os.path, _path_name, "genericpath")
     _path.os = os = _copied(os, "os", path=_path)
-    io, fcntl, json, time = map(_copied, (io, fcntl, json, time))
+    io, json, time = map(_copied, (io, json, time))
+    if sys.platform != "win32":
+        fcntl = _copied(fcntl)
+        _STAND_INS["fcntl"] = fcntl
     # of C: threading's own function makes one of what gevent has put into threading
     threading = _copied(threading, RLock=RLock)
     threading.Condition = _copied_class(threading.Condition, **vars(threading))
@@ -148,7 +154,6 @@ if not TYPE_CHECKING:
 
     # libraries use more of it
     _own_path = _copied_class(_concrete_path, os=os, io=io)
-    _own_pathlib = _copied(pathlib, Path=_own_path, PosixPath=_own_path)
-    _STAND_INS.update(fcntl=fcntl, io=io, os=os, pathlib=_own_pathlib, posixpath=os.path)
-    _STAND_INS.update(threading=threading, time=time)
-    _STAND_INS["os.path"] = os.path
+    _own_pathlib = _copied(pathlib, Path=_own_path, **{_concrete_path.__name__: _own_path})
+    _STAND_INS.update(io=io, os=os, pathlib=_own_pathlib, threading=threading, time=time)
+    _STAND_INS.update({"os.path": os.path, _path_name: os.path})

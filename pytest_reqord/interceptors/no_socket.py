@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
+from pytest_reqord.base.platform import channel
 from pytest_reqord.base.real import os
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["NoSocket", "is_readable", "quiet", "ready"]
 @cache
 def quiet() -> int:
     """A descriptor that never becomes readable: a live connection on which nothing comes."""
-    reader, writer = os.pipe()
+    reader, writer = channel()
     _kept.append(writer)
     return reader
 
@@ -30,20 +31,25 @@ def quiet() -> int:
 @cache
 def ready() -> int:
     """A descriptor that is always readable."""
-    reader, writer = os.pipe()
-    os.write(writer, b"\0")
+    reader, writer = channel()
+    if isinstance(writer, int):
+        os.write(writer, b"\0")
+    else:
+        writer.send(b"\0")
     _kept.append(writer)
     return reader
 
 
 def is_readable(descriptor: int) -> bool:
     """Whether something waits there: on an idle connection that is its end."""
+    if not hasattr(select, "poll"):
+        return bool(select.select([descriptor], (), (), 0)[0])
     poller = select.poll()
     poller.register(descriptor, select.POLLIN)
     return bool(poller.poll(0))
 
 
-_kept: list[int] = []
+_kept: list[Any] = []
 """The other ends: a pipe without its writer counts as readable."""
 
 

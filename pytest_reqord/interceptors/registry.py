@@ -10,7 +10,8 @@ import importlib
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
-from pytest_reqord.base.real import os, threading
+from pytest_reqord.base.platform import at_fork
+from pytest_reqord.base.real import threading
 from pytest_reqord.interceptors import active, child_processes, imports, unsupported
 
 if TYPE_CHECKING:
@@ -129,4 +130,4 @@ def _after_fork() -> None:
     _lock = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+at_fork(after_in_child=_after_fork)

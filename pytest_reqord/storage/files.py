@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pytest_reqord.base import platform
 from pytest_reqord.base.real import Path, io, os
 from pytest_reqord.errors import WriteFailed
 
@@ -70,7 +71,7 @@ def open_file(path: AnyPath) -> tuple[int, int]:
     :raises OSError: if that can't be done, or if it is no file: a pipe would have us wait for
         ever, and a device may have no end.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    fd = os.open(path, os.O_RDONLY | platform.OPEN | platform.WITHOUT_WAITING)
     try:
         status = os.fstat(fd)
         check_file(status, path)
@@ -314,7 +315,7 @@ def user_folder(name: str) -> Path:
 
     :raises PermissionError: if there is none.
     """
-    return _own_folder(name, os.getuid())
+    return _own_folder(name, platform.user_id())
 
 
 @lru_cache(maxsize=16)

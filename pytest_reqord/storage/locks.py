@@ -11,8 +11,9 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from pytest_reqord.base import platform
 from pytest_reqord.base.clock import monotonic
-from pytest_reqord.base.real import fcntl, io, os, private, threading, time
+from pytest_reqord.base.real import io, os, private, threading, time
 from pytest_reqord.errors import CassetteLocked, WriteFailed
 from pytest_reqord.storage.files import identity, open_file, read, target_of, user_folder
 
@@ -146,6 +147,8 @@ def _hold(found: _PathLock, path: str | os.PathLike[str], until: float) -> bool:
 
     :returns: whether no other process held it all that time.
     """
+    if platform.IS_WINDOWS:  # where nobody can remove a file that is held
+        return True
     while True:
         try:
             fd, _ = open_file(path)
@@ -153,13 +156,12 @@ def _hold(found: _PathLock, path: str | os.PathLike[str], until: float) -> bool:
         except OSError:
             return True
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+            if not platform.lock(file.fileno()):
+                if monotonic() > until:
+                    return False
+                time.sleep(_POLL)
+            elif os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
                 return True
-        except BlockingIOError:
-            if monotonic() > until:
-                return False
-            time.sleep(_POLL)
         except FileNotFoundError:
             pass  # it went meanwhile
         except OSError:  # a file system that can't do this
@@ -203,7 +205,7 @@ def _name_holder(lock_file: str | Path) -> None:
     text = f"{_who()} since {time.strftime('%H:%M:%S')}".encode("utf-8", "replace")
     with suppress(OSError):  # a message is not worth failing for
         # one length and no truncation: ext4 writes a file out that is cut and filled again
-        fd = os.open(_holder_file(lock_file), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(_holder_file(lock_file), os.O_WRONLY | os.O_CREAT | platform.OPEN, 0o600)
         try:
             os.write(fd, text[:_HOLDER_SIZE].ljust(_HOLDER_SIZE))
         finally:
@@ -220,7 +222,7 @@ def _holder(lock_file: str | Path) -> str:
 def _who() -> str:
     """The name of this process, as a person would look for it."""
     command = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]]) if sys.argv else ""
-    return f"process {os.getpid()} on {os.uname().nodename} ({command[:80]})"
+    return f"process {os.getpid()} on {platform.host_name()} ({command[:80]})"
 
 
 def _after_fork() -> None:
@@ -247,4 +249,4 @@ def _disown(found: _PathLock) -> None:
     _inherited.append(found)  # never collected: not every version looks at that field
 
 
-os.register_at_fork(after_in_child=_after_fork)
+platform.at_fork(after_in_child=_after_fork)

@@ -15,11 +15,15 @@ import itertools
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pytest_reqord.base.real import fcntl, io, os, start_new_thread, threading, time
+from pytest_reqord.base import platform
+from pytest_reqord.base.real import io, os, start_new_thread, threading, time
 from pytest_reqord.storage.files import read, remove_folder, user_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
+
+    from typing_extensions import Self
 
 __all__ = ["MessageFolder", "Pipe"]
 
@@ -127,7 +131,7 @@ class MessageFolder:
         return self.folder / f"{kind}-{name}"
 
 
-class Pipe:
+class _Fifo:
     """Lines that child processes tell their parent, which are in the memory of both and in no file.
 
     A child must never wait for its parent, which may wait for it to end, and a pipe holds 64 KiB. So
@@ -143,7 +147,7 @@ class Pipe:
         self._awaited: dict[bytes, threading.Event] = {}
 
     @classmethod
-    def make(cls, folder: Path) -> Pipe:
+    def make(cls, folder: Path) -> Self:
         """Be the parent, and listen until `close`.
 
         :raises OSError: if there can be no pipe there.
@@ -206,15 +210,14 @@ class Pipe:
         """Write a line that none of another process's comes into: of 4 KiB and less none does anyhow."""
         until = time.monotonic() + _PATIENCE
         while time.monotonic() < until:  # a process that has the lock may be stopped
-            with suppress(BlockingIOError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if platform.lock(descriptor):
                 break
             time.sleep(_PAUSE)
         # a line end before it, too: one that was killed may have left half a line
         data = memoryview(b"\n" + line + b"\n")
         while data:
             data = data[os.write(descriptor, data) :]
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        platform.unlock(descriptor)
 
     def _listen(self) -> None:
         reader, rest, mark = self._reader, b"", b""
@@ -238,3 +241,66 @@ _PATIENCE = 5.0
 """Seconds to wait for what takes microseconds unless a process is stopped."""
 _PAUSE = 0.001
 _READ_SIZE = 64 * 1024
+
+
+class _WindowsPipe:
+    """The same on Windows, whose named pipes are in no folder.
+
+    A child waits until its line has come, so there is nothing to wait for when they are taken.
+
+    :param folder: what the pipe is named after.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._name = rf"\\.\pipe\pytest-reqord-{folder.name}"
+        self._listener: Any = None
+        self._told: list[bytes] = []
+
+    @classmethod
+    def make(cls, folder: Path) -> Self:
+        """See `_Fifo.make`."""
+        from multiprocessing.connection import Listener
+
+        pipe = cls(folder)
+        pipe._listener = Listener(pipe._name, "AF_PIPE")
+        start_new_thread(pipe._listen, (pipe._listener,))
+        return pipe
+
+    def tell(self, line: bytes) -> None:
+        """See `_Fifo.tell`."""
+        from multiprocessing.connection import Client
+
+        with suppress(OSError, EOFError), Client(self._name, "AF_PIPE") as parent:
+            parent.send_bytes(line)
+            if parent.poll(_PATIENCE):
+                parent.recv_bytes()
+
+    def told(self) -> list[bytes]:
+        """See `_Fifo.told`."""
+        told, self._told = self._told, []
+        return told
+
+    def close(self) -> None:
+        """See `_Fifo.close`."""
+        if self._listener is not None:
+            self.tell(_END)
+            self._listener = None
+
+    def after_fork(self) -> None:
+        """See `_Fifo.after_fork`: there are no forks."""
+
+    def _listen(self, listener: Any) -> None:
+        line = b""
+        while line != _END:
+            with suppress(OSError, EOFError), listener.accept() as child:  # one that was killed
+                line = child.recv_bytes()
+                if line != _END:
+                    self._told.append(line)
+                child.send_bytes(b"")
+        listener.close()
+
+
+if TYPE_CHECKING:
+    Pipe = _Fifo
+else:
+    Pipe = _Fifo if platform.HAS_FIFOS else _WindowsPipe

@@ -20,8 +20,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_reqord.base import platform
 from pytest_reqord.base.clock import wall_time
-from pytest_reqord.base.real import Path, fcntl, io, json, os, threading
+from pytest_reqord.base.real import Path, io, json, os, threading
 from pytest_reqord.storage.files import identity, read, remove, remove_folder, remove_with_bodies
 from pytest_reqord.storage.write import append
 
@@ -336,7 +337,7 @@ def _after_fork() -> None:
         area._lock = threading.RLock()  # noqa: SLF001 - nobody else may do this
 
 
-os.register_at_fork(after_in_child=_after_fork)
+platform.at_fork(after_in_child=_after_fork)
 
 
 # What one process did in a run, line by line, for those who come after it.
@@ -369,7 +370,8 @@ class Journal:
                 os.makedirs(self.path.parent, 0o700, exist_ok=True)
                 try:
                     self._make()
-                except FileNotFoundError:  # another run swept the folder just now
+                except (FileNotFoundError, FileExistsError):
+                    # another run swept the folder just now; the garbage collector made it
                     tries -= 1
                     if not tries:
                         raise
@@ -377,12 +379,15 @@ class Journal:
     def _make(self) -> None:
         # locked before it has its name, so that nobody takes a young journal for a dead one
         unnamed = self.path.with_name(f"{self.path.name}.{os.urandom(3).hex()}.new")
-        fd = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        if platform.IS_WINDOWS:  # where no open file can be given another name; see `is_alive`
+            unnamed = self.path
+        fd = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | platform.OPEN, 0o600)
         with suppress(OSError):  # a file system without locks: then its runs look dead
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            platform.lock(fd)
         try:
             if self._fd < 0:  # else it was made in the middle of this, by the garbage collector
-                os.rename(unnamed, self.path)
+                if unnamed != self.path:
+                    os.rename(unnamed, self.path)
                 self._fd = fd
                 return
         except OSError:
@@ -424,19 +429,20 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
                 yield fields
 
 
+_YOUNG = 2.0
+"""Seconds in which a process locks the journal that it has just made, where it can't before."""
+
+
 def is_alive(path: Path) -> bool:
     """Whether the process of this journal still runs."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | platform.OPEN)
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        is_young = platform.IS_WINDOWS and wall_time() - os.fstat(fd).st_mtime < _YOUNG
+        return is_young or not platform.lock(fd, is_shared=True)
     except OSError:
-        return False
-    else:
         return False
     finally:
         os.close(fd)

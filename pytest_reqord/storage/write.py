@@ -7,9 +7,11 @@ may be larger than the memory is to be are read and written in parts, at the end
 from __future__ import annotations
 
 import weakref
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
+from pytest_reqord.base import platform
 from pytest_reqord.base.clock import wall_time
 from pytest_reqord.base.real import Path, io, os
 from pytest_reqord.storage.files import (
@@ -23,7 +25,8 @@ from pytest_reqord.storage.files import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
 __all__ = [
     "LARGE",
@@ -48,8 +51,8 @@ _DEAD_AFTER = 60.0
 PRIVATE = 0o600
 """The permissions of a file that may hold secrets."""
 _PUBLIC = 0o666
-_UNNAMED = getattr(os, "O_TMPFILE", 0) if os.path.isdir("/proc/self/fd") else 0
-"""Makes a file without a name, which goes with the process that writes it: Linux has that."""
+_PATIENCE = 10.0
+"""Seconds to wait for those who have a file open that is to be replaced, where that keeps it."""
 
 
 def append(
@@ -64,7 +67,7 @@ def append(
     :param is_new: whether the file may be a new one.
     :raises OSError: if not all could be written; the file is then what it was before.
     """
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+    flags = os.O_WRONLY | os.O_APPEND | platform.OPEN | platform.WITHOUT_WAITING
     flags |= os.O_CREAT if is_new else 0
     try:
         fd = os.open(path, flags, PRIVATE)
@@ -134,7 +137,7 @@ def replace(
         finally:
             os.close(fd)
         if not (is_new and _link(temporary, target)):
-            os.replace(temporary, target)
+            platform.replace(temporary, target, _PATIENCE)
     except BaseException:
         remove(temporary)
         raise
@@ -149,6 +152,9 @@ def open_unnamed(folder: AnyPath) -> IO[bytes]:
     """
     os.makedirs(folder, exist_ok=True)
     temporary = _temporary(Path(folder))
+    if platform.TEMPORARY:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | platform.OPEN | platform.TEMPORARY
+        return io.open(os.open(temporary, flags, PRIVATE), "w+b")
     fd, has_name = _open(temporary, PRIVATE)
     if has_name:
         os.unlink(temporary)
@@ -162,15 +168,15 @@ def _temporary(folder: Path) -> Path:
 
 def _open(temporary: Path, mode: int) -> tuple[int, bool]:
     """Make a temporary file, and say whether it has its name yet."""
-    if _UNNAMED:
+    if platform.UNNAMED:
         with suppress(OSError):  # a file system without them
-            flags = os.O_RDWR | os.O_CLOEXEC | _UNNAMED
+            flags = os.O_RDWR | platform.OPEN | platform.UNNAMED
             return os.open(temporary.parent, flags, mode), False
     return _open_named(temporary, mode), True
 
 
 def _open_named(temporary: Path, mode: int) -> int:
-    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    return os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | platform.OPEN, mode)
 
 
 def _name(fd: int, temporary: Path, target: Path, mode: int) -> None:
@@ -213,18 +219,15 @@ def _link(temporary: Path, target: Path) -> bool:
 
 
 def _take_over_permissions(fd: int, target: Path) -> None:
-    old, new = os.stat(target), os.fstat(fd)
+    old = os.stat(target)
     check_file(old, target)
-    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-        with suppress(PermissionError):  # only root may give files away
-            os.fchown(fd, old.st_uid, old.st_gid)
-    os.fchmod(fd, old.st_mode & 0o7777)
+    platform.take_permissions(fd, old)
 
 
 def _sync_folder(folder: Path) -> None:
     """Have the new name survive a power cut, where the file system can do that."""
     with suppress(OSError):
-        fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(folder, os.O_RDONLY | platform.OPEN)
         try:
             os.fsync(fd)
         finally:
@@ -282,8 +285,13 @@ class OpenFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._fd, self.size = open_file(path)
-        weakref.finalize(self, os.close, self._fd)
+        fd, self.size = open_file(path)
+        if platform.IS_WINDOWS:  # where it could not be replaced as long as it is open
+            os.close(fd)
+            self._open: Callable[[], AbstractContextManager[int]] = partial(_opened_for_now, path)
+        else:
+            weakref.finalize(self, os.close, fd)
+            self._open = lambda: nullcontext(fd)
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes from one place up to another; fewer where the file ends before.
@@ -291,10 +299,20 @@ class OpenFile:
         :raises OSError: if they can't be read.
         """
         parts = []
-        while start < end and (part := os.pread(self._fd, end - start, start)):
-            parts.append(part)
-            start += len(part)
+        with self._open() as fd:
+            while start < end and (part := platform.read_at(fd, end - start, start)):
+                parts.append(part)
+                start += len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+@contextmanager
+def _opened_for_now(path: AnyPath) -> Iterator[int]:
+    fd, _ = open_file(path)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 class Spool:

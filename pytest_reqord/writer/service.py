@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.base.clock import monotonic
 from pytest_reqord.base.loops import loop_sleep
+from pytest_reqord.base.platform import at_fork
 from pytest_reqord.base.printable import printable
 from pytest_reqord.base.real import Path, os, start_new_thread, time
 
@@ -334,7 +335,7 @@ def _flush_soon(seconds: float) -> None:
 
 
 supervisor.flush_with(_flush_soon)
-os.register_at_fork(
+at_fork(
     before=_before_fork,
     after_in_parent=_after_fork_in_parent,
     after_in_child=_after_fork_in_child,

@@ -12,6 +12,7 @@ from signal import SIG_DFL, getsignal, signal as set_handler
 from typing import TYPE_CHECKING, Any
 
 from pytest_reqord.base.clock import monotonic
+from pytest_reqord.base.platform import at_fork
 from pytest_reqord.base.real import os, start_new_thread, threading, time
 
 if TYPE_CHECKING:
@@ -148,7 +149,9 @@ class Supervisor:
 _PATIENCE = 1.0
 """Seconds that the writers get."""
 
-_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_SIGNALS = [
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+]
 
 _recording: dict[int, object] = {}  # by identity: what is being recorded
 _main_thread = 0
@@ -213,7 +216,10 @@ def _flush_and_raise(number: int) -> None:
                 _flush(_PATIENCE)
     finally:
         # to the main thread: a call of the system that it waits in ends for the handler to run
-        signal.pthread_kill(_main_thread, number)
+        if hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(_main_thread, number)
+        else:
+            signal.raise_signal(number)
 
 
 def _after_fork() -> None:
@@ -224,4 +230,4 @@ def _after_fork() -> None:
     _restore()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+at_fork(after_in_child=_after_fork)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest_reqord
 from pytest_reqord.base.lazy import once
 from pytest_reqord.base.models import Headers, Request, without_secrets
+from pytest_reqord.base.platform import at_fork
 from pytest_reqord.base.real import Path, os
 from pytest_reqord.base.seam import Route
 from pytest_reqord.errors import CassetteClosed, UnsupportedClient
@@ -191,7 +192,7 @@ def _runs() -> list[Run]:
     return [run for run in (_run, joined) if run is not None]
 
 
-os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
 # a child's own handlers, which may make requests, are registered later, and so run before it
 atexit.register(_end)
 

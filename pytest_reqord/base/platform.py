@@ -32,6 +32,7 @@ __all__ = [
     "at_fork",
     "channel",
     "host_name",
+    "is_device",
     "lock",
     "monotonic",
     "monotonic_ns",
@@ -73,6 +74,9 @@ else:
 _LOCKED = 1 << 30
 """The byte that is locked on Windows, far behind what files have: nobody could read a locked one."""
 _PAUSE = 0.01
+_DEVICES = frozenset(
+    ["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))]
+)
 
 
 def at_fork(
@@ -196,6 +200,12 @@ def channel() -> tuple[int, Any]:
 def user_id() -> int:
     """The user's number. Windows has none, and there each user has a temp folder of his own."""
     return os.getuid() if hasattr(os, "getuid") else 0
+
+
+def is_device(path: str) -> bool:
+    """Whether Windows takes a name within a path for a device: ``con``, ``nul.yaml``, ``COM1``."""
+    names = path.replace("\\", "/").split("/")
+    return IS_WINDOWS and any(name.partition(".")[0].rstrip().upper() in _DEVICES for name in names)
 
 
 def host_name() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from pytest_reqord.base.platform import is_device
 from pytest_reqord.base.real import Path, os
 from pytest_reqord.errors import UsageError
 
@@ -55,10 +56,10 @@ def file_name(name: str) -> str:
 def check_path(path: str) -> None:
     """Refuse a path that no file can have.
 
-    :raises UsageError: if it has a NUL, or half a character.
+    :raises UsageError: if it has a NUL, or half a character, or on Windows the name of a device.
     """
     try:
-        is_path = b"\0" not in os.fsencode(path)
+        is_path = b"\0" not in os.fsencode(path) and not is_device(path)
     except UnicodeEncodeError:
         is_path = False
     if not is_path:
@@ -76,7 +77,7 @@ def join_within(root: Path, name: str) -> Path:
     *folders, last = Path(name).parts or (name,)
     path = root.joinpath(*folders, file_name(last))
     real_root = os.path.realpath(root)
-    if Path(name).is_absolute() or ".." in folders or last == "..":
+    if Path(name).anchor or ".." in folders or last == "..":
         inside = False
     else:
         inside = os.path.realpath(path).startswith(real_root + os.sep)

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_reqord import storage
 from pytest_reqord.base import real
+from pytest_reqord.base.platform import user_id
 from pytest_reqord.errors import WriteFailed
 
 
@@ -114,7 +115,7 @@ class TestReplace:
 
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
-    @pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
+    @pytest.mark.skipif(user_id() != 0, reason="only root may give files away")
     def test_owner(self, path):
         """Where root writes, the file stays its owner's."""
         storage.replace(path, b"old")

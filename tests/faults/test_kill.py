@@ -9,6 +9,7 @@ import pytest
 from entries import interaction, number_of
 
 from pytest_reqord import codec, storage
+from pytest_reqord.base import platform
 from pytest_reqord.storage import write
 from pytest_reqord.writer import append_only
 
@@ -147,7 +148,7 @@ for name, when in {STEPS}:
     assert {line.split()[2] for line in lines} == {"old", "new"}
     assert "replace before old 1" in lines
     assert "replace after new 0" in lines
-    if write._UNNAMED:  # in all the time that it takes to write them
+    if platform.UNNAMED:  # in all the time that it takes to write them
         assert {line[-1] for line in lines if not line.startswith("replace before")} == {"0"}
 
 

@@ -16,7 +16,7 @@ import pytest
 from entries import number_of, write_every_fourth
 
 from pytest_reqord import codec, storage
-from pytest_reqord.base import real
+from pytest_reqord.base import platform, real
 from pytest_reqord.errors import CassetteLocked, WriteFailed
 from pytest_reqord.storage import files, locks
 
@@ -78,7 +78,7 @@ class TestLock:
         path.write_bytes(b"old")
         holder = hold_elsewhere(path)
         refuses = Mock(flock=Mock(side_effect=OSError(95, "not supported")), LOCK_EX=2, LOCK_NB=4)
-        monkeypatch.setattr(locks, "fcntl", refuses)
+        monkeypatch.setattr(platform, "fcntl", refuses)
 
         with pytest.raises(CassetteLocked), storage.lock(path, 0.05):
             pass

@@ -10,7 +10,6 @@ from entries import interaction, number_of
 
 from pytest_reqord import codec, storage
 from pytest_reqord.base import platform
-from pytest_reqord.storage import write
 from pytest_reqord.writer import append_only
 
 TESTS = str(Path(__file__).parent.parent)

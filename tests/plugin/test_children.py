@@ -138,7 +138,7 @@ def test_verify_tells_what_a_child_was_answered(family, cassettes, way):
     result = family.runpytest_subprocess("--record-mode=verify")
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*is not what the API answers now", "*body k: recorded 7, now 1"])
+    result.stdout.fnmatch_lines(["*body k: recorded 7, now 1", "*is not what the API answers now"])
     assert cassettes()["test_it.yaml"].decode() == after
 
 

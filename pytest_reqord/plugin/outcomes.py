@@ -142,7 +142,8 @@ class Outcomes:
         """Note a test that failed because its cassette isn't there."""
         misses = [each.file for each in self._cassettes() if each.misses]
         if isinstance(error, (CassetteMissError, CassetteMiss)):
-            misses.append(error.cassette)
+            of_test: object = error.cassette  # under `vcr` it is the cassette itself
+            misses += [of_test] if isinstance(of_test, str) else []
         if not all(map(os.path.exists, misses)):
             self._run.notes.missing.append(item.nodeid)
 

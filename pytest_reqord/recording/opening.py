@@ -10,7 +10,6 @@ from pytest_reqord.base.clock import Clock, expiry_limit, format_time
 from pytest_reqord.base.lazy import once
 from pytest_reqord.base.loops import is_in_loop
 from pytest_reqord.base.real import threading
-from pytest_reqord.cassette_file import edit
 from pytest_reqord.cassette_file.cache import AHEAD, Head, Recorded, is_ours, read_document
 from pytest_reqord.errors import CassetteMiss, CassetteMissError, ReqordError, WriteFailed
 from pytest_reqord.playback.cassette import Cassette
@@ -515,7 +514,9 @@ def save_into(
 
 def _staying(path: Path, keep: Callable[[Entry], bool] | None) -> Iterator[Interaction]:
     """What stays of a cassette and has marks."""
-    from pytest_reqord.codec import version_in, version_of  # late, as above
+    # late, as above
+    from pytest_reqord.cassette_file import edit
+    from pytest_reqord.codec import version_in, version_of
 
     head = edit.head_of(str(path))
     if head.startswith(b"reqord: ") and version_in(head) < version_of(b"[REDACTED-r1]"):

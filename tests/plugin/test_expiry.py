@@ -62,7 +62,7 @@ def test_fail(aged):
     result = aged.runpytest("-o", "reqord_on_expiry=fail")
 
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*test_one.yaml (on_expiry = fail)", "expired  GET */json?old, *"])
+    result.stdout.fnmatch_lines(["expired  GET */json?old, *", "*test_one.yaml (on_expiry = fail)"])
 
 
 @pytest.mark.parametrize("mode", ["once", "new_episodes"])

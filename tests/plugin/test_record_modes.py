@@ -373,7 +373,10 @@ def test_ci_records_only_on_demand(suite, api, cassettes, monkeypatch):
     played = suite.runpytest()
     played.assert_outcomes(failed=2)
     played.stdout.fnmatch_lines(
-        ["reqord: record mode none, for CI is set (once in *.ini; to record: --record-mode=once)"]
+        [
+            'reqord: CI is set: record mode "once" (from *tox.ini) acts as "none";'
+            " pass --record-mode=once to record"
+        ]
     )
     assert not api.seen
     recorded = suite.runpytest("--record-mode=once")

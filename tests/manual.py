@@ -105,12 +105,7 @@ def api() -> Iterator[str]:
     """The classes, with all that a user may ask of them."""
     for name in _VALUES:
         thing = getattr(pytest_reqord, name)
-        doc = _doc(thing)
-        yield from ("", f"### {name}", "", doc.text, "")
-        yield "| name | type | meaning |"
-        yield "|---|---|---|"
-        for field, kind in _fields(thing):
-            yield f"| `{field}` | `{_cell(kind)}` | {_cell(doc.params[field])} |"
+        yield from _chapter(name, thing)
         for member in public_names.MEMBERS[name]:
             yield _member(thing, member)
 
@@ -118,12 +113,16 @@ def api() -> Iterator[str]:
 def inside() -> Iterator[str]:
     """The values that are met inside others."""
     for name, thing in public_names.INSIDE.items():
-        doc = _doc(thing)
-        yield from ("", f"### {name}", "", doc.text, "")
-        yield "| name | type | meaning |"
-        yield "|---|---|---|"
-        for field, kind in _fields(thing):
-            yield f"| `{field}` | `{_cell(kind)}` | {_cell(doc.params[field])} |"
+        yield from _chapter(name, thing)
+
+
+def _chapter(name: str, thing: Any) -> Iterator[str]:
+    doc = _doc(thing)
+    yield from ("", f"### {name}", "", doc.text, "")
+    yield "| name | type | meaning |"
+    yield "|---|---|---|"
+    for field, kind in _fields(thing):
+        yield f"| `{field}` | `{_cell(kind)}` | {_cell(doc.params[field])} |"
 
 
 def _fields(thing: Any) -> Iterator[tuple[str, str]]:

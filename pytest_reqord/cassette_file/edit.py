@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_reqord import codec, storage
 from pytest_reqord.base.real import os
 from pytest_reqord.cassette_file.cache import read_lean
-from pytest_reqord.cassette_file.revision import revise
+from pytest_reqord.cassette_file.revision import asker, revise
 from pytest_reqord.cassette_file.volatile import grafted
 from pytest_reqord.errors import WriteFailed
 from pytest_reqord.redaction.bodies import Unpacked
@@ -205,7 +205,9 @@ class Vcrs:
         """See `Form`."""
         before, now = old.interaction().response, entry.interaction().response
         response = grafted(before, now, volatile) if before and now else now
-        return codec.as_before(entry, old, volatile.headers, response)
+        requests = old.interaction().request, entry.interaction().request
+        of_request = volatile.headers if asker(requests[0]) == asker(requests[1]) else frozenset()
+        return codec.as_before(entry, old, of_request, volatile.headers, response)
 
 
 def _as_far_as_read(interaction: Interaction) -> Interaction:

@@ -22,15 +22,17 @@ from pytest_reqord.cassette_file.volatile import (
 )
 from pytest_reqord.codec import Entry
 from pytest_reqord.redaction.bodies import CHECKSUMS, with_boundaries
+from pytest_reqord.redaction.marks import marks_of
 from pytest_reqord.redaction.text_edits import EditedText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from pytest_reqord.base.models import Interaction, Response
+    from pytest_reqord.base.models import Interaction, Request, Response
+    from pytest_reqord.redaction.marks import Place
     from pytest_reqord.redaction.text_edits import Edit
 
-__all__ = ["Form", "Ours", "Revision", "is_equal", "like", "revise"]
+__all__ = ["Form", "Ours", "Revision", "asker", "is_equal", "like", "revise"]
 
 
 _NOTHING = Volatile()
@@ -176,7 +178,8 @@ def _paired(old: Sequence[Entry], new: Sequence[Entry], volatile: Volatile) -> l
     """Find for each new entry the one that it supersedes.
 
     First from both ends those that tell the same, for mostly nothing else has changed; of the rest
-    the oldest with the same request, then with the same address, then with the same place.
+    the oldest with the same request of the same asker, then with the same request, the same address,
+    the same place.
     """
     start, end = _ends(old, new, volatile)
     partners: dict[int, Entry] = dict(enumerate(old[:start]))
@@ -184,7 +187,7 @@ def _paired(old: Sequence[Entry], new: Sequence[Entry], volatile: Volatile) -> l
     same = set(partners)
     left_old: list[Entry] = list(old[start : len(old) - end])
     left_new = list(range(start, len(new) - end))
-    for key in (_request_key, _address, _place):
+    for key in (_asked_key, _request_key, _address, _place):
         if not left_old or not left_new:
             break
         waiting: defaultdict[int, deque[Entry]] = defaultdict(deque)
@@ -226,6 +229,15 @@ def _ends(old: Sequence[Entry], new: Sequence[Entry], volatile: Volatile) -> tup
     return start, end
 
 
+def asker(request: Request) -> Mapping[Place, str]:
+    """The marks in a request that tell apart whose it is: a header that has one isn't volatile."""
+    return marks_of(request._replace(body=b""))  # of a body all counts anyhow
+
+
+def _asked_key(entry: Entry) -> tuple[object, ...]:
+    return *_request_key(entry), frozenset(asker(entry.interaction().request).items())
+
+
 def _request_key(entry: Entry) -> tuple[str, str, bytes]:
     request = entry.interaction().request
     return request.method, request.uri, request.body
@@ -254,6 +266,7 @@ def is_equal(old: Interaction, new: Interaction, volatile: Volatile) -> bool:
         and (one.method, one.uri, one.body) == (other.method, other.uri, other.body)
         and old.failure == new.failure
         and _named(one.headers, volatile.headers) == _named(other.headers, volatile.headers)
+        and asker(one) == asker(other)
         and _is_equal_response(old.response, new.response, volatile)
     )
 
@@ -324,7 +337,8 @@ def like(old: Interaction, new: Interaction, volatile: Volatile) -> Interaction:
             headers=_like(before.headers, response.headers, names),
             trailers=_like(before.trailers, response.trailers, names),
         )
-    headers = _like(old.request.headers, request.headers, volatile.headers)
+    names = volatile.headers if asker(old.request) == asker(request) else frozenset()
+    headers = _like(old.request.headers, request.headers, names)
     return new._replace(
         request=request._replace(headers=headers), response=response, elapsed=elapsed
     )

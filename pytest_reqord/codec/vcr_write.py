@@ -52,11 +52,16 @@ def as_vcr(interaction: Interaction, called: Request | None = None) -> ForeignEn
 
 
 def as_before(
-    new: Entry, old: Entry, volatile: Collection[str], response: Response | None
+    new: Entry,
+    old: Entry,
+    of_request: Collection[str],
+    of_response: Collection[str],
+    response: Response | None,
 ) -> Entry:
     """An entry that takes the place of another one: with its headers in the order of that one's.
 
-    :param volatile: names of headers, in lower case, whose old values stay.
+    :param of_request: names of headers, in lower case, whose old values stay in the request.
+    :param of_response: the same of the response.
     :param response: its response, with the old values of volatile fields.
     """
     if not isinstance(new, ForeignEntry) or not isinstance(old, ForeignEntry) or not old.is_vcr:
@@ -65,7 +70,7 @@ def as_before(
     came = new.interaction().response
     if response is not None and came is not None and response.body != came.body:
         item["response"] = _with_body(item["response"], came, response)
-    for part in ("request", "response"):
+    for part, volatile in (("request", of_request), ("response", of_response)):
         headers = item[part]["headers"], before[part].get("headers")
         if isinstance(headers[1], dict):
             item[part] = {**item[part], "headers": _headers_before(*headers, volatile)}

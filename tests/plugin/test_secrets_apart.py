@@ -235,6 +235,20 @@ def test_a_rerecording_changes_nothing(suite, run, cassettes, layout):
     run("bob alice").assert_outcomes(passed=len(PLACES))
 
 
+@pytest.mark.parametrize("layout", ["reqord", "vcr"])
+@pytest.mark.parametrize("users", ["bob alice", "bob carol", "carol alice bob"])
+def test_a_rerecording_in_another_order(suite, run, layout, users):
+    """Each answer keeps the mark of who asked, also in a header that counts as volatile."""
+    suite.makeini(f"[pytest]\nreqord_format = {layout}")
+    suite.makepyfile(ASKING + ALL_PLACES)
+    run("alice bob", "--record-mode=once").assert_outcomes(passed=len(PLACES))
+
+    run(users, "--record-mode=all").assert_outcomes(passed=len(PLACES))
+
+    run(users).assert_outcomes(passed=len(PLACES))
+    run(" ".join(reversed(users.split()))).assert_outcomes(passed=len(PLACES))
+
+
 LOGIN = """
     def log_in(session, user):
         password = {"user": "me", "password": KEYS[user]}
